@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""school-agent: measures a school's link and reports what it saw.
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 78 bad configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from agent.clock import Clock
+from agent.config import AgentConfig, AgentOptions, build_probes, load_config
+from agent.contract.record import Record, to_plain
+from agent.errors import ConfigError
+from agent.probes import PROBES, load
+from agent.probes.base import Probe
+from agent.scheduler import Scheduler
+from agent.spool.segment import read_segment
+from agent.spool.spool import segment_paths
+
+DEFAULT_CONFIG = Path("/etc/schoolpulse/agent.toml")
+EXIT_FAILED, EXIT_CONFIG = 1, 78
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of `school-agent`."""
+    options = make_parser().parse_args(arguments)
+    level = os.environ.get("SCHOOLPULSE_LOG_LEVEL", "INFO").upper()
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    try:
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except ConfigError as e:
+        print(f"school-agent: {e}", file=sys.stderr)
+        return EXIT_CONFIG
+    except BrokenPipeError:
+        return EXIT_FAILED
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(prog="school-agent", description="Measures a school's link and reports it.")
+    parser.add_argument("--version", action="version", version=metadata.version("schoolpulse"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add(commands, "run", _run, "measure and report until told to stop")
+    once = _add(commands, "once", _once, "measure once, print what was found, send nothing")
+    once.add_argument("--probe", metavar="K", choices=list(PROBES), help="only this probe: " + ", ".join(PROBES))
+    _add(commands, "check", _check, "read the configuration and say what it means; touches no network")
+    _add(commands, "probes", _probes, "list the probes and their options")
+    _add(commands, "spool", _spool, "say what waits in the spool")
+    return parser
+
+
+def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], doc: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=doc, description=doc)
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"agent.toml (default {DEFAULT_CONFIG})")
+    if name != "run":
+        parser.add_argument("--json", action="store_true", help="print JSON, one document a line")
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from agent.service import Service  # the reading commands need neither MQTT nor TLS
+
+    config = load_config(options.config or DEFAULT_CONFIG)
+
+    async def serve() -> None:
+        await Service(config).run()
+
+    asyncio.run(serve())
+    return 0
+
+
+def _once(options: argparse.Namespace) -> int:
+    config = _config_or_defaults(options.config)
+    probes = [p for p in config.probes if options.probe in (None, p.kind)]
+    if not probes:
+        print(f"school-agent: probe {options.probe} is not enabled", file=sys.stderr)
+        return EXIT_FAILED
+    printer = _Printer(as_json=options.json)
+    asyncio.run(_measure_once(config.options.device, probes, printer))
+    return 0 if printer.succeeded else EXIT_FAILED
+
+
+async def _measure_once(device: str, probes: Sequence[Probe], printer: _Printer) -> None:
+    scheduler = Scheduler(device, probes, printer, Clock().now)
+    async with asyncio.TaskGroup() as group:
+        for probe in probes:
+            group.create_task(scheduler.measure(probe))
+
+
+class _Printer:
+    """Takes records instead of a spool and prints them."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._seq = 0
+        self.succeeded = 0
+
+    def append(self, **record: Any) -> None:
+        """Print one record."""
+        self._seq += 1
+        made = Record(seq=self._seq, **record)
+        self.succeeded += made.reason is None
+        print(json.dumps(to_plain(made), ensure_ascii=False) if self._as_json else _sentence(made), flush=True)
+
+
+def _sentence(record: Record) -> str:
+    fields = to_plain(record.fields) if record.fields else {}
+    fields.pop("rtt_histogram", None)
+    words = [f"{k}={v}" for k, v in fields.items()]
+    if record.reason:
+        words.insert(0, f"FAILED {record.reason}: {record.detail or ''}")
+    return f"{record.kind:<10} {' '.join(words)}"
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = _config_or_defaults(options.config)
+    plain = dataclasses.asdict(config.options)
+    plain["probes"] = {p.kind: dataclasses.asdict(p) for p in config.probes}  # type: ignore[call-overload]
+    if options.json:
+        print(json.dumps(plain, ensure_ascii=False))
+    else:
+        mqtt = config.options.mqtt
+        print(f"device {config.options.device}")
+        print(f"reports to {mqtt.host}:{mqtt.port} every {mqtt.report_every_s:g} s")
+        for probe in config.probes:
+            print(f"probe {probe.kind} every {probe.every_s:g} s")
+        print("configuration is good")
+    return 0
+
+
+def _probes(options: argparse.Namespace) -> int:
+    for kind in PROBES:
+        cls: Any = load(kind)
+        doc = (sys.modules[cls.__module__].__doc__ or "").strip().splitlines()[0]
+        table = {f.name: f.metadata.get("doc", "") for f in dataclasses.fields(cls) if f.init}
+        if options.json:
+            print(json.dumps({"probe": kind, "doc": doc, "options": table}, ensure_ascii=False))
+        else:
+            print(f"{kind}: {doc}")
+            for name, sentence in table.items():
+                print(f"    {name}: {sentence}")
+    return 0
+
+
+def _spool(options: argparse.Namespace) -> int:
+    directory = Path(_config_or_defaults(options.config).options.spool.directory)
+    if not directory.is_dir():
+        print(f"school-agent: {directory} does not exist: the agent has not run here", file=sys.stderr)
+        return EXIT_FAILED
+    contents = [(path, read_segment(path)) for path in segment_paths(directory)]
+    state = {
+        "directory": str(directory),
+        "segments": len(contents),
+        "bytes": sum(path.stat().st_size for path, _ in contents),
+        "records": sum(len(c.records) for _, c in contents),
+        "sessions": len({c.session for _, c in contents if c.session}),
+        "damaged_bytes": sum(c.damaged_bytes for _, c in contents),
+    }
+    print(json.dumps(state) if options.json else "\n".join(f"{k}: {v}" for k, v in state.items()))
+    return 0
+
+
+def _config_or_defaults(file: Path | None) -> AgentConfig:
+    """The given configuration, else the default file, else the defaults as they are."""
+    if file is not None or DEFAULT_CONFIG.exists():
+        return load_config(file or DEFAULT_CONFIG)
+    return AgentConfig(options=AgentOptions(device="unregistered"), probes=tuple(build_probes({})))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

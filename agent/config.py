@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was the agent told to do? Reads agent.toml and secrets; nobody else reads files or environment for settings."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from agent.contract.codec import Form
+from agent.contract.decoder import DecodeError, decode, nearest
+from agent.contract.record import DEVICE
+from agent.errors import ConfigError
+from agent.probes import PROBES, load
+from agent.probes.base import Probe, option
+
+
+_REPORTS_PER_ACK = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class MqttOptions:
+    """The table `[mqtt]`: the broker and how to report to it."""
+
+    host: str = option("name or address of the broker", "localhost")
+    port: int = option("its port; 8883 is usual with TLS", 1883, low=1, high=65535)
+    protocol: Literal["auto", "5", "3.1.1"] = option("MQTT version; `auto` tries 5 and falls back to 3.1.1", "auto")
+    username: str | None = option("user name, where the broker wants one", None)
+    password_file: str | None = option(
+        "file with the password, or the name of a systemd credential; never the password itself", None
+    )
+    ca_file: str | None = option("certificates the broker's is checked against; setting it turns TLS on", None)
+    cert_file: str | None = option("the device's certificate", None)
+    key_file: str | None = option("the device's private key", None)
+    payload: Form = option("`packed` for few bytes, `json` for reading along", "packed")
+    report_every_s: float = option("seconds between two batches; 300 or more on metered links", 60.0, low=1, high=86400)
+    ack_every_s: float | None = option(
+        "seconds between two requests for an acknowledgement; unset: six reports, at least 300 and at most 3600",
+        None,
+        low=0,
+        high=86400,
+    )
+    ack_timeout_s: float = option("how long to wait for one before sending again", 30.0, low=1, high=3600)
+    backlog_bps: int = option("bits per second a backlog may take of the link", 64_000, low=1_000)
+    keepalive_s: int | None = option("seconds of silence before a ping; unset: a little over report_every_s", None, low=5, high=65535)
+
+    @property
+    def asks_every_s(self) -> float:
+        """Seconds between two requests for an acknowledgement, decided."""
+        if self.ack_every_s is not None:
+            return self.ack_every_s
+        return min(3600.0, max(300.0, _REPORTS_PER_ACK * self.report_every_s))
+
+    def __post_init__(self) -> None:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together: set both or neither")
+        if self.cert_file and not self.ca_file:
+            raise ValueError("cert_file needs ca_file: without it TLS is off")
+        if self.password_file and not self.username:
+            raise ValueError("password_file needs username")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpoolOptions:
+    """The table `[spool]`: where records wait for their acknowledgement."""
+
+    directory: str = option("folder of its own", "/var/lib/schoolpulse/spool")
+    max_bytes: int = option("when it is larger the oldest records go, and that is recorded", 64 * 1024 * 1024, low=1_000_000)
+    segment_bytes: int = option("size of one file", 256 * 1024, low=4096)
+    commit_every_s: float = option("a power cut loses at most what was made since the last commit", 60.0, low=0.1, high=3600)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentOptions:
+    """The whole of agent.toml."""
+
+    device: str = field(
+        metadata={"doc": "id of this device, as registered: a-z, 0-9 and inner hyphens", "example": "kz-0001"}
+    )
+    mqtt: MqttOptions = field(default_factory=MqttOptions, metadata={"doc": "the broker"})
+    spool: SpoolOptions = field(default_factory=SpoolOptions, metadata={"doc": "the spool"})
+    probes: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per probe"})
+
+    def __post_init__(self) -> None:
+        if not DEVICE.fullmatch(self.device):
+            raise DecodeError("device", f"{self.device!r} must be 1 to 48 of a-z, 0-9 and inner hyphens")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentConfig:
+    """Everything resolved: options, probes that run, secrets."""
+
+    options: AgentOptions
+    probes: tuple[Probe, ...]
+    password: str | None = None
+
+
+def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> AgentConfig:
+    """Read and resolve everything; touches no network.
+
+    Raises:
+        ConfigError: what is wrong, with file and key path.
+    """
+    try:
+        plain = tomllib.loads(file.read_text(encoding="utf-8"))
+        options = decode(AgentOptions, plain, strict=True)
+        probes = tuple(build_probes(options.probes))
+        _check_files(options.mqtt)
+        return AgentConfig(options=options, probes=probes, password=_password(options.mqtt, environment))
+    except OSError as e:
+        raise ConfigError(file, f"cannot be read: {e.strerror} ({e.filename})") from e
+    except UnicodeDecodeError as e:
+        raise ConfigError(file, f"is not UTF-8 at byte {e.start}") from e
+    except (tomllib.TOMLDecodeError, ValueError) as e:
+        raise ConfigError(file, str(e)) from e
+
+
+def build_probes(tables: Mapping[str, Any]) -> list[Probe]:
+    """Every known probe with its table; those not enabled are left out.
+
+    Raises:
+        DecodeError: unknown probe, or a table that does not fit.
+    """
+    for kind in tables:
+        if kind not in PROBES:
+            raise DecodeError(f"probes.{kind}", "unknown probe" + nearest(kind, PROBES))
+    probes = [decode(load(kind), tables.get(kind, {}), strict=True, path=f"probes.{kind}") for kind in PROBES]
+    for probe in probes:
+        if probe.deadline_s > probe.every_s:
+            problem = f"{probe.deadline_s} is longer than every_s = {probe.every_s}: rounds would overlap"
+            raise DecodeError(f"probes.{probe.kind}.deadline_s", problem)
+    return [p for p in probes if p.enabled]
+
+
+def _check_files(mqtt: MqttOptions) -> None:
+    for name in ("ca_file", "cert_file", "key_file"):
+        path = getattr(mqtt, name)
+        if path and not os.access(path, os.R_OK):
+            raise DecodeError(f"mqtt.{name}", f"{path} does not exist or cannot be read by this user")
+
+
+def _password(mqtt: MqttOptions, environment: Mapping[str, str]) -> str | None:
+    if mqtt.password_file is None:
+        return None
+    directory = environment.get("CREDENTIALS_DIRECTORY", "")
+    path = Path(mqtt.password_file)
+    if directory and not path.is_absolute():
+        path = Path(directory) / path
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\n")
+    except OSError as e:
+        raise DecodeError("mqtt.password_file", f"{path} cannot be read: {e.strerror}") from e

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does plain data (JSON, TOML) become a typed, frozen dataclass, or a sentence that says why not?
+
+One strict decoder serves the wire and both configuration files. The wire ignores unknown keys (fields are
+only ever added), configuration refuses them and names the nearest valid key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import enum
+import functools
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Decode = Callable[[object, str], Any]
+
+
+class DecodeError(ValueError):
+    """A value does not fit its type.
+
+    Attributes:
+        path: where, as a dotted key path (`probes.latency.every_s`); empty at the top.
+        problem: what is wrong there.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}" if path else problem)
+        self.path = path
+        self.problem = problem
+
+
+def decode(cls: type[T], data: object, *, strict: bool = False, path: str = "") -> T:
+    """Build `cls` from plain data.
+
+    Args:
+        cls: a dataclass whose annotations are resolvable at run time.
+        data: what a JSON or TOML parser returned.
+        strict: refuse unknown keys (configuration) instead of ignoring them (wire).
+        path: prefix of the key paths in errors.
+
+    Raises:
+        DecodeError: unknown key (strict), missing key, wrong type, or a `ValueError` of `__post_init__`.
+    """
+    read: Callable[[object, str], T] = _decoder(typing.cast(typing.Hashable, cls), strict)
+    return read(data, path)
+
+
+def nearest(word: str, known: typing.Iterable[str]) -> str:
+    """A hint for a misspelt word: `; did you mean 'x'?` or the empty string."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+@functools.cache
+def _decoder(kind: Any, strict: bool) -> Decode:
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _optional(kind, strict)
+    if origin in (tuple, list):
+        return _sequence(kind, strict)
+    if origin in (dict, Mapping):
+        return _mapping(kind, strict)
+    if origin is typing.Literal:
+        return functools.partial(_choice, typing.get_args(kind))
+    if kind is Any:  # before 3.14 `Any` is a class too
+        return lambda value, _path: value
+    if isinstance(kind, type):
+        return _plain(kind, strict)
+    raise TypeError(f"no decoder for {kind!r}")
+
+
+def _plain(kind: type, strict: bool) -> Decode:
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, strict)
+    if issubclass(kind, enum.Enum):
+        return functools.partial(_enum, kind)
+    if kind in _SCALARS:
+        return _SCALARS[kind]
+    raise TypeError(f"no decoder for {kind!r}")
+
+
+def _dataclass(cls: Any, strict: bool) -> Decode:
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
+    decoders = {name: _bounded(_decoder(hints[name], strict), f) for name, f in fields.items()}
+    required = [n for n, f in fields.items() if _is_required(f)]
+
+    def read(value: object, path: str) -> Any:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, dict):
+            raise DecodeError(path, f"expected a table, got {_describe(value)}")
+        made = {}
+        for key, item in value.items():
+            item_decoder = decoders.get(key)
+            if item_decoder is not None:
+                made[key] = item_decoder(item, f"{path}.{key}" if path else key)
+            elif strict:
+                raise DecodeError(_join(path, str(key)), "unknown key" + nearest(str(key), decoders))
+        for name in required:
+            if name not in made:
+                raise DecodeError(_join(path, name), "is required")
+        return _construct(cls, made, path)
+
+    return read
+
+
+def _construct(cls: Any, made: dict[str, Any], path: str) -> Any:
+    try:
+        return cls(**made)
+    except DecodeError as e:
+        raise DecodeError(_join(path, e.path), e.problem) from e
+    except ValueError as e:
+        raise DecodeError(path, str(e)) from e
+
+
+def _bounded(inner: Decode, f: dataclasses.Field[Any]) -> Decode:
+    """Add the range check that a field's `low` and `high` metadata ask for."""
+    low, high = f.metadata.get("low"), f.metadata.get("high")
+    if low is None and high is None:
+        return inner
+
+    def read(value: object, path: str) -> Any:
+        made = inner(value, path)
+        if made is None:
+            return None
+        if (low is not None and made < low) or (high is not None and made > high):
+            raise DecodeError(path, f"{made} is outside {_range(low, high)}")
+        return made
+
+    return read
+
+
+def _range(low: float | None, high: float | None) -> str:
+    return f"{'-∞' if low is None else low} … {'∞' if high is None else high}"
+
+
+def _optional(kind: Any, strict: bool) -> Decode:
+    inner = [a for a in typing.get_args(kind) if a is not type(None)]
+    if len(inner) != 1:
+        raise TypeError(f"no decoder for the union {kind!r}")
+    read_inner = _decoder(inner[0], strict)
+    return lambda value, path: None if value is None else read_inner(value, path)
+
+
+def _sequence(kind: Any, strict: bool) -> Decode:
+    args = typing.get_args(kind)
+    fixed = [_decoder(a, strict) for a in args if a is not Ellipsis]
+    is_open = len(args) == 1 or args[-1] is Ellipsis
+
+    def read(value: object, path: str) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            raise DecodeError(path, f"expected a list, got {_describe(value)}")
+        if not is_open and len(value) != len(fixed):
+            raise DecodeError(path, f"expected {len(fixed)} items, got {len(value)}")
+        item = fixed[0]
+        return tuple(
+            (item if is_open else fixed[i])(v, f"{path}[{i}]") for i, v in enumerate(value)
+        )
+
+    return read
+
+
+def _mapping(kind: Any, strict: bool) -> Decode:
+    _, value_kind = typing.get_args(kind)
+    inner = _decoder(value_kind, strict)
+
+    def read(value: object, path: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise DecodeError(path, f"expected a table, got {_describe(value)}")
+        return {str(k): inner(v, _join(path, str(k))) for k, v in value.items()}
+
+    return read
+
+
+def _choice(choices: tuple[Any, ...], value: object, path: str) -> Any:
+    if isinstance(value, str | int) and not isinstance(value, bool) and value in choices:
+        return value
+    known = ", ".join(repr(c) for c in choices)
+    raise DecodeError(path, f"{_show(value)} is not one of {known}")
+
+
+def _enum(kind: type[enum.Enum], value: object, path: str) -> enum.Enum:
+    if isinstance(value, kind):
+        return value
+    if isinstance(value, str):
+        try:
+            return kind(value)
+        except ValueError:
+            hint = nearest(value, [str(m.value) for m in kind])
+            raise DecodeError(path, f"{_show(value)} is not a known {kind.__name__}{hint}") from None
+    raise DecodeError(path, f"expected text, got {_describe(value)}")
+
+
+def _int(value: object, path: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise DecodeError(path, f"expected a whole number, got {_describe(value)}")
+
+
+def _float(value: object, path: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DecodeError(path, f"expected a number, got {_describe(value)}")
+    try:
+        number = float(value)
+    except OverflowError as e:
+        raise DecodeError(path, "the number is too large") from e
+    if not math.isfinite(number):
+        raise DecodeError(path, f"expected a finite number, got {number}")
+    return number
+
+
+def _str(value: object, path: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise DecodeError(path, f"expected text, got {_describe(value)}")
+
+
+def _bool(value: object, path: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise DecodeError(path, f"expected true or false, got {_describe(value)}")
+
+
+_SCALARS: dict[Any, Decode] = {int: _int, float: _float, str: _str, bool: _bool}
+
+
+def _is_required(f: dataclasses.Field[Any]) -> bool:
+    return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path and key else path or key
+
+
+def _describe(value: object) -> str:
+    names = {dict: "a table", list: "a list", str: "text", bool: "true/false", type(None): "nothing"}
+    return f"{names.get(type(value), type(value).__name__)} ({_show(value)})"
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

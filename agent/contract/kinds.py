@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which kinds of record exist and what does each field mean?
+
+A field's name is its wire key, its InfluxDB field and its name in every query; its unit is in the name. Fields and
+kinds are only ever added, and only at the end: their place is their number in the packed form.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from agent.contract.fields import flag, histogram, key, number, ratio, text
+from agent.contract.histogram import Histogram
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reach:
+    """Does the internet answer? One record a minute; the evidence a slot is judged by."""
+
+    kind: ClassVar[str] = "reach"
+
+    up: bool | None = flag("whether at least one independent anchor answered; None when none could be asked")
+    anchors: int | None = number("independent anchors asked")
+    anchors_up: int | None = number("of these, how many answered at least once")
+    anchor_asked: int | None = number("echo requests sent to anchors")
+    anchor_answered: int | None = number("of these, answered, however late")
+    loss_run_max: int | None = number("longest run of unanswered requests to anchors, in sending order")
+    gateway_asked: int | None = number("requests sent to the LAN gateway")
+    gateway_answered: int | None = number("of these, answered")
+    dns_asked: int | None = number("name queries sent to the resolvers")
+    dns_answered: int | None = number("of these, answered with any valid response")
+    route: bool | None = flag("whether a default route existed")
+    carrier: bool | None = flag("whether the interface of the default route had a carrier")
+    hint: str | None = text("slot class the agent would give: up, degraded, down_provider, down_other, unknown")
+    method: str | None = text("how anchors were asked: icmp or tcp")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Latency:
+    """Round-trip time and loss to one target (RFC 2681, RFC 2680; delay variation as PDV, RFC 5481)."""
+
+    kind: ClassVar[str] = "latency"
+
+    target: str = key("the target as configured; `gateway` is the LAN gateway")
+    rtt_histogram: Histogram | None = histogram("mergeable log-bucket histogram of the round-trip times")
+    sent: int | None = number("requests sent")
+    received: int | None = number("requests answered within the time-out")
+    duplicate: int | None = number("further answers to a request already answered")
+    late: int | None = number("answers that came after the time-out; counted neither as received nor as lost for ever")
+    rtt_min_ms: float | None = number("smallest round-trip time")
+    rtt_median_ms: float | None = number("median round-trip time (nearest rank)")
+    rtt_p95_ms: float | None = number("95th percentile (nearest rank)")
+    rtt_max_ms: float | None = number("largest round-trip time")
+    pdv_p95_ms: float | None = number("95th percentile minus minimum: packet delay variation")
+    loss_ratio: float | None = ratio("share of sent requests neither received nor late")
+    loss_run_max: int | None = number("longest run of lost requests")
+    loaded: bool | None = flag("whether a throughput test ran at the same time")
+    method: str | None = text("icmp or tcp")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dns:
+    """How long does one resolver take to answer one name?"""
+
+    kind: ClassVar[str] = "dns"
+
+    target: str = key("the resolver asked, as an address")
+    lookup_ms: float | None = number("time from query to valid response")
+    answers: int | None = number("records in the answer section")
+    rcode: int | None = number("response code (RFC 1035 §4.1.1)", high=4095)
+    attempts: int | None = number("queries sent")
+    name: str | None = text("the name asked for")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interface:
+    """Counters of one network interface (RFC 2863); they restart at 0 with the host."""
+
+    kind: ClassVar[str] = "interface"
+
+    interface: str = key("name of the interface")
+    source: str = key("who counted: host or snmp")
+    up: bool | None = flag("whether the interface is up")
+    speed_mbps: int | None = number("negotiated speed in Mbit/s; None where the driver does not say")
+    mtu_bytes: int | None = number("largest packet")
+    rx_bytes: int | None = number("bytes received since the counter started")
+    tx_bytes: int | None = number("bytes sent since the counter started")
+    rx_errors: int | None = number("packets received in error")
+    tx_errors: int | None = number("packets not sent for an error")
+    rx_drops: int | None = number("received packets dropped")
+    tx_drops: int | None = number("packets to send dropped")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Host:
+    """How is the Raspberry Pi itself, and how much waits in its spool?"""
+
+    kind: ClassVar[str] = "host"
+
+    uptime_s: int | None = number("seconds since boot")
+    cpu_ratio: float | None = ratio("share of all cores busy since the last record")
+    cpu_temperature_c: float | None = number("temperature of the processor", low=-60, high=150)
+    memory_ratio: float | None = ratio("share of memory not available to programs")
+    disk_free_bytes: int | None = number("free bytes where the spool lives")
+    agent_rss_bytes: int | None = number("resident memory of the agent")
+    spool_records: int | None = number("records not yet acknowledged")
+    spool_bytes: int | None = number("bytes of the spool on disk")
+    spool_oldest_s: float | None = number("age of the oldest record not yet acknowledged")
+    undervoltage: bool | None = flag("whether the firmware sees too low a supply voltage now")
+    throttled: bool | None = flag("whether the firmware slows the processor now")
+    wire_bytes_today: int | None = number("payload bytes published since UTC midnight or, if later, the agent's start")
+    clock_synchronised: bool | None = flag("whether the kernel says the clock is synchronised")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Something happened to the witness itself."""
+
+    kind: ClassVar[str] = "event"
+
+    event: str = key("agent_started, unclean_shutdown, clock_step, spool_dropped, spool_damaged, probe_overran …")
+    count: int | None = number("how many things it concerns")
+    first_seq: int | None = number("first sequence number concerned")
+    last_seq: int | None = number("last sequence number concerned")
+    lasted_s: float | None = number("how long it lasted")
+    step_ms: int | None = number("how far the clock stepped", low=None)
+    subject: str | None = text("what it concerns: a probe, a file, a session")
+
+
+Fields = Reach | Latency | Dns | Interface | Host | Event
+
+KINDS: dict[str, Any] = {
+    kind.kind: kind for kind in (Reach, Latency, Dns, Interface, Host, Event)
+}
+"""Every kind by its name, in the order of their numbers in the packed form."""
+
+
+def key_names(kind: type[Any]) -> tuple[str, ...]:
+    """Names of the fields that tell several records of the kind apart."""
+    return tuple(f.name for f in dataclasses.fields(kind) if f.metadata.get("key"))
+
+
+def keys_of(fields: Fields) -> dict[str, str]:
+    """Key columns of one record and their values."""
+    return {name: getattr(fields, name) for name in key_names(type(fields))}

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is a probe, and how does it say what it found or why it found nothing?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from agent.contract.kinds import Fields
+from agent.contract.reason import Reason
+
+
+class ProbeFailed(Exception):
+    """The whole measurement gave no figure; becomes a record with this reason."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One record's worth of result: figures, or a reason beside whatever keys and figures are known."""
+
+    fields: Fields
+    reason: Reason | None = None
+    detail: str | None = None
+
+
+Reading = tuple[Finding, ...]
+"""What one round of a probe found, one finding per target, interface or device."""
+
+
+def option(doc: str, default: Any, *, low: float | None = None, high: float | None = None) -> Any:
+    """One key of a probe's TOML table: its sentence, default and range."""
+    metadata = {"doc": doc, "low": low, "high": high}
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeOptions:
+    """Keys that every probe's table has; the scheduler reads them, the probe does not."""
+
+    enabled: bool = option("whether the probe runs", True)
+    every_s: float = option("seconds from one start to the next", 60.0, low=1, high=86400)
+    deadline_s: float = option("a round that takes longer is stopped and recorded as `overran`", 55.0, low=0.1, high=86400)
+
+
+class Probe(Protocol):
+    """One file, one frozen class whose fields are its TOML table, one method."""
+
+    kind: ClassVar[str]
+
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def every_s(self) -> float: ...
+    @property
+    def deadline_s(self) -> float: ...
+
+    async def measure(self) -> Reading:
+        """Measure once.
+
+        Raises:
+            ProbeFailed: nothing at all could be measured; the only exception allowed out.
+        """
+        ...

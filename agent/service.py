@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How do clock, probes, spool and publisher run together, and in which order do they stop?
+
+Stopping: no new rounds and those under way given up, the spool committed, then the connection closed. What was not
+acknowledged is sent after the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import logging
+import signal
+from importlib import metadata
+from pathlib import Path
+
+from agent.clock import Clock
+from agent.config import AgentConfig
+from agent.contract.kinds import Event, Fields, Host
+from agent.publisher.link import Link
+from agent.publisher.publisher import Publisher
+from agent.scheduler import Scheduler
+from agent.spool.spool import Spool
+
+log = logging.getLogger("agent.service")
+
+_MARKER = "running"
+
+
+class Service:
+    """The resident program."""
+
+    def __init__(self, config: AgentConfig) -> None:
+        self._config = config
+        options = config.options
+        self._clock = Clock()
+        directory = Path(options.spool.directory)
+        self._marker = directory / _MARKER
+        self._spool = Spool(
+            directory,
+            self._clock.now,
+            max_bytes=options.spool.max_bytes,
+            segment_bytes=options.spool.segment_bytes,
+        )
+        self._link = Link(options.device, self._spool.session, options.mqtt, config.password)
+        self._publisher = Publisher(options.device, self._spool, self._link, options.mqtt, self._clock.now)
+        self._scheduler = Scheduler(options.device, config.probes, self._spool, self._clock.now, self._complete)
+        self._day: datetime.date | None = None
+        self._wire_bytes_before_today = 0
+
+    async def run(self) -> None:
+        """Measure and send until SIGTERM or SIGINT."""
+        self._record_start()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        log.info("agent.started device=%s session=%s", self._config.options.device, self._spool.session)
+        async with asyncio.TaskGroup() as group:
+            publisher = group.create_task(self._publisher.run(), name="publisher")
+            workers = [
+                group.create_task(self._scheduler.run(), name="scheduler"),
+                group.create_task(self._commit(), name="commit"),
+            ]
+            await stop.wait()
+            for task in workers:
+                task.cancel()
+            await asyncio.wait(workers)
+            self._spool.close()
+            publisher.cancel()
+        self._marker.unlink(missing_ok=True)
+        log.info("agent.stopped pending=%d", self._spool.state().records)
+
+    async def _commit(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.options.spool.commit_every_s)
+            self._spool.commit()
+
+    def _record_start(self) -> None:
+        """Say that the agent started, and whether it had been stopped properly before."""
+        boot = self._clock.now().boot
+        before = self._read_marker()
+        if before is not None:
+            subject = "agent killed" if before == boot else "power cut or reset"
+            self._event(Event(event="unclean_shutdown", subject=subject))
+        damaged_bytes = self._spool.state().damaged_bytes
+        if damaged_bytes:
+            self._event(Event(event="spool_damaged", count=damaged_bytes, subject="bytes"))
+        self._event(Event(event="agent_started", subject=metadata.version("schoolpulse")))
+        try:
+            self._marker.write_text(boot)
+        except OSError as e:
+            log.warning("agent.no_marker problem=%s", e)
+        self._spool.commit()
+        self._publisher.hurry()
+
+    def _event(self, event: Event) -> None:
+        self._spool.append(kind=Event.kind, clock=self._clock.now(), duration_ms=0, fields=event)
+
+    def _read_marker(self) -> str | None:
+        try:
+            return self._marker.read_text()
+        except OSError:
+            return None
+
+    def _complete(self, fields: Fields) -> Fields:
+        """Add what only the agent knows about itself."""
+        if not isinstance(fields, Host):
+            return fields
+        state, now = self._spool.state(), self._clock.now()
+        oldest_s = None
+        if state.oldest and state.oldest.boot == now.boot:
+            oldest_s = float((now.mono_ms - state.oldest.mono_ms) // 1000)
+        return dataclasses.replace(
+            fields,
+            spool_records=state.records,
+            spool_bytes=state.bytes,
+            spool_oldest_s=oldest_s,
+            wire_bytes_today=self._wire_bytes_today(),
+        )
+
+    def _wire_bytes_today(self) -> int:
+        """Payload bytes since UTC midnight, or since the agent's start where that was later."""
+        today = datetime.datetime.fromtimestamp(self._clock.now().wall_ms / 1000, datetime.UTC).date()
+        if today != self._day:
+            self._day, self._wire_bytes_before_today = today, self._link.wire_bytes
+        return self._link.wire_bytes - self._wire_bytes_before_today

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""school-collector: takes in what the schools saw, keeps it, and shows it.
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 78 bad configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from collector.config import DEFAULT_FILE, Config, load_config
+from collector.errors import CollectorError, ConfigError
+from collector.log import start_logging
+from collector.playback import START
+from collector.segment import Position
+from collector.sinks import SINKS
+from collector.sinks.base import SinkUnavailable
+
+EXIT_FAILED, EXIT_CONFIG = 1, 78
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """One word of the command line.
+
+    Attributes:
+        help: what it does, for `--help` and the reference page.
+        run: does it; the exit code.
+        arguments: declares its own arguments.
+    """
+
+    help: str
+    run: Callable[[argparse.Namespace], int]
+    arguments: Callable[[argparse.ArgumentParser], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of `school-collector`."""
+    options = make_parser().parse_args(arguments)
+    start_logging()
+    try:
+        return SUBCOMMANDS[options.subcommand].run(options)
+    except ConfigError as e:
+        print(f"school-collector: {e}", file=sys.stderr)
+        return EXIT_CONFIG
+    except (CollectorError, SinkUnavailable, OSError) as e:
+        print(f"school-collector: {e}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="school-collector", description="Keeps and shows what the schools saw."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    words = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    for name, subcommand in SUBCOMMANDS.items():
+        subcommand.arguments(words.add_parser(name, help=subcommand.help, description=subcommand.help))
+    return parser
+
+
+def _version() -> str:
+    try:
+        return metadata.version("schoolpulse")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _config_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=DEFAULT_FILE,
+        metavar="FILE",
+        help=f"collector.toml (default {DEFAULT_FILE})",
+    )
+
+
+def _reading_arguments(parser: argparse.ArgumentParser) -> None:
+    _config_argument(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    _reading_arguments(parser)
+    parser.add_argument("--sink", required=True, choices=list(SINKS), help="which sink to feed")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=_position,
+        default=START,
+        metavar="POSITION",
+        help="where to begin, such as 000001:0 (default: the beginning)",
+    )
+
+
+def _position(text: str) -> Position:
+    try:
+        return Position.parse(text)
+    except ValueError as e:
+        raise argparse.ArgumentTypeError(str(e)) from e
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = load_config(options.config)
+    asyncio.run(_run_until_told(config))
+    return 0
+
+
+async def _run_until_told(config: Config) -> None:
+    from collector.pipeline import run  # noqa: PLC0415  # reading commands need no MQTT and no web server
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run(config, stop)
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = load_config(options.config)
+    for kind in config.sinks:
+        config.make_sink(kind)
+    found = {
+        "broker": f"{config.broker.options.host}:{config.broker.port}",
+        "tls": config.broker.tls is not None,
+        "schools": len(config.registry.schools()),
+        "devices": len(config.registry.devices()),
+        "sinks": list(config.sinks),
+        "journal": config.options.journal.directory,
+    }
+    _print(found, as_json=options.json)
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from collector.replay import replay  # noqa: PLC0415  # the others need no sink
+
+    config = load_config(options.config)
+    if options.sink not in config.sinks:
+        raise ConfigError(f"{config.file}: sinks.{options.sink}", "is not enabled")
+    health, playback, damaged = asyncio.run(replay(config, options.sink, options.start))
+    found = {
+        "sink": options.sink,
+        "written": health.written,
+        "rejected": health.rejected,
+        "unreadable": health.unreadable,
+        "damaged": damaged,
+        "position": str(playback.at),
+    }
+    _print(found, as_json=options.json)
+    return 0
+
+
+def _print(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    for name, value in found.items():
+        print(f"{name:<12}{', '.join(value) if isinstance(value, list) else value}")
+
+
+SUBCOMMANDS: dict[str, Subcommand] = {
+    "run": Subcommand("collect until told to stop", _run, _config_argument),
+    "check": Subcommand("read configuration and registry, say what was found", _check, _reading_arguments),
+    "replay": Subcommand("feed one sink from the journal", _replay, _replay_arguments),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was the collector told to do? Reads collector.toml, the registry and secrets; touches no network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.contract.decoder import DecodeError, decode, nearest
+from collector.admission import MAX_MESSAGE_BYTES
+from collector.broker import Broker, MqttOptions, read_broker
+from collector.deadletters import MAX_BYTES_PER_DAY
+from collector.enrolment import load_csv_registry, load_registry
+from collector.errors import ConfigError
+from collector.journal import SEGMENT_BYTES
+from collector.option import option
+from collector.registry import Registry
+from collector.sinks import SINKS, sink_class
+from collector.sinks.base import Sink
+from collector.tables import load_toml
+from collector.web.options import WebOptions
+
+DEFAULT_FILE = Path("/etc/schoolpulse/collector.toml")
+DEFAULT_REGISTRY = "/etc/schoolpulse/registry.toml"
+_ALWAYS = ("store",)
+"""Sinks that are there without a table of their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalOptions:
+    """The table `[journal]`: the evidence, from which everything else can be built again."""
+
+    directory: str = option(
+        "folder of its own, on a disk that keeps promises", "/var/lib/schoolpulse/journal"
+    )
+    segment_bytes: int = option("size at which a new file begins", SEGMENT_BYTES, low=4096, high=2**31)
+    max_message_bytes: int = option(
+        "larger messages are refused", MAX_MESSAGE_BYTES, low=1024, high=4 * 1024 * 1024
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryOptions:
+    """The table `[registry]`: schools and devices, in one TOML file or two CSV files."""
+
+    file: str | None = option(f"TOML file; unset, and no CSV files either: {DEFAULT_REGISTRY}", None)
+    schools_file: str | None = option("CSV file with the columns of `[[school]]`", None)
+    devices_file: str | None = option("CSV file with the columns of `[[device]]`", None)
+
+    def __post_init__(self) -> None:
+        if (self.schools_file is None) != (self.devices_file is None):
+            raise ValueError("schools_file and devices_file go together: set both or neither")
+        if self.file is not None and self.schools_file is not None:
+            raise ValueError("file and schools_file exclude each other")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetterOptions:
+    """The table `[dead_letters]`: what was refused, and why."""
+
+    directory: str = option("folder of one file per day", "/var/lib/schoolpulse/dead-letters")
+    max_bytes_per_day: int = option("what is over it is only counted", MAX_BYTES_PER_DAY, low=4096)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectorOptions:
+    """The whole of collector.toml; the tables of the sinks are those of `collector.sinks.SINKS`."""
+
+    mqtt: MqttOptions = field(default_factory=MqttOptions, metadata={"doc": "the broker"})
+    registry: RegistryOptions = field(default_factory=RegistryOptions, metadata={"doc": "who is where"})
+    journal: JournalOptions = field(default_factory=JournalOptions, metadata={"doc": "the evidence"})
+    dead_letters: DeadLetterOptions = field(
+        default_factory=DeadLetterOptions, metadata={"doc": "what was refused"}
+    )
+    web: WebOptions = field(default_factory=WebOptions, metadata={"doc": "the page"})
+    sinks: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per sink"})
+
+    def __post_init__(self) -> None:
+        if self.journal.directory == self.dead_letters.directory:
+            raise DecodeError("dead_letters.directory", "is the journal's; it needs one of its own")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything resolved.
+
+    Attributes:
+        sinks: options of the sinks that are enabled, by kind.
+    """
+
+    file: Path
+    options: CollectorOptions
+    broker: Broker
+    registry: Registry
+    sinks: Mapping[str, Any]
+
+    def make_sink(self, kind: str) -> Sink:
+        """One of the enabled sinks; makes no connection.
+
+        Raises:
+            ConfigError: its secret cannot be read.
+        """
+        with _explained(self.file, f"sinks.{kind}"):
+            sink: Sink = sink_class(kind)(self.sinks[kind])
+            return sink
+
+
+def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read and resolve everything.
+
+    Raises:
+        ConfigError: what is wrong, with file and key path.
+    """
+    plain = load_toml(file)
+    with _explained(file):
+        options = decode(CollectorOptions, plain, strict=True)
+        sinks = _sink_options(options.sinks)
+        if options.web.enabled and "store" not in sinks:
+            raise DecodeError("web.enabled", "the page reads [sinks.store]: enable it, or set this to false")
+        broker = read_broker(options.mqtt, environment)
+    return Config(
+        file=file, options=options, broker=broker, registry=_registry(options.registry), sinks=sinks
+    )
+
+
+def _sink_options(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of every sink that is enabled.
+
+    Raises:
+        DecodeError: unknown sink, or a table that does not fit.
+    """
+    for kind in tables:
+        if kind not in SINKS:
+            raise DecodeError(f"sinks.{kind}", "unknown sink" + nearest(kind, SINKS))
+    named = [kind for kind in SINKS if kind in tables or kind in _ALWAYS]
+    made = {
+        kind: decode(sink_class(kind).OPTIONS, tables.get(kind, {}), strict=True, path=f"sinks.{kind}")
+        for kind in named
+    }
+    return {kind: options for kind, options in made.items() if options.enabled}
+
+
+def _registry(options: RegistryOptions) -> Registry:
+    if options.schools_file is not None and options.devices_file is not None:
+        return load_csv_registry(Path(options.schools_file), Path(options.devices_file))
+    return load_registry(Path(options.file or DEFAULT_REGISTRY))
+
+
+@contextlib.contextmanager
+def _explained(file: Path, path: str = "") -> Iterator[None]:
+    """Name the file in whatever the decoder says."""
+    try:
+        yield
+    except DecodeError as e:
+        where = ".".join(filter(None, (path, e.path)))
+        raise ConfigError(f"{file}: {where}" if where else str(file), e.problem) from e

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Up to where has a sink been fed, also after the power failed?
+
+A sink that can keep the position in its own transaction (`write_at`, `cursor`) does so; for any other a
+small file is replaced after each write. Should the file lag behind, the sink gets some measurements again,
+which changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from collector.disk import Disk
+from collector.segment import Position
+from collector.sinks.base import Measurement, Sink, SinkRejected
+
+log = logging.getLogger("collector.cursor")
+
+
+@runtime_checkable
+class KeepsCursor(Protocol):
+    """A sink that stores the position together with the measurements, both or neither."""
+
+    async def write_at(self, batch: Sequence[Measurement], cursor: str) -> None: ...
+    async def cursor(self) -> str | None: ...
+
+
+class Cursor(Protocol):
+    """Writes to a sink and remembers up to where."""
+
+    async def load(self) -> Position | None: ...
+    async def write(self, batch: Sequence[Measurement], after: Position) -> None: ...
+
+
+class OwnCursor:
+    """The sink keeps it."""
+
+    def __init__(self, sink: KeepsCursor) -> None:
+        self._sink = sink
+
+    async def load(self) -> Position | None:
+        """Where to go on; None to begin at the beginning."""
+        return _parse(await self._sink.cursor())
+
+    async def write(self, batch: Sequence[Measurement], after: Position) -> None:
+        """Store both."""
+        await self._sink.write_at(batch, str(after))
+
+
+class FileCursor:
+    """A file keeps it."""
+
+    def __init__(self, sink: Sink, path: Path, disk: Disk | None = None) -> None:
+        self._sink = sink
+        self._path = path
+        self._disk = disk or Disk()
+
+    async def load(self) -> Position | None:
+        """Where to go on; None to begin at the beginning."""
+        try:
+            return _parse(self._disk.read(self._path).decode("ascii", errors="replace").strip())
+        except FileNotFoundError:
+            return None
+
+    async def write(self, batch: Sequence[Measurement], after: Position) -> None:
+        """Store the measurements, then the position."""
+        try:
+            if batch:
+                await self._sink.write(batch)
+        except SinkRejected:
+            await asyncio.to_thread(self._save, after)
+            raise
+        await asyncio.to_thread(self._save, after)
+
+    def _save(self, after: Position) -> None:
+        try:
+            self._disk.make_directory(self._path.parent)
+            self._disk.replace(self._path, f"{after}\n".encode())
+        except OSError as e:
+            log.warning("cursor.not_saved path=%s problem=%s", self._path, e)
+
+
+def cursor_of(sink: Sink, directory: Path) -> Cursor:
+    """The best a sink can do; files go into `directory`."""
+    return OwnCursor(sink) if isinstance(sink, KeepsCursor) else FileCursor(sink, directory / sink.name)
+
+
+def _parse(text: str | None) -> Position | None:
+    if text is None:
+        return None
+    try:
+        return Position.parse(text)
+    except ValueError as e:
+        log.warning("cursor.unreadable problem=%s", e)
+        return None

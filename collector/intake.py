@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to one group of messages between the broker and its acknowledgements?
+
+Admission, one commit to the journal, dead letters, answers, in this order. Runs in a worker thread, one
+group at a time; a message that nobody foresaw costs only itself.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agent.contract import topics
+from agent.contract.decoder import DecodeError
+from agent.contract.ranges import Range, RangeSet
+from collector.acknowledgement import Answer, answers
+from collector.admission import MAX_MESSAGE_BYTES, Admitted, Refusal, RefusalReason, admit
+from collector.deadletters import DeadLetters
+from collector.entry import MAX_RANGES, NewEntry
+from collector.health import Health
+from collector.journal import Journal
+from collector.measuring import unplaced
+from collector.message import Message
+from collector.registry import Registry
+
+log = logging.getLogger("collector.intake")
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """One batch, and which of its sequence numbers nobody has accounted for yet."""
+
+    admitted: Admitted
+    new: tuple[Range, ...]
+
+
+@dataclass(kw_only=True)
+class _Group:
+    """What one group is about to put into the journal."""
+
+    taken: list[_Taken] = field(default_factory=list)
+    pending: dict[tuple[str, str], RangeSet] = field(default_factory=dict)
+
+    def entries(self) -> list[NewEntry]:
+        """Batches that account for anything new."""
+        return [_entry(taken.admitted, taken.new) for taken in self.taken if taken.new]
+
+
+@dataclass(kw_only=True)
+class Intake:
+    """The way into the journal."""
+
+    journal: Journal
+    registry: Registry
+    dead_letters: DeadLetters
+    health: Health
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+
+    def take(self, messages: Sequence[Message]) -> list[Answer]:
+        """Take a group in; returns what to publish.
+
+        Raises:
+            JournalUnavailable: nothing of it is stored, nothing of it is acknowledged.
+        """
+        group = _Group()
+        for message in messages:
+            self._take_one(message, group)
+        try:
+            self.journal.write(group.entries())
+            for taken in group.taken:
+                self._note_stored(taken)
+        finally:
+            self.dead_letters.commit()
+        self.note_journal()
+        return answers((t.admitted.batch for t in group.taken), self.journal.seen, int(time.time() * 1000))
+
+    def _take_one(self, message: Message, group: _Group) -> None:
+        self.health.last_received_ms = message.received_ms
+        try:
+            if message.topic.endswith("/status"):
+                self._note_presence(message)
+                return
+            outcome = admit(message, self.registry, max_bytes=self.max_message_bytes)
+        except Exception as e:  # whatever one message does, the next one is taken
+            log.exception("message.failed topic=%s", message.topic)
+            outcome = Refusal(message=message, reason=RefusalReason.INTERNAL, problem=repr(e))
+        if isinstance(outcome, Refusal):
+            self._note_refusal(outcome)
+        else:
+            self._add(outcome, group)
+
+    def _add(self, admitted: Admitted, group: _Group) -> None:
+        batch = admitted.batch
+        pending = group.pending.setdefault((batch.device, batch.session), RangeSet())
+        known = self.journal.seen.new_ranges(batch.device, batch.session, batch.first_seq, batch.last_seq)
+        new = tuple(gap for low, high in known for gap in pending.missing(low, high))[:MAX_RANGES]
+        for low, high in new:
+            pending.add(low, high)
+        group.taken.append(_Taken(admitted, new))
+
+    def _note_refusal(self, refusal: Refusal) -> None:
+        self.health.messages_refused[str(refusal.reason)] += 1
+        self.dead_letters.add_refusal(refusal)
+
+    def _note_stored(self, taken: _Taken) -> None:
+        """Count, and write letters, only now that the journal has the batch: else it all comes again."""
+        batch, is_new = taken.admitted.batch, RangeSet(taken.new)
+        accepted = sum(record.seq in is_new for record in batch.records)
+        self._note_unplaced(taken)
+        refused = [r for r in taken.admitted.refused if r.seq in is_new]
+        for record in refused:
+            self.dead_letters.add_record(taken.admitted, record)
+        self.health.records_accepted += accepted
+        self.health.records_duplicate += len(batch.records) - accepted
+        self.health.records_refused += len(refused)
+        self.health.records_dropped_by_agents += is_new.count() - accepted - len({r.seq for r in refused})
+
+    def _note_unplaced(self, taken: _Taken) -> None:
+        for lost in unplaced(taken.admitted, taken.new, self.registry):
+            self.dead_letters.add_record(taken.admitted, lost, reason="no_school")
+            self.health.records_unplaced += 1
+
+    def _note_presence(self, message: Message) -> None:
+        try:
+            device = topics.parse(message.topic).device
+            said = json.loads(message.payload or b"{}")
+        except (DecodeError, ValueError, RecursionError) as e:
+            log.debug("status.ignored topic=%s problem=%s", message.topic, e)
+            return
+        if self.registry.knows(device) and isinstance(said, dict) and isinstance(said.get("online"), bool):
+            self.health.presence[device] = said["online"]
+
+    def note_journal(self) -> None:
+        """Say how the journal stands."""
+        self.health.journal_bytes = self.journal.size_bytes
+        self.health.journal_entries = self.journal.entries
+        self.health.journal_position = str(self.journal.committed)
+
+
+def _entry(admitted: Admitted, new: tuple[Range, ...]) -> NewEntry:
+    return NewEntry(
+        received_ms=admitted.message.received_ms,
+        device=admitted.batch.device,
+        session=admitted.batch.session,
+        new=new,
+        payload=admitted.message.payload,
+    )

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where is everything kept that the schools ever sent, so that every view can be rebuilt from it?
+
+A directory of append-only segments. A group of entries enters with one write and one fdatasync; only then
+is it committed, accounted for and may be acknowledged. Nothing in memory ever knows more than the disk
+does: after a failed write the next one begins by cutting the file back to what was committed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from collector.disk import AppendFile, Disk
+from collector.entry import Header, NewEntry, entry_body, header_body
+from collector.errors import JournalLocked, JournalUnavailable
+from collector.recovery import recover, segment_numbers, segment_path
+from collector.seen import Seen
+from collector.segment import MAGIC, Damage, Position, make_frame
+
+log = logging.getLogger("collector.journal")
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The end of what is committed: where the next frame goes, what it follows, its number."""
+
+    at: Position
+    chain: bytes
+    next_number: int
+
+
+class Journal:
+    """The one writer of a journal directory; not to be used by two threads at once.
+
+    Attributes:
+        seen: what is accounted for by what is committed.
+        damages: what could not be read at the start.
+    """
+
+    def __init__(
+        self, directory: Path, *, disk: Disk | None = None, segment_bytes: int = SEGMENT_BYTES
+    ) -> None:
+        self.directory = directory
+        self._disk = disk or Disk()
+        self._segment_bytes = segment_bytes
+        self._file: AppendFile | None = None
+        self._lock: int | None = None
+        self._bytes_before = 0
+        self.seen = Seen()
+        self.damages: list[Damage] = []
+
+    @classmethod
+    def open(cls, directory: Path, *, disk: Disk | None = None, segment_bytes: int = SEGMENT_BYTES) -> Self:
+        """Take the directory, recover from whatever happened before, go on.
+
+        Raises:
+            JournalLocked: another process has it.
+            JournalUnavailable: the disk does not let us.
+        """
+        journal = cls(directory, disk=disk, segment_bytes=segment_bytes)
+        try:
+            journal._open()
+        except OSError as e:
+            journal.close()
+            raise JournalUnavailable(f"{directory}: {e}") from e
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    @property
+    def committed(self) -> Position:
+        """Everything before this place is on the disk."""
+        return self._end.at
+
+    @property
+    def entries(self) -> int:
+        """Entries since the journal began."""
+        return self._end.next_number - 1
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all segments."""
+        return self._bytes_before + self._end.at.offset
+
+    def write(self, entries: Sequence[NewEntry]) -> None:
+        """Commit a group: all of it is on the disk and accounted for when this returns.
+
+        Raises:
+            JournalUnavailable: none of it is; the caller acknowledges nothing.
+        """
+        if not entries:
+            return
+        frames, end = self._framed(entries)
+        try:
+            file = self._writable()
+            file.append(frames)
+            file.sync()
+        except OSError as e:
+            self._release_file()
+            raise JournalUnavailable(f"{self.directory}: {e}") from e
+        self._end = end
+        for entry in entries:
+            self.seen.add(entry.device, entry.session, entry.new)
+        if self._end.at.offset >= self._segment_bytes:
+            self._roll()
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self._release_file()
+        if self._lock is not None:
+            self._disk.unlock(self._lock)
+            self._lock = None
+
+    def _open(self) -> None:
+        self._disk.make_directory(self.directory)
+        try:
+            self._lock = self._disk.lock(self.directory / "lock")
+        except BlockingIOError as e:
+            raise JournalLocked(f"{self.directory}: another collector writes this journal") from e
+        standing = recover(self.directory, self._disk)
+        self.seen, self.damages = standing.seen, standing.damages
+        if standing.end is None:
+            self._end = self._begin_segment(_End(Position(0, 0), standing.chain, standing.next_number))
+        else:
+            self._end = _End(standing.end, standing.chain, standing.next_number)
+        self._bytes_before = sum(
+            self._disk.size(segment_path(self.directory, n))
+            for n in segment_numbers(self.directory, self._disk)
+            if n < self._end.at.segment
+        )
+
+    def _framed(self, entries: Sequence[NewEntry]) -> tuple[bytes, _End]:
+        at, chain, number = self._end.at, self._end.chain, self._end.next_number
+        frames = []
+        for entry in entries:
+            frame, chain = make_frame(entry_body(entry, number), at, chain)
+            frames.append(frame)
+            at, number = Position(at.segment, at.offset + len(frame)), number + 1
+        return b"".join(frames), _End(at, chain, number)
+
+    def _writable(self) -> AppendFile:
+        if self._file is None:
+            self._file = self._disk.open(segment_path(self.directory, self._end.at.segment))
+            self._file.truncate(self._end.at.offset)
+        return self._file
+
+    def _roll(self) -> None:
+        """Begin the next segment; where the disk refuses, this one grows and the next commit tries again."""
+        try:
+            begun = self._begin_segment(self._end)
+        except OSError as e:
+            log.warning("journal.not_rolled segment=%d problem=%s", self._end.at.segment, e)
+            return
+        self._release_file()
+        self._bytes_before += self._end.at.offset
+        self._end = begun
+        log.info("journal.rolled segment=%d entries=%d", begun.at.segment, self.entries)
+
+    def _begin_segment(self, after: _End) -> _End:
+        number = after.at.segment + 1
+        path = segment_path(self.directory, number)
+        with contextlib.suppress(FileNotFoundError):
+            self._disk.remove(path)
+        began_ms = int(time.time() * 1000)
+        header = Header(next_number=after.next_number, began_ms=began_ms, seen=self.seen.to_plain())
+        frame, chain = make_frame(header_body(header), Position(number, len(MAGIC)), after.chain)
+        file = self._disk.open(path, new=True)
+        try:
+            file.append(MAGIC + frame)
+            file.sync()
+        finally:
+            file.close()
+        self._disk.sync_directory(self.directory)
+        return _End(Position(number, len(MAGIC) + len(frame)), chain, after.next_number)
+
+    def _release_file(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None

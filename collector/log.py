@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does the collector say what happens? One line per event on stderr: plain on a terminal, else JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+
+LEVEL_VARIABLE = "SCHOOLPULSE_LOG_LEVEL"
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line without its end."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        said = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            said["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=False)
+
+
+def start_logging() -> None:
+    """Log to stderr at the level of $SCHOOLPULSE_LOG_LEVEL, INFO by default."""
+    handler = logging.StreamHandler(sys.stderr)
+    if sys.stderr.isatty():
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    else:
+        handler.setFormatter(JsonLines())
+    level = logging.getLevelNamesMapping().get(os.environ.get(LEVEL_VARIABLE, "").upper(), logging.INFO)
+    logging.basicConfig(level=level, handlers=[handler])

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which measurements does a message hold, at which school and when was each made?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from agent.contract.codec import decode_batch
+from agent.contract.ranges import Range, RangeSet
+from agent.contract.record import Refused, to_plain
+from collector.admission import Admitted
+from collector.entry import Entry
+from collector.moment import place_in_time
+from collector.registry import Registry
+from collector.sinks.base import Measurement
+
+
+def measurements(entry: Entry, registry: Registry) -> list[Measurement]:
+    """What an entry brought that was new, of devices that stood at a school then.
+
+    Raises:
+        DecodeError: the payload cannot be read by this version.
+    """
+    batch = decode_batch(entry.payload).batch
+    is_new = RangeSet(entry.new)
+    placed = []
+    for record in batch.records:
+        moment = place_in_time(record.clock, batch, entry.received_ms)
+        school = registry.school_of(entry.device, moment.at_ms)
+        if record.seq in is_new and school is not None:
+            placed.append(
+                Measurement(
+                    school=school,
+                    device=entry.device,
+                    session=entry.session,
+                    record=record,
+                    at_ms=moment.at_ms,
+                    received_ms=entry.received_ms,
+                    backlog=batch.backlog,
+                    time_basis=moment.basis,
+                )
+            )
+    return placed
+
+
+def unplaced(admitted: Admitted, new: Sequence[Range], registry: Registry) -> Iterator[Refused]:
+    """New records of a device that stood at no school when they were made."""
+    batch, is_new = admitted.batch, RangeSet(new)
+    for record in batch.records:
+        at_ms = place_in_time(record.clock, batch, admitted.message.received_ms).at_ms
+        if record.seq in is_new and registry.school_of(batch.device, at_ms) is None:
+            problem = f"{batch.device!r} stood at no school at {at_ms} ms"
+            yield Refused(seq=record.seq, problem=problem, plain=to_plain(record))

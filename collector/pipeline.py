@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page to read first: what happens to a message from the broker to the page?
+
+    receiver → inbox → intake ──→ journal ──┬→ consumer → sink (embedded store) → page
+                 (admission,  (fsync)  │    ├→ consumer → sink (InfluxDB)
+                 dead letters)         │    └→ …
+    receiver ←─ acknowledgement ───────┘
+
+One task per box, none of which ends by itself. A sink that is down holds up neither the others nor the
+acknowledgements; a journal that cannot be written holds up both, since what is not kept is not acknowledged.
+
+The end, in this order: take nothing more in, store and acknowledge what is in, disconnect, stop feeding the
+sinks, close them, close the journal. Any other end is as good: all goes on from what is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.backoff import Backoff
+from collector.config import Config
+from collector.consumer import Consumer
+from collector.cursor import cursor_of
+from collector.deadletters import DeadLetters
+from collector.errors import JournalUnavailable
+from collector.growth import Growth
+from collector.health import Health
+from collector.inbox import Inbox
+from collector.intake import Intake
+from collector.journal import Journal
+from collector.playback import Playback
+from collector.receiver import Receiver
+from collector.segment import Damage
+from collector.sinks.base import Sink
+from collector.sinks.reader import StoreReader
+from collector.web.server import PageUnavailable, serve
+from collector.web.view import View
+
+log = logging.getLogger("collector.pipeline")
+
+_GROUP_MESSAGES = 500
+_TIDY_EVERY_S = 3600
+_STORE_S = 10
+
+
+async def run(config: Config, stop: asyncio.Event) -> None:
+    """Collect until told to stop.
+
+    Raises:
+        JournalLocked: another collector has the journal.
+        JournalUnavailable: the journal cannot be opened at all.
+    """
+    health = Health.of(list(config.sinks))
+    options = config.options.journal
+    journal = await asyncio.to_thread(
+        Journal.open, Path(options.directory), segment_bytes=options.segment_bytes
+    )
+    with contextlib.closing(journal):
+        async with _sinks(config) as sinks:
+            await _Pipeline(config=config, health=health, journal=journal, sinks=sinks).run(stop)
+
+
+@dataclass(kw_only=True)
+class _Pipeline:
+    config: Config
+    health: Health
+    journal: Journal
+    sinks: Sequence[Sink]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        letters = DeadLetters(
+            Path(self.config.options.dead_letters.directory),
+            self.health,
+            max_bytes_per_day=self.config.options.dead_letters.max_bytes_per_day,
+        )
+        intake = Intake(
+            journal=self.journal,
+            registry=self.config.registry,
+            dead_letters=letters,
+            health=self.health,
+            max_message_bytes=self.config.options.journal.max_message_bytes,
+        )
+        self.inbox = Inbox()
+        self.receiver = Receiver(self.config.broker, self.inbox, self.health)
+        self.growth = Growth(self.journal.committed)
+        self.damages: set[Damage] = set(self.journal.damages)
+        self.consumers = [self._consumer(sink, letters) for sink in self.sinks]
+        async with asyncio.TaskGroup() as tasks:
+            receiving = tasks.create_task(self.receiver.run(), name="receiver")
+            entering = tasks.create_task(self._enter(intake), name="intake")
+            others = [
+                *(tasks.create_task(c.run(self.growth), name=f"sink.{c.sink.name}") for c in self.consumers),
+                *(tasks.create_task(_tidy(sink), name=f"tidy.{sink.name}") for sink in self.sinks),
+                tasks.create_task(self._show(), name="page"),
+            ]
+            await stop.wait()
+            log.info("collector.stopping")
+            self.inbox.close()
+            await entering
+            for task in (receiving, *others):
+                task.cancel()
+
+    async def _enter(self, intake: Intake) -> None:
+        """Store and acknowledge, group by group, until the inbox is closed and empty."""
+        backoff = Backoff(first_s=1, most_s=30)
+        intake.note_journal()
+        while messages := await self.inbox.take(_GROUP_MESSAGES):
+            try:
+                answers = await asyncio.to_thread(intake.take, messages)
+            except JournalUnavailable as e:
+                self._note_journal_problem(str(e))
+                self.health.messages_unstored += len(messages)
+                await asyncio.sleep(backoff.next_s())
+                continue
+            backoff.reset()
+            self._note_journal_problem(None)
+            self.health.acks_sent += sum(self.receiver.publish(answer) for answer in answers)
+            self.growth.announce(self.journal.committed)
+            self._note_progress()
+
+    def _consumer(self, sink: Sink, letters: DeadLetters) -> Consumer:
+        return Consumer(
+            sink=sink,
+            cursor=cursor_of(sink, self.journal.directory / "cursors"),
+            playback=Playback(self.journal.directory),
+            registry=self.config.registry,
+            dead_letters=letters,
+            health=self.health.sinks[sink.name],
+            damages=self.damages,
+            on_progress=self._note_progress,
+        )
+
+    def _note_progress(self) -> None:
+        self.health.journal_damaged = len(self.damages)
+        for consumer in self.consumers:
+            consumer.note_lag(self.journal.entries, self.health.last_received_ms)
+
+    def _note_journal_problem(self, problem: str | None) -> None:
+        if problem is not None and self.health.journal_problem is None:
+            log.error("journal.unavailable problem=%s", problem)
+        if problem is None and self.health.journal_problem is not None:
+            log.info("journal.available")
+        self.health.journal_problem = problem
+
+    async def _show(self) -> None:
+        """Keep the page up; evidence is collected whether anybody can look at it or not."""
+        store = self.config.sinks.get("store")
+        if store is None:
+            return
+        view = View(registry=self.config.registry, reader=StoreReader(Path(store.path)), health=self.health)
+        await self._store_is_there()
+        backoff = Backoff(first_s=5, most_s=300)
+        while self.config.options.web.enabled:
+            try:
+                await serve(self.config.options.web, view)
+            except PageUnavailable as e:
+                log.warning("page.unavailable problem=%s", e)
+            except Exception:
+                log.exception("page.failed")
+            await asyncio.sleep(backoff.next_s())
+
+    async def _store_is_there(self) -> None:
+        """The store is made when its consumer starts; the page comes anyhow, to say that there is none."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STORE_S):
+                for consumer in self.consumers:
+                    if consumer.sink.name == "store":
+                        await consumer.started.wait()
+
+
+@contextlib.asynccontextmanager
+async def _sinks(config: Config) -> AsyncIterator[list[Sink]]:
+    """Every enabled sink, closed at the end."""
+    async with contextlib.AsyncExitStack() as stack:
+        sinks = [config.make_sink(kind) for kind in config.sinks]
+        for sink in sinks:
+            stack.push_async_callback(sink.close)
+        yield sinks
+
+
+async def _tidy(sink: Sink) -> None:
+    """Let a sink that wants to put its past in order do so once an hour."""
+    tidy = getattr(sink, "tidy", None)
+    while tidy is not None:
+        try:
+            await tidy(int(time.time() * 1000))
+        except Exception as e:  # noqa: BLE001  # a sink called; it tries again in an hour
+            log.warning("sink.not_tidied sink=%s problem=%s", sink.name, e)
+        await asyncio.sleep(_TIDY_EVERY_S)

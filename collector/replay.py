@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How is a view built again from the evidence? Feeds one sink from the journal, ends when it has all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from collector.config import Config
+from collector.consumer import Consumer
+from collector.cursor import cursor_of
+from collector.deadletters import DeadLetters
+from collector.health import Health, SinkHealth
+from collector.playback import Playback
+from collector.segment import Position
+
+_PATIENCE = 5
+
+
+async def replay(config: Config, kind: str, start: Position) -> tuple[SinkHealth, Playback, int]:
+    """Feed the sink with everything from `start` on; what it has already stays as it is.
+
+    Returns:
+        What was written, where the journal ended, and in how many places it was damaged.
+
+    Raises:
+        SinkUnavailable: it did not take a batch after several tries.
+        OSError: the journal cannot be read.
+    """
+    directory = Path(config.options.journal.directory)
+    health = Health.of([kind])
+    sink = config.make_sink(kind)
+    consumer = Consumer(
+        sink=sink,
+        cursor=cursor_of(sink, directory / "cursors"),
+        playback=Playback(directory, start=start),
+        registry=config.registry,
+        dead_letters=DeadLetters(Path(config.options.dead_letters.directory), health),
+        health=health.sinks[kind],
+        patience=_PATIENCE,
+    )
+    try:
+        while await consumer.feed():
+            pass
+    finally:
+        await sink.close()
+    return consumer.health, consumer.playback, len(consumer.damages)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which records of which device are accounted for, so that sending twice never means storing twice?
+
+Per device the newest `SESSIONS_PER_DEVICE` sessions are remembered (one session is one start of an agent).
+Should a record of an older one come again, it enters the journal again; every sink still knows it by its
+identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent.contract.ranges import Range, RangeSet
+
+SESSIONS_PER_DEVICE = 64
+
+Plain = dict[str, dict[str, tuple[Range, ...]]]
+"""Device → session → accounted ranges, as JSON can hold it."""
+
+
+class Seen:
+    """Accounted sequence numbers by device and session."""
+
+    def __init__(self, plain: Plain | None = None) -> None:
+        self._devices: dict[str, dict[str, RangeSet]] = {}
+        for device, sessions in (plain or {}).items():
+            self._devices[device] = {session: RangeSet(ranges) for session, ranges in sessions.items()}
+
+    def new_ranges(self, device: str, session: str, low: int, high: int) -> tuple[Range, ...]:
+        """The parts of `low … high` not accounted for yet."""
+        known = self._devices.get(device, {}).get(session)
+        if known is not None:
+            return tuple(known.missing(low, high))
+        return ((low, high),) if low <= high else ()
+
+    def add(self, device: str, session: str, ranges: Iterable[Range]) -> None:
+        """Account for these from now on."""
+        sessions = self._devices.setdefault(device, {})
+        known = sessions.pop(session, None) or RangeSet()
+        for low, high in ranges:
+            known.add(low, high)
+        sessions[session] = known
+        if len(sessions) > SESSIONS_PER_DEVICE:
+            del sessions[next(iter(sessions))]
+
+    def accounted(self, device: str, session: str, *, at_most: int) -> tuple[int, tuple[Range, ...]]:
+        """Up to which seq everything is accounted for, and the `at_most` highest ranges beyond that."""
+        ranges = list(self._devices.get(device, {}).get(session, ()))
+        up_to_seq = ranges.pop(0)[1] if ranges and ranges[0][0] <= 1 else 0
+        return up_to_seq, tuple(ranges[-at_most:])
+
+    def to_plain(self) -> Plain:
+        """Everything; sessions from the longest untouched to the last touched."""
+        return {
+            device: {session: tuple(known) for session, known in sessions.items()}
+            for device, sessions in self._devices.items()
+        }

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does a sink receive, and how does it say that it could not take it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.contract.record import Record
+from collector.moment import TimeBasis
+from collector.registry import School
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One record with everything a view needs to place it.
+
+    Attributes:
+        at_ms: best known Unix time of the record's start, corrected where the device's clock was not good.
+        received_ms: Unix time at the collector when its batch entered the journal.
+        backlog: the device sent it as a record of the past.
+        time_basis: what `at_ms` rests on; `unknown` where nothing relates the record to true time.
+    """
+
+    school: School
+    device: str
+    session: str
+    record: Record
+    at_ms: int
+    received_ms: int
+    backlog: bool
+    time_basis: TimeBasis = TimeBasis.DEVICE
+
+
+class SinkUnavailable(Exception):
+    """Nothing of the batch is certain to be stored: the whole batch again later.
+
+    Attributes:
+        retry_after_s: how long the other side asked us to wait, None when it did not say.
+    """
+
+    def __init__(self, problem: str, retry_after_s: float | None = None) -> None:
+        super().__init__(problem)
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One measurement a sink will never take: its place in the batch and why."""
+
+    index: int
+    reason: str
+
+
+class SinkRejected(Exception):
+    """Everything of the batch is stored but these, which go to the dead letters."""
+
+    def __init__(self, rejections: Sequence[Rejection]) -> None:
+        super().__init__(f"{len(rejections)} refused, first: {rejections[0].reason}")
+        self.rejections = tuple(rejections)
+
+
+class Sink(Protocol):
+    """One file, one class. `write` is idempotent: the same batch again changes nothing."""
+
+    name: str
+
+    async def write(self, batch: Sequence[Measurement]) -> None:
+        """Store durably, then return.
+
+        Raises:
+            SinkUnavailable: try the whole batch again later.
+            SinkRejected: all but the named ones are stored.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release files and connections; called once."""
+        ...

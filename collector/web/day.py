@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do the last 24 hours of one school come to?
+
+Kept small: a school costs a few dozen numbers, so that a country fits in memory.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from agent.contract.histogram import merge, quantile_ms
+from collector.web import state
+from collector.web.slots import DAY_MS
+from collector.web.state import Run
+from collector.web.view import Reader, RollUp
+
+GATEWAY = "gateway"
+"""The one target that is not the internet."""
+
+HOUR_MS = 3_600_000
+TAIL_MS = HOUR_MS
+"""How much of the past a tail read looks at again, for records that came late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rtt:
+    """Latency and loss to the internet over a window; None where nothing was measured."""
+
+    median_ms: float | None = None
+    p95_ms: float | None = None
+    loss_ratio: float | None = None
+    hourly: tuple[tuple[int, float], ...] = ()
+    """Start of the hour and median; hours without an answer are absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the page remembers of one school.
+
+    Attributes:
+        runs: states since `from_ms`.
+        from_ms: how far back the store has been read.
+        every_ms: usual time between two `reach` records.
+        read_ms: when the whole day was last read; 0 for not yet.
+        received_ms: what the store held when it was read.
+    """
+
+    runs: tuple[Run, ...] = ()
+    from_ms: int = 0
+    every_ms: int = state.USUAL_INTERVAL_MS
+    rtt: Rtt = Rtt()
+    read_ms: int = 0
+    received_ms: int = 0
+
+
+def read_day(reader: Reader, school_id: str, *, now_ms: int, received_ms: int) -> Day:
+    """Everything of the last day."""
+    from_ms = now_ms - DAY_MS - HOUR_MS
+    samples = [
+        state.sample(s) for s in reader.records(school_id, "reach", start_ms=from_ms, end_ms=now_ms + 1)
+    ]
+    every_ms = state.interval_ms(samples)
+    rollups = reader.rtt_rollups(school_id, start_ms=_hour(now_ms - DAY_MS), end_ms=now_ms + 1)
+    runs = state.settle(samples, every_ms=every_ms)
+    return Day(runs, from_ms, every_ms, summarise(rollups), now_ms, received_ms)
+
+
+def read_tail(reader: Reader, school_id: str, day: Day | None, *, now_ms: int, received_ms: int) -> Day:
+    """The last hour, joined to what is already known."""
+    from_ms = now_ms - TAIL_MS
+    found = reader.records(school_id, "reach", start_ms=from_ms, end_ms=now_ms + 1)
+    samples = [state.sample(s) for s in found]
+    if day is None:
+        every_ms = state.interval_ms(samples)
+        return Day(state.settle(samples, every_ms=every_ms), from_ms, every_ms, received_ms=received_ms)
+    earlier = _until(day.runs, from_ms)
+    before = earlier[-1] if earlier else None
+    joined = earlier[:-1] + state.settle(samples, every_ms=day.every_ms, before=before)
+    return replace(day, runs=joined, received_ms=received_ms)
+
+
+def summarise(rollups: Iterable[RollUp]) -> Rtt:
+    """The idle line's percentiles, from merged histograms, never from percentiles."""
+    by_hour: dict[int, list[RollUp]] = defaultdict(list)
+    for each in rollups:
+        if each.target != GATEWAY and not each.loaded:
+            by_hour[each.hour_ms].append(each)
+    hourly = {hour_ms: merge(r.histogram for r in found) for hour_ms, found in sorted(by_hour.items())}
+    whole = merge(hourly.values())
+    medians = ((hour_ms, quantile_ms(h, 0.5)) for hour_ms, h in hourly.items())
+    return Rtt(
+        median_ms=quantile_ms(whole, 0.5),
+        p95_ms=quantile_ms(whole, 0.95),
+        loss_ratio=_loss([r for found in by_hour.values() for r in found]),
+        hourly=tuple((hour_ms, m) for hour_ms, m in medians if m is not None),
+    )
+
+
+def _loss(rollups: Sequence[RollUp]) -> float | None:
+    sent = sum(r.sent for r in rollups)
+    answered = sum(r.received + r.late for r in rollups)
+    return max(0.0, 1 - answered / sent) if sent else None
+
+
+def _until(runs: tuple[Run, ...], end_ms: int) -> tuple[Run, ...]:
+    """The runs before a time, the one that crosses it cut there."""
+    kept = runs[: bisect.bisect_left(runs, end_ms, key=lambda r: r.start_ms)]
+    if not kept or kept[-1].end_ms <= end_ms:
+        return kept
+    return (*kept[:-1], replace(kept[-1], end_ms=end_ms))
+
+
+def _hour(at_ms: int) -> int:
+    return at_ms // HOUR_MS * HOUR_MS

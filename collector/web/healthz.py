@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the collector work: what does `/healthz` answer, and which part has failed?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from collector.web.view import Health, SinkHealth
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the collector; `detail` says in words what is wrong or how it is."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def parts(health: Health, store_problem: str | None) -> tuple[Part, ...]:
+    """Every part, in the order a record passes them."""
+    return (
+        Part("mqtt", health.mqtt_connected, _mqtt(health)),
+        Part("journal", health.journal_problem is None, health.journal_problem or "writable"),
+        *(_sink(name, sink) for name, sink in sorted(health.sinks.items())),
+        Part("page", store_problem is None, store_problem or "store readable"),
+    )
+
+
+def failing(found: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Those that do not work."""
+    return tuple(p for p in found if not p.ok)
+
+
+def answer(found: tuple[Part, ...]) -> dict[str, object]:
+    """The JSON of `/healthz`: `status` is ok or failing, `failing` names the parts."""
+    return {
+        "status": "failing" if failing(found) else "ok",
+        "failing": [p.name for p in failing(found)],
+        "parts": {p.name: {"ok": p.ok, "detail": p.detail} for p in found},
+    }
+
+
+def _mqtt(health: Health) -> str:
+    if health.mqtt_connected:
+        return "connected"
+    return health.mqtt_problem or "not connected"
+
+
+def _sink(name: str, sink: SinkHealth) -> Part:
+    """A sink that was not asked yet has not failed."""
+    how = "not asked yet" if sink.available is None else f"{sink.lag_entries} entries behind"
+    return Part(f"sink {name}", sink.available is not False, sink.problem or how)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does Prometheus get to read at `/metrics`?
+
+A registry of its own for each answer: no global state. The only label with many values is `school`, and it is
+bounded by the registry: a device cannot invent one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from collector.web.fleet import SchoolNow, counts
+from collector.web.view import Health
+
+_COUNTERS = {
+    "messages_received": "MQTT messages received from agents",
+    "records_accepted": "records that were new",
+    "records_duplicate": "records that were in the journal already",
+    "records_refused": "records of good batches that could not be understood",
+    "records_dropped_by_agents": "sequence numbers that agents say no longer exist",
+    "queue_drops": "messages not taken because too many were waiting",
+    "acks_sent": "acknowledgements sent",
+    "dead_letters": "dead letters written",
+    "dead_letters_dropped": "dead letters that could not be written",
+}
+_GAUGES = {
+    "journal_bytes": "size of the journal",
+    "journal_entries": "entries in the journal",
+    "journal_damaged": "places in the journal that could not be read",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scrape(Collector):
+    """Everything known at one scrape.
+
+    Attributes:
+        records: records in the store, None when it could not be asked.
+        schools: every school of the registry.
+    """
+
+    health: Health
+    records: int | None
+    schools: tuple[SchoolNow, ...]
+
+    def collect(self) -> Iterable[Metric]:
+        for name, doc in _COUNTERS.items():
+            yield CounterMetricFamily(f"schoolpulse_{name}", doc, value=getattr(self.health, name))
+        for name, doc in _GAUGES.items():
+            yield GaugeMetricFamily(f"schoolpulse_{name}", doc, value=getattr(self.health, name))
+        yield GaugeMetricFamily(
+            "schoolpulse_mqtt_connected", "1 while connected to the broker", value=self.health.mqtt_connected
+        )
+        yield self._refused()
+        yield from self._sinks()
+        yield from self._fleet()
+
+    def _refused(self) -> Metric:
+        family = CounterMetricFamily(
+            "schoolpulse_messages_refused", "whole messages refused", labels=["reason"]
+        )
+        for reason, count in sorted(self.health.messages_refused.items()):
+            family.add_metric([str(reason)], count)
+        return family
+
+    def _sinks(self) -> Iterable[Metric]:
+        written = CounterMetricFamily("schoolpulse_sink_written_records", "records stored", labels=["sink"])
+        rejected = CounterMetricFamily(
+            "schoolpulse_sink_rejected_records", "records never taken", labels=["sink"]
+        )
+        lag = GaugeMetricFamily(
+            "schoolpulse_sink_lag_entries", "journal entries not handed over", labels=["sink"]
+        )
+        lag_s = GaugeMetricFamily(
+            "schoolpulse_sink_lag_seconds", "age of what is not handed over", labels=["sink"]
+        )
+        available = GaugeMetricFamily(
+            "schoolpulse_sink_available", "1 while the sink takes records", labels=["sink"]
+        )
+        for name, sink in sorted(self.health.sinks.items()):
+            written.add_metric([name], sink.written)
+            rejected.add_metric([name], sink.rejected)
+            _add_known(lag, name, sink.lag_entries)
+            _add_known(lag_s, name, sink.lag_s)
+            _add_known(available, name, sink.available)
+        return written, rejected, lag, lag_s, available
+
+    def _fleet(self) -> Iterable[Metric]:
+        if self.records is not None:
+            yield GaugeMetricFamily("schoolpulse_stored_records", "records in the store", value=self.records)
+        states = GaugeMetricFamily(
+            "schoolpulse_schools", "registered schools by live state", labels=["state"]
+        )
+        for state, count in counts(self.schools).items():
+            states.add_metric([state.value], count)
+        yield states
+        age = GaugeMetricFamily(
+            "schoolpulse_school_data_age_seconds",
+            "age of a school's newest record; absent for a school that never reported",
+            labels=["school"],
+        )
+        for school in self.schools:
+            _add_known(age, school.id, school.data_age_s)
+        yield age
+
+
+def text(scrape: Scrape) -> bytes:
+    """The exposition format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(scrape)
+    return generate_latest(registry)
+
+
+def _add_known(family: GaugeMetricFamily, label: str, value: float | None) -> None:
+    """What is not known has no sample; never 0."""
+    if value is not None:
+        family.add_metric([label], value)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which settings does the web page have?"""
+
+from __future__ import annotations
+
+import zoneinfo
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.contract.decoder import DecodeError
+
+
+def _option(doc: str, default: Any, *, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"doc": doc, "low": low, "high": high})
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebOptions:
+    """The table `[web]`."""
+
+    enabled: bool = _option("whether the page is served", True)
+    host: str = _option(
+        "address to listen on; the page asks for no password, so beyond this machine put a proxy before it",
+        "127.0.0.1",
+    )
+    port: int = _option("TCP port to listen on; 0 takes a free one", 8080, low=0, high=65535)
+    time_zone: str = _option("IANA zone in which times are printed", "Asia/Almaty")
+    stale_after_s: float = _option(
+        "a school without newer data is shown as unknown; twice the longest `report_every_s` or more",
+        900.0,
+        low=60,
+        high=86400,
+    )
+    refresh_every_s: float = _option(
+        "how often the store is read and an open page reloads", 30.0, low=1, high=3600
+    )
+    schools_per_page: int = _option(
+        "rows of the overview before it is cut into pages", 200, low=10, high=1000
+    )
+
+    def __post_init__(self) -> None:
+        try:
+            zoneinfo.ZoneInfo(self.time_zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as e:
+            raise DecodeError(
+                "time_zone", f"{self.time_zone!r} is not an IANA time zone such as 'Asia/Almaty'"
+            ) from e

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which parts of the documents are made from the program? `make docs` writes them anew; a test compares."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+import sys
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent import __main__ as agent_program
+from agent.config import AgentOptions, MqttOptions, SpoolOptions
+from agent.contract import schema
+from agent.contract.kinds import KINDS
+from agent.contract.reason import Reason
+from agent.probes import PROBES, load
+from collector import __main__ as collector_program
+from collector.config import CollectorOptions
+from collector.sinks import SINKS, sink_class
+from docs.options import example, table
+from firmware_bridge import __main__ as bridge_program
+
+ROOT = Path(__file__).resolve().parent.parent
+
+AGENT_TABLES: list[tuple[str, Any]] = [
+    ("", AgentOptions),
+    ("mqtt", MqttOptions),
+    ("spool", SpoolOptions),
+    *((f"probes.{kind}", load(kind)) for kind in PROBES),
+]
+COLLECTOR_TABLES: list[tuple[str, Any]] = [
+    *((f.name, f.default_factory) for f in dataclasses.fields(CollectorOptions) if f.name != "sinks"),
+    *((f"sinks.{kind}", sink_class(kind).OPTIONS) for kind in SINKS),
+]
+
+
+def agent_example() -> str:
+    """deploy/agent.example.toml."""
+    opening = "The agent's settings, usually /etc/schoolpulse/agent.toml.\nOnly `device` must be set."
+    return example(AGENT_TABLES, opening)
+
+
+def collector_example() -> str:
+    """deploy/collector.example.toml."""
+    return example(COLLECTOR_TABLES, "The collector's settings, usually /etc/schoolpulse/collector.toml.")
+
+
+def configuration() -> str:
+    """The tables of docs/configuration.md."""
+    parts = []
+    for file, tables in (("agent.toml", AGENT_TABLES), ("collector.toml", COLLECTOR_TABLES)):
+        parts.append(f"## {file}\n")
+        for name, cls in tables:
+            heading = f"### `[{name}]`\n" if name else "### the top\n"
+            parts.append(f"{heading}\n{table(cls)}")
+    return "\n".join(parts)
+
+
+def kinds() -> str:
+    """The tables of docs/contract.md."""
+    parts = []
+    for number, (name, kind) in enumerate(KINDS.items()):
+        doc = (kind.__doc__ or "").strip().splitlines()[0]
+        rows = [f"### `{name}` (number {number})\n", doc + "\n", "| field | type | meaning |", "|---|---|---|"]
+        rows += [f"| `{f.name}` | {_field_type(kind, f)} | {f.metadata['doc']} |" for f in dataclasses.fields(kind)]
+        parts.append("\n".join(rows) + "\n")
+    reasons = ", ".join(f"`{r}`" for r in Reason)
+    return "\n".join(parts) + f"\n### Reasons\n\nWhy a record has no figure: {reasons}.\n"
+
+
+def _field_type(kind: Any, f: dataclasses.Field[Any]) -> str:
+    if f.metadata.get("key"):
+        return "key"
+    hint = str(typing.get_type_hints(kind)[f.name]).removesuffix(" | None")
+    words = {"<class 'str'>": "text", "str": "text", "bool": "flag", "int": "int", "float": "float"}
+    return words.get(hint, "histogram")
+
+
+def commands() -> str:
+    """The body of docs/commands.md."""
+    programs: list[Callable[[], argparse.ArgumentParser]] = [
+        agent_program.make_parser,
+        collector_program.make_parser,
+        bridge_program.parser,
+    ]
+    return "\n".join(_program(make()) for make in programs)
+
+
+def _program(parser: argparse.ArgumentParser) -> str:
+    parts = [f"## {parser.prog}\n\n{parser.description}\n"]
+    actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]  # noqa: SLF001
+    for action in actions:
+        for name, sub in action.choices.items():
+            parts.append(f"### {parser.prog} {name}\n\n```\n{_help(sub)}\n```\n")
+    return "\n".join(parts)
+
+
+def _help(parser: argparse.ArgumentParser) -> str:
+    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)  # type: ignore[assignment]
+    return parser.format_help().strip()
+
+
+def schema_json() -> str:
+    """agent/contract/schema.json."""
+    return json.dumps(schema.build(), indent=2, ensure_ascii=False) + "\n"
+
+
+WHOLE: dict[str, Callable[[], str]] = {
+    "agent/contract/schema.json": schema_json,
+    "deploy/agent.example.toml": agent_example,
+    "deploy/collector.example.toml": collector_example,
+}
+"""Files made as a whole."""
+
+PARTS: dict[str, Callable[[], str]] = {
+    "docs/configuration.md": configuration,
+    "docs/contract.md": kinds,
+    "docs/commands.md": commands,
+}
+"""Files with one part between `<!-- generated -->` and `<!-- end -->`."""
+
+_PART = re.compile(r"(<!-- generated[^>]*-->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def made() -> dict[str, str]:
+    """Every file with what it should hold.
+
+    Raises:
+        ValueError: a file lacks the place for its generated part.
+    """
+    files = {name: make() for name, make in WHOLE.items()}
+    for name, make in PARTS.items():
+        text, count = _PART.subn(lambda m, make=make: f"{m[1]}\n{make()}\n{m[3]}", (ROOT / name).read_text())
+        if count != 1:
+            raise ValueError(f"{name}: {count} places between <!-- generated --> and <!-- end -->, not one")
+        files[name] = text
+    return files
+
+
+def main() -> int:
+    """Write what differs."""
+    for name, text in made().items():
+        path = ROOT / name
+        changed = not path.exists() or path.read_text() != text
+        if changed:
+            path.write_text(text)
+        print(f"{'written' if changed else 'same   '} {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

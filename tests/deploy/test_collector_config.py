@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the collector accept the configuration that the compose file gives it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from collector.config import load_config
+
+FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "collector"
+
+
+def test_collector_accepts_its_file_when_secrets_are_there(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("not a real one")
+    text = (FOLDER / "collector.toml").read_text()
+    for path in ("/run/secrets/mqtt-collector-password", "/run/token/token"):
+        assert path in text
+        text = text.replace(path, str(secret))
+    file = tmp_path / "collector.toml"
+    file.write_text(f'{text}\n[registry]\nfile = "{FOLDER / "registry.toml"}"\n')
+    config = load_config(file, {})
+    assert config.broker.password == "not a real one"
+    assert set(config.sinks) == {"store", "influxdb"}

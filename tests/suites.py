@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does `make test` run, how much did each part of it check, and how long did it take?"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+COVERAGE = TREE / "build" / "coverage"
+
+LINT = (
+    ("ruff", "check", "--quiet"),
+    ("ruff", "format", "--check"),
+    ("mypy",),
+    ("lint-imports", "--no-logo"),
+)
+
+SUITES: dict[str, tuple[str, ...]] = {
+    "unit": ("-n", "auto", "tests/unit", "tests/contract", "tests/architecture", "tests/drivers"),
+    "integration": ("tests/integration",),
+    "system": ("tests/system",),
+    "deploy": ("tests/deploy",),
+}
+"""Arguments of pytest by suite; one that starts servers or measures time has the machine for itself."""
+
+CLOSING = re.compile(r"=+ (?P<counts>.*\d+ \w+.*) in [\d.]+s.*=+$")
+COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one suite said at its end."""
+
+    name: str
+    failed: bool
+    closing: str
+    lasted_s: float
+
+
+def main() -> int:
+    """Run the suites asked for, all of them by default; 0 when every one passed."""
+    options = _options()
+    shutil.rmtree(COVERAGE, ignore_errors=True)
+    COVERAGE.mkdir(parents=True)
+    started = time.monotonic()
+    outcomes = [_lint() if name == "lint" else _pytest(name) for name in options.suites]
+    if set(SUITES) <= set(options.suites):
+        outcomes.append(_coverage())
+    print("\n".join(_summary(outcomes, time.monotonic() - started)), flush=True)
+    return int(any(o.failed for o in outcomes))
+
+
+def _options() -> argparse.Namespace:
+    known = ("lint", *SUITES)
+    parser = argparse.ArgumentParser(prog="make test", description=__doc__)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(known))
+    options = parser.parse_args()
+    unknown = set(options.suites) - set(known)
+    if unknown:
+        parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    options.suites = options.suites or known
+    return options
+
+
+def _lint() -> Outcome:
+    started = time.monotonic()
+    broken = [command[0] for command in LINT if _run(command).failed]
+    closing = f"failed: {', '.join(broken)}" if broken else f"{len(LINT)} checks passed"
+    return Outcome(name="lint", failed=bool(broken), closing=closing, lasted_s=time.monotonic() - started)
+
+
+def _pytest(name: str) -> Outcome:
+    arguments = [a for a in SUITES[name] if not a.startswith("tests/") or (TREE / a).is_dir()]
+    return _run(("coverage", "run", "-m", "pytest", *arguments), name=name)
+
+
+def _coverage() -> Outcome:
+    started = time.monotonic()
+    combined = _run(("coverage", "combine", "--quiet"))
+    report = _run(("coverage", "report"), name="coverage")
+    failed = combined.failed or report.failed
+    return Outcome(
+        name="coverage", failed=failed, closing=report.closing, lasted_s=time.monotonic() - started
+    )
+
+
+def _run(command: Sequence[str], *, name: str = "") -> Outcome:
+    """Run a program of the environment, show its output as it comes, and keep its closing line."""
+    print(f"\n--- {' '.join(command)}", flush=True)
+    started = time.monotonic()
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
+    closing = ""
+    with subprocess.Popen(
+        [BIN / command[0], *command[1:]],
+        cwd=TREE,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as program:
+        for line in program.stdout or ():
+            print(line, end="", flush=True)
+            if not CLOSING.match(closing) or CLOSING.match(line):
+                closing = line.strip() or closing
+    lasted_s = time.monotonic() - started
+    return Outcome(
+        name=name or command[0], failed=program.returncode != 0, closing=closing, lasted_s=lasted_s
+    )
+
+
+def _summary(outcomes: Sequence[Outcome], lasted_s: float) -> Iterator[str]:
+    yield ""
+    for outcome in outcomes:
+        mark = "FAILED" if outcome.failed else "ok"
+        yield f"{outcome.name:12} {mark:6} {outcome.lasted_s:7.1f} s  {outcome.closing.strip('= ')}"
+    counts: Counter[str] = Counter()
+    for outcome in outcomes:
+        for number, word in COUNT.findall(outcome.closing) if CLOSING.match(outcome.closing) else ():
+            counts[word] += int(number)
+    if counts:
+        total = ", ".join(f"{number} {word}" for word, number in counts.items())
+        yield f"{f' {total} in {lasted_s:.2f}s ':=^80}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Agent, broker and collector as the real programs, to be killed and started at will."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from collector.sinks.base import SinkUnavailable
+from collector.sinks.reader import StoreReader
+from collector.sinks.stored import Stored
+from tests.parts.mosquitto import Mosquitto
+
+_COLLECTOR = """\
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+[journal]
+directory = "{directory}/journal"
+[registry]
+file = "{directory}/registry.toml"
+[dead_letters]
+directory = "{directory}/dead-letters"
+[sinks.store]
+path = "{directory}/store.sqlite"
+[web]
+enabled = false
+"""
+_REGISTRY = """\
+[[school]]
+id = "kz-school"
+[[device]]
+id = "kz-1"
+school = "kz-school"
+"""
+_AGENT = """\
+device = "kz-1"
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+report_every_s = 1
+ack_every_s = 2
+ack_timeout_s = 2
+backlog_bps = 10000000
+[spool]
+directory = "{directory}/spool"
+commit_every_s = 0.5
+segment_bytes = 16384
+[probes.host]
+enabled = true
+every_s = 1
+deadline_s = 1
+[probes.interface]
+enabled = true
+every_s = 1
+deadline_s = 1
+interfaces = ["lo"]
+[probes.reach]
+enabled = true
+anchors = ["127.0.0.1", "127.0.0.2"]
+every_s = 2
+watch_s = 0.5
+timeout_s = 0.5
+deadline_s = 1.9
+dns_name = ""
+[probes.latency]
+enabled = true
+every_s = 2
+count = 2
+spacing_s = 0.05
+timeout_s = 0.5
+deadline_s = 1.9
+targets = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+[probes.dns]
+enabled = false
+"""
+
+
+class Trio:
+    """One device, one broker, one collector."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.oracle = directory / "oracle"
+        self.broker = Mosquitto(directory / "broker")
+        values = {"directory": directory, "port": self.broker.port}
+        for name, text in (("collector", _COLLECTOR), ("registry", _REGISTRY), ("agent", _AGENT)):
+            (directory / f"{name}.toml").write_text(text.format_map(values))
+        self.programs: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        """Start one of `agent`, `broker`, `collector`."""
+        if name == "broker":
+            self.broker.start()
+            return
+        module = ["tests.system.witness", str(self.oracle)] if name == "agent" else ["collector"]
+        command = [sys.executable, "-m", *module, "run", "--config", str(self.directory / f"{name}.toml")]
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.programs[name] = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL one."""
+        if name == "broker":
+            self.broker.kill9()
+            return
+        self.programs[name].kill()
+        self.programs[name].wait()
+
+    def stop(self, name: str) -> int:
+        """Ask a program to end; its exit code."""
+        self.programs[name].send_signal(signal.SIGTERM)
+        return self.programs[name].wait(20)
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        for program in self.programs.values():
+            program.kill()
+            program.wait()
+        self.broker.stop()
+
+    def log(self, name: str) -> str:
+        """What a program said."""
+        return (self.directory / f"{name}.log").read_text(errors="replace")
+
+    def stored(self) -> list[Stored]:
+        """Every record in the embedded store."""
+        reader = StoreReader(self.directory / "store.sqlite")
+        kinds = ("reach", "latency", "dns", "interface", "host", "event")
+        try:
+            return [s for k in kinds for s in reader.records("kz-school", k, start_ms=0, end_ms=2**52)]
+        except SinkUnavailable:
+            return []
+
+    def noted(self, word: str) -> list[list[str]]:
+        """Lines of the oracle that begin with a word, split."""
+        lines = self.oracle.read_text().splitlines() if self.oracle.exists() else []
+        return [line.split()[1:] for line in lines if line.startswith(word)]
+
+
+def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> None:
+    """Wait for a condition, and fail when it does not come."""
+    end_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end_s, f"not within {within_s} s: {what}"
+        time.sleep(0.2)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is the network asked rightly, and are its answers read rightly?"""

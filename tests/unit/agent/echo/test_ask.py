@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from agent.contract.reason import Reason
+from agent.echo import ask as asking
+from agent.echo import icmp
+from agent.echo.address import Address, parse
+from agent.echo.ask import Answers, ask
+from agent.echo.plan import evenly
+from tests.unit.agent.echo.peers import listening
+
+ONE, TWO = parse("127.0.0.1"), parse("127.0.0.2")
+
+
+@pytest.fixture
+def echoing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """ICMP sockets are UDP sockets, answered after the delays of the list; without one, never."""
+    delays: list[float] = []
+    opened: list[socket.socket] = []
+
+    def open_pair(_family: Address) -> tuple[socket.socket, Reason]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        opened.extend((ours, theirs))
+        asyncio.get_running_loop().add_reader(theirs, answer, theirs)
+        return PairSocket(ours), Reason.INTERNAL
+
+    def answer(theirs: socket.socket) -> None:
+        request = theirs.recv(512)
+        if delays:
+            asyncio.get_running_loop().call_later(delays.pop(0), theirs.send, b"\0" + request[1:])
+
+    monkeypatch.setattr(icmp, "_opened", open_pair)
+    monkeypatch.setattr(asking, "icmp_permission", lambda: "datagram")
+    yield delays
+    assert all(sock.fileno() == -1 for sock in opened[::2])
+    for sock in opened:
+        sock.close()
+
+
+class PairSocket(socket.socket):
+    """One end of a socket pair that takes and gives addresses like an ICMP socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(fileno=sock.detach())
+        self.hosts: list[str] = []
+
+    def sendto(self, data: bytes, address: tuple[str, int]) -> int:  # type: ignore[override]
+        self.hosts.append(address[0])
+        return self.send(data)
+
+    def recvmsg(
+        self, size: int, _ancillary: int = 0, flags: int = 0, /
+    ) -> tuple[bytes, list[tuple[int, int, bytes]], int, object]:
+        if flags:
+            raise BlockingIOError
+        data = super().recv(size)
+        return data, [], 0, (self.hosts[int.from_bytes(data[6:8], "big")], 0)
+
+
+async def test_round_ends_as_soon_as_all_have_answered(echoing: list[float]) -> None:
+    echoing.extend([0.0] * 4)
+    async with asyncio.timeout(5):
+        answers = await ask(evenly([ONE, TWO], every_s=0.005, count=4), timeout_s=1000, tcp_port=1)
+    assert answers.method == "icmp"
+    assert [outcome.address for outcome in answers.outcomes] == [ONE, TWO, ONE, TWO]
+    assert all(outcome.rtt_ms is not None for outcome in answers.outcomes)
+
+
+async def test_missing_answer_ends_the_round_at_the_timeout(echoing: list[float]) -> None:
+    echoing.append(0.0)
+    answers = await ask(evenly([ONE], every_s=0.005, count=2), timeout_s=0.05, tcp_port=1)
+    assert [outcome.answered for outcome in answers.outcomes] == [True, False]
+    assert answers.outcomes[1].reason == Reason.TIMEOUT
+
+
+async def test_answer_after_the_timeout_is_late_while_the_round_is_open(echoing: list[float]) -> None:
+    echoing.extend([0.12, 0.0])
+    answers = await ask(evenly([ONE], every_s=0.1, count=2), timeout_s=0.06, tcp_port=1)
+    assert (answers.outcomes[0].late, answers.outcomes[0].rtt_ms) == (True, None)
+
+
+async def test_cancelled_round_closes_its_sockets(echoing: list[float]) -> None:
+    task = asyncio.create_task(ask(evenly([ONE], every_s=1, count=1), timeout_s=1000, tcp_port=1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_nobody_is_waited_for_when_nothing_could_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "icmp_permission", lambda: "datagram")
+    monkeypatch.setattr(icmp, "_opened", lambda _: (None, Reason.NETWORK_DOWN))
+    async with asyncio.timeout(5):
+        answers = await ask(evenly([ONE], every_s=1, count=1), timeout_s=1000, tcp_port=1)
+    assert answers.outcomes[0].reason == Reason.NETWORK_DOWN
+
+
+async def test_tcp_is_used_where_icmp_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "icmp_permission", lambda: "denied")
+    with listening() as port:
+        answers = await ask(evenly([ONE], every_s=1, count=1), timeout_s=5, tcp_port=port)
+    assert answers.method == "tcp"
+    assert answers.to([ONE])[0].rtt_ms is not None
+    assert answers.to([TWO]) == []
+
+
+async def test_empty_plan_has_no_outcomes(echoing: list[float]) -> None:
+    assert await ask([], timeout_s=1000, tcp_port=1) == Answers("icmp", ())

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from unittest import mock
+
+import pytest
+
+from agent.contract.reason import Reason
+from agent.echo.address import parse
+from agent.echo.lookup import Lookup, look_up
+from tests.unit.agent.echo.peers import free_port, open_sockets, resolving, says, silence
+
+HOST = parse("127.0.0.1")
+NAME = "example.org"
+
+
+async def test_answer_has_a_time_and_addresses() -> None:
+    async with resolving(says(0, "192.0.2.1", "192.0.2.2")) as (_, port):
+        found = await look_up(HOST, NAME, timeout_s=5, port=port)
+    assert found.answer is not None
+    assert found.answer.addresses == ("192.0.2.1", "192.0.2.2")
+    assert found.lookup_ms is not None
+    assert (found.reason, found.attempts) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    ("rcode", "reason"),
+    [
+        (2, Reason.DNS_SERVER_FAILURE),
+        (3, Reason.NAME_UNKNOWN),
+        (5, Reason.REFUSED),
+        (1, Reason.BAD_ANSWER),
+        (4, Reason.BAD_ANSWER),
+    ],
+)
+async def test_error_code_is_a_reason(rcode: int, reason: Reason) -> None:
+    async with resolving(says(rcode)) as (_, port):
+        found = await look_up(HOST, NAME, timeout_s=5, port=port)
+    assert found.reason == reason
+    assert found.answer is not None
+    assert found.answer.rcode == rcode
+
+
+async def test_silence_is_a_timeout_after_all_attempts() -> None:
+    async with resolving(silence) as (server, port):
+        found = await look_up(HOST, NAME, timeout_s=0.02, attempts=3, port=port)
+    assert found == Lookup(attempts=3, reason=Reason.TIMEOUT, detail="no answer within 0.02 s")
+    assert len({query[:2] for query in server.queries}) > 1
+
+
+async def test_second_attempt_can_succeed() -> None:
+    async with resolving(silence, says(0, "192.0.2.1")) as (_, port):
+        found = await look_up(HOST, NAME, timeout_s=0.3, attempts=2, port=port)
+    assert (found.reason, found.attempts) == (None, 2)
+
+
+async def test_stray_datagram_does_not_end_the_lookup() -> None:
+    def strays_first(query: bytes) -> list[bytes]:
+        forged = says(0, "192.0.2.66")(bytes([query[0] ^ 1]) + query[1:])
+        return [b"", b"noise", *forged, *says(0, "192.0.2.1")(query)]
+
+    async with resolving(strays_first) as (_, port):
+        found = await look_up(HOST, NAME, timeout_s=5, port=port)
+    assert found.answer is not None
+    assert found.answer.addresses == ("192.0.2.1",)
+
+
+async def test_only_stray_datagrams_are_a_bad_answer() -> None:
+    async with resolving(lambda _: [b"noise"]) as (_, port):
+        found = await look_up(HOST, NAME, timeout_s=0.2, port=port)
+    assert (found.reason, found.attempts) == (Reason.BAD_ANSWER, 1)
+
+
+async def test_nobody_at_the_port_is_a_refusal() -> None:
+    found = await look_up(HOST, NAME, timeout_s=5, port=free_port(socket.SOCK_DGRAM))
+    assert (found.reason, found.lookup_ms, found.attempts) == (Reason.REFUSED, None, 1)
+
+
+async def test_question_that_cannot_be_sent_is_no_attempt() -> None:
+    with mock.patch.object(socket.socket, "connect", side_effect=OSError(errno.ENETUNREACH, "no")):
+        found = await look_up(HOST, NAME, timeout_s=5, attempts=2)
+    assert (found.reason, found.attempts) == (Reason.NETWORK_DOWN, 0)
+
+
+async def test_cancelled_lookup_leaves_no_socket() -> None:
+    async with resolving(silence) as (server, port):
+        before = open_sockets()
+        task = asyncio.create_task(look_up(HOST, NAME, timeout_s=1000, port=port))
+        await server.asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert open_sockets() == before

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from agent.contract.kinds import Dns
+from agent.contract.reason import Reason
+from agent.echo import resolvers
+from agent.echo.address import parse
+from agent.probes.base import Finding, ProbeFailed
+from agent.probes.dns import DnsProbe
+from tests.unit.agent.echo.peers import resolving, says, silence
+
+LOCAL = ("127.0.0.1",)
+
+
+async def measured(**options: Any) -> tuple[Finding, Dns]:
+    (finding,) = await DnsProbe(**{"resolvers": LOCAL, **options}).measure()
+    assert isinstance(finding.fields, Dns)
+    return finding, finding.fields
+
+
+async def test_answer_is_timed() -> None:
+    async with resolving(says(0, "192.0.2.1", "192.0.2.2")) as (_, port):
+        finding, figures = await measured(port=port)
+    assert finding.reason is None
+    assert figures.lookup_ms is not None
+    assert figures == Dns(
+        target="127.0.0.1", name="example.org", lookup_ms=figures.lookup_ms, answers=2, rcode=0, attempts=1
+    )
+
+
+async def test_answer_without_records_is_an_answer() -> None:
+    async with resolving(says(0)) as (_, port):
+        finding, figures = await measured(port=port)
+    assert (finding.reason, figures.answers) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("rcode", "reason"),
+    [(2, Reason.DNS_SERVER_FAILURE), (3, Reason.NAME_UNKNOWN), (5, Reason.REFUSED), (4, Reason.BAD_ANSWER)],
+)
+async def test_failure_has_a_reason_and_no_time(rcode: int, reason: Reason) -> None:
+    async with resolving(says(rcode)) as (_, port):
+        finding, figures = await measured(port=port)
+    assert (finding.reason, figures.lookup_ms, figures.rcode) == (reason, None, rcode)
+
+
+async def test_silence_is_a_timeout() -> None:
+    async with resolving(silence) as (_, port):
+        finding, figures = await measured(port=port, timeout_s=0.02, attempts=2)
+    assert (finding.reason, figures.attempts, figures.rcode) == (Reason.TIMEOUT, 2, None)
+
+
+async def test_dead_network_is_a_record_for_each_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolvers, "system_resolvers", lambda: (parse("192.0.2.1"), parse("192.0.2.2")))
+    with mock.patch.object(socket.socket, "connect", side_effect=OSError(errno.ENETUNREACH, "no")):
+        findings = await DnsProbe().measure()
+    assert [finding.reason for finding in findings] == [Reason.NETWORK_DOWN] * 2
+    assert [finding.fields.target for finding in findings if isinstance(finding.fields, Dns)] == [
+        "192.0.2.1",
+        "192.0.2.2",
+    ]
+
+
+async def test_resolver_on_a_missing_interface_says_so() -> None:
+    finding, _ = await measured(resolvers=("fe80::1%no-such0",))
+    assert finding.reason == Reason.NETWORK_DOWN
+
+
+async def test_no_resolver_at_all_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolvers, "system_resolvers", lambda: ())
+    with pytest.raises(ProbeFailed, match="no_target: no resolver is configured"):
+        await DnsProbe().measure()
+
+
+async def test_cancellation_passes() -> None:
+    async with resolving(silence) as (server, port):
+        task = asyncio.create_task(measured(port=port))
+        await server.asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"name": "a b"}, "name 'a b' is not a host name"),
+        ({"resolvers": ("dns.test",)}, "resolvers must be IP addresses, not 'dns.test'"),
+        ({"resolvers": LOCAL * 2}, "resolvers must not repeat an address"),
+        ({"attempts": 10, "timeout_s": 10}, r"attempts x timeout_s \(100 s\) must be shorter"),
+    ],
+)
+def test_impossible_options_are_refused(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        DnsProbe(**options)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the spool give back all that was not acknowledged, and nothing else?"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from agent.contract.kinds import Event, Reach
+from agent.contract.record import Ack, ClockState, Record
+from agent.spool.segment import SegmentWriter, read_segment
+from agent.spool.spool import Spool
+
+CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=1000, boot="0badcafe")
+
+
+def _now() -> ClockState:
+    return CLOCK
+
+
+def _fill(spool: Spool, n: int) -> list[Record]:
+    return [spool.append(kind="reach", clock=CLOCK, duration_ms=i, fields=Reach(up=True)) for i in range(n)]
+
+
+def _pending(spool: Spool, limit: int = 7) -> list[tuple[str, Record]]:
+    found: list[tuple[str, Record]] = []
+    after = None
+    while run := spool.next_run(after=after, limit=limit):
+        found += [(run.session, r) for r in run.records]
+        after = run.end
+    return found
+
+
+def test_records_come_back_in_their_order(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, _now)
+    made = _fill(spool, 20)
+
+    assert [r for _, r in _pending(spool)] == made
+    assert [r.seq for r in made] == list(range(1, 21))
+
+
+def test_a_new_start_is_a_new_session_and_finds_the_old_records(tmp_path: Path) -> None:
+    first = Spool(tmp_path, _now)
+    old = _fill(first, 3)
+    second = Spool(tmp_path, _now)
+    new = _fill(second, 2)
+
+    assert _pending(second) == [(first.session, r) for r in old] + [(second.session, r) for r in new]
+    assert second.pending_sessions() == [first.session, second.session]
+
+
+def test_acknowledged_records_are_forgotten_and_their_files_removed(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, _now, segment_bytes=4096)
+    _fill(spool, 100)
+    files = len(list(tmp_path.glob("*.seg")))
+    forgotten = spool.acknowledge(Ack(session=spool.session, up_to_seq=60, ranges=((70, 80),), wall_ms=0))
+
+    assert files > 3
+    assert forgotten == 71
+    assert [r.seq for _, r in _pending(spool)] == [*range(61, 70), *range(81, 101)]
+    assert len(list(tmp_path.glob("*.seg"))) < files
+
+
+def test_an_acknowledgement_of_another_session_changes_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, _now)
+    _fill(spool, 3)
+
+    assert spool.acknowledge(Ack(session="0" * 16, up_to_seq=3, wall_ms=0)) == 0
+
+
+def test_a_run_states_that_nothing_is_left_between_it_and_the_one_before(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, _now)
+    _fill(spool, 10)
+    spool.acknowledge(Ack(session=spool.session, up_to_seq=2, ranges=((5, 6),), wall_ms=0))
+    first = spool.next_run(after=None, limit=2)
+    assert first is not None
+    second = spool.next_run(after=first.end, limit=10)
+
+    assert (first.first_seq, [r.seq for r in first.records]) == (1, [3, 4])
+    assert second is not None
+    assert (second.first_seq, [r.seq for r in second.records]) == (5, [7, 8, 9, 10])
+
+
+def test_a_full_spool_drops_the_oldest_and_records_it(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, _now, max_bytes=20_000, segment_bytes=4096)
+    made = _fill(spool, 300)
+    pending = [r for _, r in _pending(spool)]
+    drops = [r.fields for r in pending if isinstance(r.fields, Event) and r.fields.event == "spool_dropped"]
+    counted = sum(d.count or 0 for d in drops)
+
+    assert spool.state().bytes <= 20_000 + 4096
+    assert drops
+    measured = [r for r in pending if r.kind == "reach"]
+    assert measured == made[-len(measured) :]
+    assert counted == len(made) - len(measured) == spool.state().dropped
+
+
+def test_a_torn_end_is_counted_and_the_rest_is_read(tmp_path: Path) -> None:
+    first = Spool(tmp_path, _now)
+    made = _fill(first, 5)
+    path = next(tmp_path.glob("*.seg"))
+    path.write_bytes(path.read_bytes()[:-10])
+    second = Spool(tmp_path, _now)
+
+    assert [r for _, r in _pending(second)] == made[:4]
+    assert second.state().damaged_bytes > 0
+
+
+@given(st.data())
+def test_no_damage_makes_a_record_that_was_never_written(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    path = tmp_path_factory.mktemp("s") / "00000001.seg"
+    writer = SegmentWriter(path, "00" * 8)
+    made = [
+        Record(seq=i, kind="reach", clock=CLOCK, duration_ms=i, fields=Reach(anchors=i)) for i in range(1, 6)
+    ]
+    for record in made:
+        writer.append(record)
+    writer.close()
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+
+    assert set(read_segment(path).records) <= set(made)
+
+
+@given(st.binary(max_size=400))
+def test_a_file_of_garbage_gives_no_records(tmp_path_factory: pytest.TempPathFactory, garbage: bytes) -> None:
+    path = tmp_path_factory.mktemp("s") / "00000001.seg"
+    for start in (b"", b"SPSEG1\n\0" + bytes(8), b"SPSEG1\n\0" + bytes(8) + b"\xa5\x5a"):
+        path.write_bytes(start + garbage)
+        assert read_segment(path).records == ()
+
+
+def test_a_disk_that_refuses_keeps_records_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    spool = Spool(tmp_path / "file", _now)
+    made = _fill(spool, 3)
+
+    assert [r for _, r in _pending(spool)] == made
+    assert "Not a directory" in (spool.state().problem or "")
+
+
+class SpoolModel(RuleBasedStateMachine):
+    """The spool beside a plain list, over restarts, acknowledgements in any order and sends in any pieces."""
+
+    numbers = itertools.count()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = self.root / str(next(self.numbers))
+        self.spool = Spool(self.directory, _now, segment_bytes=4096)
+        self.expected: list[tuple[str, Record]] = []
+        self.acknowledged: list[tuple[str, Record]] = []
+
+    root: Path
+
+    @rule(n=st.integers(1, 30))
+    def measure(self, n: int) -> None:
+        self.expected += [(self.spool.session, r) for r in _fill(self.spool, n)]
+
+    @rule()
+    def restart(self) -> None:
+        self.spool.close()
+        self.spool = Spool(self.directory, _now, segment_bytes=4096)
+        pending = _pending(self.spool)
+        assert [p for p in pending if p not in self.acknowledged] == self.expected
+        self.expected, self.acknowledged = pending, []
+
+    @precondition(lambda self: self.expected)
+    @rule(data=st.data())
+    def acknowledge(self, data: st.DataObject) -> None:
+        session, record = data.draw(st.sampled_from(self.expected))
+        up_to = data.draw(st.integers(0, record.seq))
+        gone = {*range(1, up_to + 1), record.seq}
+        self.spool.acknowledge(Ack(session=session, up_to_seq=up_to, ranges=((record.seq, record.seq),), wall_ms=0))
+        self.acknowledged += [(s, r) for s, r in self.expected if s == session and r.seq in gone]
+        self.expected = [(s, r) for s, r in self.expected if s != session or r.seq not in gone]
+
+    @invariant()
+    def nothing_is_lost_or_invented(self) -> None:
+        assert _pending(self.spool) == self.expected
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _model_root(tmp_path_factory: pytest.TempPathFactory) -> None:
+    SpoolModel.root = tmp_path_factory.mktemp("model")
+
+
+TestSpoolModel = SpoolModel.TestCase
+TestSpoolModel.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do messages pass from thread to loop in order, within limits?"""
+
+from __future__ import annotations
+
+import asyncio
+
+from collector.inbox import Inbox
+from tests.unit.collector.samples import message
+
+
+async def test_messages_come_out_in_the_order_they_went_in() -> None:
+    inbox = Inbox()
+    sent = [message(bytes([n])) for n in range(100)]
+
+    await asyncio.to_thread(lambda: [inbox.offer(m) for m in sent])
+
+    assert await inbox.take(60) + await inbox.take(60) == sent
+
+
+async def test_who_waits_is_woken() -> None:
+    inbox = Inbox()
+    waiting = asyncio.create_task(inbox.take(10))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(inbox.offer, message(b"a"))
+
+    assert len(await waiting) == 1
+
+
+async def test_what_does_not_fit_is_not_taken() -> None:
+    by_number, by_bytes = Inbox(max_messages=2), Inbox(max_bytes=5)
+
+    assert [by_number.offer(message(b"")) for _ in range(3)] == [True, True, False]
+    assert [by_bytes.offer(message(b"12")) for _ in range(3)] == [True, True, False]
+
+
+async def test_room_taken_out_can_be_filled_again() -> None:
+    inbox = Inbox(max_messages=1, max_bytes=2)
+    for _ in range(3):
+        assert inbox.offer(message(b"12"))
+        assert len(await inbox.take(10)) == 1
+
+
+async def test_a_closed_inbox_is_emptied_and_then_says_so() -> None:
+    inbox = Inbox()
+    inbox.offer(message(b"a"))
+    inbox.close()
+
+    assert not inbox.offer(message(b"b"))
+    assert [len(await inbox.take(10)) for _ in range(3)] == [1, 0, 0]
+
+
+async def test_closing_wakes_who_waits() -> None:
+    inbox = Inbox()
+    waiting = asyncio.create_task(inbox.take(10))
+    await asyncio.sleep(0)
+    inbox.close()
+
+    assert await waiting == []

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is each event one line that a machine can read?"""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from collector.log import JsonLines
+
+
+def test_an_event_is_one_json_object() -> None:
+    record = logging.makeLogRecord(
+        {"name": "collector.x", "levelname": "INFO", "msg": "a.b c=%d", "args": (7,)}
+    )
+    said = json.loads(JsonLines().format(record))
+
+    assert (said["message"], said["logger"], said["level"]) == ("a.b c=7", "collector.x", "INFO")
+    assert said["at"].endswith("+00:00")
+
+
+def test_a_traceback_stays_on_the_line() -> None:
+    with pytest.raises(ZeroDivisionError) as raised:
+        1 / 0  # noqa: B018  # for its error
+    record = logging.makeLogRecord({"msg": "a.failed", "exc_info": (raised.type, raised.value, raised.tb)})
+
+    line = JsonLines().format(record)
+
+    assert "\n" not in line
+    assert "ZeroDivisionError" in json.loads(line)["traceback"]

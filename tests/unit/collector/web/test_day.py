@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from agent.contract.histogram import count
+from agent.contract.kinds import Reach
+from collector.web.day import Rtt, read_day, read_tail, summarise
+from collector.web.state import State
+from tests.unit.collector.web.fakes import HOUR_MS, MINUTE_MS, NOW_MS, Reader, RollUp, Stored
+
+
+def reach(ago_min: int, *, up: bool = True) -> Stored:
+    return Stored(at_ms=NOW_MS - ago_min * MINUTE_MS, fields=Reach(up=up, gateway_answered=1))
+
+
+def test_day_holds_runs_and_figures() -> None:
+    rollups = [RollUp(hour_ms=NOW_MS - 2 * HOUR_MS, histogram=count([40.0] * 9 + [900.0]), received=9)]
+    reader = Reader(stored={"a": [reach(m, up=m > 5) for m in range(90, -1, -1)]}, rollups={"a": rollups})
+    day = read_day(reader, "a", now_ms=NOW_MS, received_ms=7)
+    assert [r.state for r in day.runs] == [State.UP, State.DOWN]
+    assert day.rtt.median_ms == pytest.approx(40, rel=0.01)
+    assert day.rtt.p95_ms == pytest.approx(900, rel=0.01)
+    assert day.rtt.loss_ratio == pytest.approx(0.1)
+    assert (day.read_ms, day.received_ms, day.every_ms) == (NOW_MS, 7, MINUTE_MS)
+
+
+def test_tail_joined_to_the_day_equals_the_day_read_again() -> None:
+    pattern = [reach(m, up=not 20 < m % 47 < 30) for m in range(300, -1, -1) if not 100 < m < 111]
+    earlier = Reader(stored={"a": [s for s in pattern if s.at_ms < NOW_MS - 10 * MINUTE_MS]})
+    day = read_day(earlier, "a", now_ms=NOW_MS - 10 * MINUTE_MS, received_ms=1)
+    reader = Reader(stored={"a": pattern})
+    assert (
+        read_tail(reader, "a", day, now_ms=NOW_MS, received_ms=2).runs
+        == read_day(reader, "a", now_ms=NOW_MS, received_ms=2).runs
+    )
+
+
+def test_tail_alone_says_how_far_back_it_looked() -> None:
+    reader = Reader(stored={"a": [reach(m) for m in range(300, -1, -1)]})
+    day = read_tail(reader, "a", None, now_ms=NOW_MS, received_ms=2)
+    assert day.from_ms == NOW_MS - HOUR_MS
+    assert day.read_ms == 0
+    assert day.rtt == Rtt()
+
+
+def test_figures_leave_out_the_gateway_and_the_loaded_line() -> None:
+    slow = count([9000.0] * 50)
+    rollups = [
+        RollUp(hour_ms=0, target="gateway", histogram=slow),
+        RollUp(hour_ms=0, loaded=True, histogram=slow),
+        RollUp(hour_ms=0, sent=10, received=8, late=1, histogram=count([20.0])),
+    ]
+    found = summarise(rollups)
+    assert found.p95_ms == pytest.approx(20, rel=0.01)
+    assert found.loss_ratio == pytest.approx(0.1)
+
+
+def test_hours_without_an_answer_have_no_median() -> None:
+    found = summarise([RollUp(hour_ms=0, received=0, histogram=()), RollUp(hour_ms=HOUR_MS)])
+    assert [hour_ms for hour_ms, _ in found.hourly] == [HOUR_MS]
+    assert summarise([]) == Rtt()
