@@ -33,6 +33,7 @@ lint: venv
 	@$(IN_VENV) -m tests.suites lint
 
 docs: venv
+	@$(IN_VENV) deploy/grafana/fleet.py
 	@$(IN_VENV) -m docs.generate
 
 clean:

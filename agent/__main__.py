@@ -49,19 +49,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = argparse.ArgumentParser(prog="school-agent", description="Measures a school's link and reports it.")
+    parser = argparse.ArgumentParser(
+        prog="school-agent", description="Measures a school's link and reports it."
+    )
     parser.add_argument("--version", action="version", version=metadata.version("schoolpulse"))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "run", _run, "measure and report until told to stop")
     once = _add(commands, "once", _once, "measure once, print what was found, send nothing")
-    once.add_argument("--probe", metavar="K", choices=list(PROBES), help="only this probe: " + ", ".join(PROBES))
+    once.add_argument(
+        "--probe", metavar="K", choices=list(PROBES), help="only this probe: " + ", ".join(PROBES)
+    )
     _add(commands, "check", _check, "read the configuration and say what it means; touches no network")
     _add(commands, "probes", _probes, "list the probes and their options")
     _add(commands, "spool", _spool, "say what waits in the spool")
     return parser
 
 
-def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], doc: str) -> argparse.ArgumentParser:
+def _add(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], doc: str
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=doc, description=doc)
     parser.add_argument("--config", type=Path, metavar="FILE", help=f"agent.toml (default {DEFAULT_CONFIG})")
     if name != "run":
@@ -71,7 +77,7 @@ def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], doc
 
 
 def _run(options: argparse.Namespace) -> int:
-    from agent.service import Service  # the reading commands need neither MQTT nor TLS
+    from agent.service import Service  # noqa: PLC0415 -- the other commands need no MQTT and no TLS
 
     config = load_config(options.config or DEFAULT_CONFIG)
 
@@ -113,7 +119,9 @@ class _Printer:
         self._seq += 1
         made = Record(seq=self._seq, **record)
         self.succeeded += made.reason is None
-        print(json.dumps(to_plain(made), ensure_ascii=False) if self._as_json else _sentence(made), flush=True)
+        print(
+            json.dumps(to_plain(made), ensure_ascii=False) if self._as_json else _sentence(made), flush=True
+        )
 
 
 def _sentence(record: Record) -> str:

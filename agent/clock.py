@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What time is it here, and how far can that be trusted? The only caller of the system's clocks for records.
 
-A Raspberry Pi has no battery-backed clock. The wall clock counts as good while the kernel says it is disciplined
-(`adjtimex(2)`, STA_UNSYNC clear); durations come from CLOCK_BOOTTIME, which no one can set.
+A Raspberry Pi has no battery-backed clock. The wall clock counts as good while the kernel says it is
+disciplined (`adjtimex(2)`, STA_UNSYNC clear); durations come from CLOCK_BOOTTIME, which no one can set.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def is_synchronised() -> bool:
 
 
 def _read_boot() -> str:
-    """First eight digits of the kernel's boot id; random where there is none, so that boots never look alike."""
+    """First eight digits of the kernel's boot id; random where there is none: boots never look alike."""
     try:
         return _BOOT_ID.read_text().replace("-", "")[:8]
     except OSError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was the agent told to do? Reads agent.toml and secrets; nobody else reads files or environment for settings."""
+"""What was the agent told to do? The only reader of agent.toml, of secrets and of the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from agent.errors import ConfigError
 from agent.probes import PROBES, load
 from agent.probes.base import Probe, option
 
-
 _REPORTS_PER_ACK = 6
 
 
@@ -27,25 +26,33 @@ class MqttOptions:
 
     host: str = option("name or address of the broker", "localhost")
     port: int = option("its port; 8883 is usual with TLS", 1883, low=1, high=65535)
-    protocol: Literal["auto", "5", "3.1.1"] = option("MQTT version; `auto` tries 5 and falls back to 3.1.1", "auto")
+    protocol: Literal["auto", "5", "3.1.1"] = option(
+        "MQTT version; `auto` tries 5 and falls back to 3.1.1", "auto"
+    )
     username: str | None = option("user name, where the broker wants one", None)
     password_file: str | None = option(
         "file with the password, or the name of a systemd credential; never the password itself", None
     )
-    ca_file: str | None = option("certificates the broker's is checked against; setting it turns TLS on", None)
+    ca_file: str | None = option(
+        "certificates the broker's is checked against; setting it turns TLS on", None
+    )
     cert_file: str | None = option("the device's certificate", None)
     key_file: str | None = option("the device's private key", None)
     payload: Form = option("`packed` for few bytes, `json` for reading along", "packed")
-    report_every_s: float = option("seconds between two batches; 300 or more on metered links", 60.0, low=1, high=86400)
+    report_every_s: float = option(
+        "seconds between two batches; 300 or more on metered links", 60.0, low=1, high=86400
+    )
     ack_every_s: float | None = option(
-        "seconds between two requests for an acknowledgement; unset: six reports, at least 300 and at most 3600",
+        "seconds between two requests for an acknowledgement; unset: six reports, but 300 to 3600",
         None,
         low=0,
         high=86400,
     )
     ack_timeout_s: float = option("how long to wait for one before sending again", 30.0, low=1, high=3600)
     backlog_bps: int = option("bits per second a backlog may take of the link", 64_000, low=1_000)
-    keepalive_s: int | None = option("seconds of silence before a ping; unset: a little over report_every_s", None, low=5, high=65535)
+    keepalive_s: int | None = option(
+        "seconds of silence before a ping; unset: a little over report_every_s", None, low=5, high=65535
+    )
 
     @property
     def asks_every_s(self) -> float:
@@ -68,9 +75,13 @@ class SpoolOptions:
     """The table `[spool]`: where records wait for their acknowledgement."""
 
     directory: str = option("folder of its own", "/var/lib/schoolpulse/spool")
-    max_bytes: int = option("when it is larger the oldest records go, and that is recorded", 64 * 1024 * 1024, low=1_000_000)
+    max_bytes: int = option(
+        "when it is larger the oldest records go, and that is recorded", 64 * 1024 * 1024, low=1_000_000
+    )
     segment_bytes: int = option("size of one file", 256 * 1024, low=4096)
-    commit_every_s: float = option("a power cut loses at most what was made since the last commit", 60.0, low=0.1, high=3600)
+    commit_every_s: float = option(
+        "a power cut loses at most what was made since the last commit", 60.0, low=0.1, high=3600
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong in the agent, by what is to be done about it.
 
-    AgentError
-    ├── ConfigError      expected in the field: the file says something impossible; exit 78, systemd does not restart
-    └── BrokerRefused    expected in the field: the broker says no; try again later
+    AgentError ├── ConfigError      expected in the field: the file says something impossible; exit 78,
+    systemd does not restart └── BrokerRefused    expected in the field: the broker says no; try again later
 
 A probe that cannot measure raises `agent.probes.base.ProbeFailed`. Everything else that escapes is our bug.
 """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is one round of a probe run so that whatever it does costs only itself?
 
-Each round has a thread and an event loop of its own: a probe that blocks, spins in a system call or never returns
-holds up neither the other probes nor the sending.
+Each round has a thread and an event loop of its own: a probe that blocks, spins in a system call or never
+returns holds up neither the other probes nor the sending.
 """
 
 from __future__ import annotations
@@ -47,10 +47,9 @@ class Round:
         self._has_ended = False
         self._thread = threading.Thread(target=self._run, name=f"probe-{probe.kind}", daemon=True)
 
-    @property
-    def is_running(self) -> bool:
-        """Whether the probe still runs; a hanging one outlives its round."""
-        return not self._has_ended
+    def has_ended(self) -> bool:
+        """Whether the probe has come back; a hanging one outlives its round."""
+        return self._has_ended
 
     async def outcome(self) -> Outcome | None:
         """Run to the end or the deadline; None when it was cancelled, which is no measurement."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """When does each probe measure, and how does what it found become a record?
 
-Each probe has a grid of start times: a phase from a stable hash of device and probe, then every `every_s`, on the
-monotonic clock. A round is never started while the last one runs; a start that was missed is left out, not made up
-for. The first round of a probe comes a few seconds after the agent's start.
+Each probe has a grid of start times: a phase from a stable hash of device and probe, then every `every_s`, on
+the monotonic clock. A round is never started while the last one runs; a start that was missed is left out,
+not made up for. The first round of a probe comes a few seconds after the agent's start.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from agent.contract.kinds import Fields
+from agent.contract.kinds import Fields, keys_of
 from agent.contract.reason import Reason
 from agent.contract.record import ClockState
 from agent.probes.base import Probe
@@ -75,10 +75,10 @@ class Scheduler:
         this = Round(probe)
         outcome = await this.outcome()
         self.keep(probe, clock, round((time.monotonic() - started_s) * 1000), outcome)
-        while this.is_running:
+        while not this.has_ended():
             log.warning("scheduler.hanging probe=%s", probe.kind)
             await asyncio.sleep(probe.every_s)
-            if not this.is_running:
+            if this.has_ended():
                 return
             self.keep(probe, self._now(), 0, Failed(Reason.OVERRAN, "an earlier round still hangs"))
 
@@ -90,7 +90,7 @@ class Scheduler:
                 kind=probe.kind, clock=clock, duration_ms=duration_ms, reason=outcome.reason, detail=detail
             )
             return
-        for finding in outcome or ():
+        for finding in sorted(outcome or (), key=lambda f: tuple(keys_of(f.fields).values())):
             self._keeper.append(
                 kind=finding.fields.kind,
                 clock=clock,

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """How do clock, probes, spool and publisher run together, and in which order do they stop?
 
-Stopping: no new rounds and those under way given up, the spool committed, then the connection closed. What was not
-acknowledged is sent after the next start.
+Stopping: no new rounds and those under way given up, the spool committed, then the connection closed. What
+was not acknowledged is sent after the next start.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import datetime
+import datetime as dt
 import logging
 import signal
 from importlib import metadata
@@ -45,8 +45,10 @@ class Service:
         )
         self._link = Link(options.device, self._spool.session, options.mqtt, config.password)
         self._publisher = Publisher(options.device, self._spool, self._link, options.mqtt, self._clock.now)
-        self._scheduler = Scheduler(options.device, config.probes, self._spool, self._clock.now, self._complete)
-        self._day: datetime.date | None = None
+        self._scheduler = Scheduler(
+            options.device, config.probes, self._spool, self._clock.now, self._complete
+        )
+        self._day: dt.date | None = None
         self._wire_bytes_before_today = 0
 
     async def run(self) -> None:
@@ -121,7 +123,7 @@ class Service:
 
     def _wire_bytes_today(self) -> int:
         """Payload bytes since UTC midnight, or since the agent's start where that was later."""
-        today = datetime.datetime.fromtimestamp(self._clock.now().wall_ms / 1000, datetime.UTC).date()
+        today = dt.datetime.fromtimestamp(self._clock.now().wall_ms / 1000, dt.UTC).date()
         if today != self._day:
             self._day, self._wire_bytes_before_today = today, self._link.wire_bytes
         return self._link.wire_bytes - self._wire_bytes_before_today

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How does a newcomer see the whole of it? Starts broker, collector and agent on this machine and says where to look.
+"""How does a newcomer see the whole of it? Starts broker, collector and agent here and says where to look.
 
-The broker is mosquitto where it is installed, else amqtt from PyPI, which serves to try things out and no more. Every
-file is below one folder; started again, everything goes on where it stopped.
+The broker is mosquitto where it is installed, else amqtt from PyPI, which serves to try things out and no
+more. Every file is below one folder; started again, everything goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -116,7 +116,10 @@ def run(directory: Path, agent_config: Path | None = None) -> int:
     children: list[Child] = []
     try:
         page = _start_all(directory, children, agent_config)
-        print(f"\nThe first record is stored and acknowledged. Look at\n\n    {page}\n\nCtrl-C ends all three.", flush=True)
+        print(
+            f"\nThe first record is stored and acknowledged. Look at\n\n    {page}\n\nCtrl-C ends all three.",
+            flush=True,
+        )
         while True:
             time.sleep(0.5)
             _check_alive(children)
@@ -158,7 +161,9 @@ def _broker_command(directory: Path, values: dict[str, Any]) -> list[str]:
         return [mosquitto, "-c", str(directory / "mosquitto.conf")]
     amqtt = Path(sys.executable).parent / "amqtt"
     if not amqtt.exists():
-        raise DemoFailed("no broker: install mosquitto (apt install mosquitto) or amqtt (pip install schoolpulse[demo])")
+        raise DemoFailed(
+            "no broker: install mosquitto (apt install mosquitto) or amqtt (pip install schoolpulse[demo])"
+        )
     print("broker: amqtt, for trying out only; install mosquitto for real use", flush=True)
     (directory / "amqtt.yaml").write_text(_AMQTT.format_map(values))
     return [str(amqtt), "-c", str(directory / "amqtt.yaml")]
@@ -167,7 +172,9 @@ def _broker_command(directory: Path, values: dict[str, Any]) -> list[str]:
 def _start(name: str, command: list[str], directory: Path) -> Child:
     log = directory / f"{name}.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
     print(f"{name}: pid {process.pid}, log {log}", flush=True)
     return Child(name, process, log)
 

@@ -50,13 +50,21 @@ class _VersionRefused(_Ended):
     """Perhaps the broker does not speak this version of MQTT."""
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a connection ended; an exception kept in its place would keep the connection's sockets alive."""
+
+    kind: type[_Ended]
+    problem: str
+
+
 @dataclass(kw_only=True)
 class _Conversation:
     """One connection; its callbacks run in the library's thread and hand over to the loop."""
 
     loop: asyncio.AbstractEventLoop
     ready: asyncio.Future[None] = field(init=False)
-    over: asyncio.Future[_Ended] = field(init=False)
+    over: asyncio.Future[_End] = field(init=False)
     is_welcome: bool = False
 
     def __post_init__(self) -> None:
@@ -66,7 +74,7 @@ class _Conversation:
     def connected(self, client: mqtt.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
         if reason.is_failure:
             kind = _VersionRefused if str(reason) == _UNSUPPORTED_VERSION else _Ended
-            self._end(kind(f"refused: {reason}"))
+            self._end(kind, f"refused: {reason}")
         else:
             self.is_welcome = True
             client.subscribe([(UP_FILTER, 0), (STATUS_FILTER, 0)])
@@ -74,16 +82,16 @@ class _Conversation:
     def subscribed(self, _c: mqtt.Client, _u: Any, _m: int, reasons: list[Any], _p: Any) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
         if refused:
-            self._end(_Ended(f"subscription refused: {refused[0]}"))
+            self._end(_Ended, f"subscription refused: {refused[0]}")
         else:
             self.loop.call_soon_threadsafe(_resolve, self.ready, None)
 
     def disconnected(self, _c: mqtt.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
         kind = _Ended if self.is_welcome else _VersionRefused
-        self._end(kind(f"connection lost: {reason}"))
+        self._end(kind, f"connection lost: {reason}")
 
-    def _end(self, end: _Ended) -> None:
-        self.loop.call_soon_threadsafe(_resolve, self.over, end)
+    def _end(self, kind: type[_Ended], problem: str) -> None:
+        self.loop.call_soon_threadsafe(_resolve, self.over, _End(kind, problem))
 
 
 class Receiver:
@@ -128,7 +136,8 @@ class Receiver:
         try:
             await _handshake(conversation)
             self._note_connected(client)
-            raise await conversation.over
+            end = await conversation.over
+            raise end.kind(end.problem)
         finally:
             self._client = None
             self._health.mqtt_connected = False
@@ -191,7 +200,8 @@ async def _handshake(conversation: _Conversation) -> None:
     waited: set[asyncio.Future[Any]] = {conversation.ready, conversation.over}
     await asyncio.wait(waited, timeout=_HANDSHAKE_S, return_when=asyncio.FIRST_COMPLETED)
     if conversation.over.done():
-        raise conversation.over.result()
+        end = conversation.over.result()
+        raise end.kind(end.problem)
     if not conversation.ready.done():
         raise _Ended(f"no answer within {_HANDSHAKE_S:g} s")
 

@@ -66,8 +66,15 @@ def kinds() -> str:
     parts = []
     for number, (name, kind) in enumerate(KINDS.items()):
         doc = (kind.__doc__ or "").strip().splitlines()[0]
-        rows = [f"### `{name}` (number {number})\n", doc + "\n", "| field | type | meaning |", "|---|---|---|"]
-        rows += [f"| `{f.name}` | {_field_type(kind, f)} | {f.metadata['doc']} |" for f in dataclasses.fields(kind)]
+        rows = [
+            f"### `{name}` (number {number})\n",
+            doc + "\n",
+            "| field | type | meaning |",
+            "|---|---|---|",
+        ]
+        rows += [
+            f"| `{f.name}` | {_field_type(kind, f)} | {f.metadata['doc']} |" for f in dataclasses.fields(kind)
+        ]
         parts.append("\n".join(rows) + "\n")
     reasons = ", ".join(f"`{r}`" for r in Reason)
     return "\n".join(parts) + f"\n### Reasons\n\nWhy a record has no figure: {reasons}.\n"

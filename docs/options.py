@@ -10,6 +10,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
+_LARGE = 100_000
 _NAMES = {int: "whole number", float: "number", str: "text", bool: "true/false"}
 
 
@@ -50,7 +51,7 @@ def toml(value: Any) -> str:
     """A value as TOML writes it."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 100_000:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= _LARGE:
         return f"{value:_}"
     return json.dumps(value, ensure_ascii=False)
 

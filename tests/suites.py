@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 COVERAGE = TREE / "build" / "coverage"
 
 LINT = (
-    ("ruff", "check", "--quiet"),
+    ("ruff", "check", "--output-format=concise"),
     ("ruff", "format", "--check"),
     ("mypy",),
     ("lint-imports", "--no-logo"),
@@ -35,6 +35,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 """Arguments of pytest by suite; one that starts servers or measures time has the machine for itself."""
 
 CLOSING = re.compile(r"=+ (?P<counts>.*\d+ \w+.*) in [\d.]+s.*=+$")
+VERDICT = re.compile(rf"{CLOSING.pattern}|TOTAL\b")
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?)")
 
 
@@ -75,7 +76,7 @@ def _options() -> argparse.Namespace:
 
 def _lint() -> Outcome:
     started = time.monotonic()
-    broken = [command[0] for command in LINT if _run(command).failed]
+    broken = [" ".join(command[:2]) for command in LINT if _run(command).failed]
     closing = f"failed: {', '.join(broken)}" if broken else f"{len(LINT)} checks passed"
     return Outcome(name="lint", failed=bool(broken), closing=closing, lasted_s=time.monotonic() - started)
 
@@ -112,7 +113,7 @@ def _run(command: Sequence[str], *, name: str = "") -> Outcome:
     ) as program:
         for line in program.stdout or ():
             print(line, end="", flush=True)
-            if not CLOSING.match(closing) or CLOSING.match(line):
+            if not VERDICT.match(closing) or VERDICT.match(line):
                 closing = line.strip() or closing
     lasted_s = time.monotonic() - started
     return Outcome(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How do a batch and an acknowledgement become bytes, and bytes become them again?
 
-A payload is JSON when it begins with `{`, or the packed form (`agent.contract.packed`) when it begins with byte 1.
-Both lead to the same plain data and through the same checks. Nothing a stranger sends can make decoding use more
-than `MAX_PLAIN_BYTES` of decompressed payload or recurse deeper than a batch is deep.
+A payload is JSON when it begins with `{`, or the packed form (`agent.contract.packed`) when it begins with
+byte 1. Both lead to the same plain data and through the same checks. Nothing a stranger sends can make
+decoding use more than `MAX_PLAIN_BYTES` of decompressed payload or recurse deeper than a batch is deep.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is one column of numbers, flags, words or histograms written into bytes, and read from hostile ones?
 
-Integers are varints (LEB128, signed ones zigzag) of the difference to the value before, or of the difference of
-differences; decimals are such integers divided by a power of ten, where that is exact, else IEEE 754 doubles.
+Integers are varints (LEB128, signed ones zigzag) of the difference to the value before, or of the difference
+of differences; decimals are such integers divided by a power of ten, where that is exact, else IEEE 754
+doubles.
 
-A column has a head, which says what it is, and cells. The head is one byte: type (3 bits), whether some cells are empty
-(1 bit), distance of its number from the column before (4 bits, 15 = a varint follows); decimals add their exponent.
+A column has a head, which says what it is, and cells. The head is one byte: type (3 bits), whether some cells
+are empty (1 bit), distance of its number from the column before (4 bits, 15 = a varint follows); decimals add
+their exponent.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import enum
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from agent.contract.decoder import DecodeError
@@ -37,6 +40,8 @@ _MAX_EXPONENT = 6
 _EXACT = 2**53
 _MAX_VARINT_BITS = 70
 _NEAR_BIT = 16
+_HUNDREDTHS = 2
+_MORE = 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,11 @@ class Head:
 
 
 def head_of(step: int, cells: Sequence[Any], *, near: bool = False) -> Head:
-    """The head that suits these cells; `near` asks for differences to predictions, which are in hundredths."""
+    """The head that suits these cells; `near` asks for differences to predictions, in hundredths."""
     values = [c for c in cells if c is not None]
     kind, exponent = _suiting(values)
-    is_near = near and kind is ColumnType.DECIMAL and exponent <= 2
-    return Head(step, kind, len(values) < len(cells), 2 if is_near else exponent, is_near)
+    is_near = near and kind is ColumnType.DECIMAL and exponent <= _HUNDREDTHS
+    return Head(step, kind, len(values) < len(cells), _HUNDREDTHS if is_near else exponent, is_near)
 
 
 def _suiting(values: list[Any]) -> tuple[ColumnType, int]:
@@ -85,7 +90,7 @@ _TYPES: dict[Any, ColumnType] = {
 
 def _suiting_int(values: list[int]) -> ColumnType:
     """Differences of differences where they are smaller: times of a steady schedule, steady counters."""
-    steps = [b - a for a, b in zip(values, values[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(values)]
     bends = [b - a for a, b in zip([0, *steps], steps, strict=False)]
     return ColumnType.INT_STEADY if _weight(bends) < _weight(steps) else ColumnType.INT
 
@@ -111,8 +116,8 @@ class Writer:
 
     def varint(self, value: int) -> None:
         """A number from 0 upwards."""
-        while value > 0x7F:
-            self._out.append(value & 0x7F | 0x80)
+        while value >= _MORE:
+            self._out.append(value & 0x7F | _MORE)
             value >>= 7
         self._out.append(value)
 
@@ -139,7 +144,14 @@ class Writer:
             self._out.append(head.exponent | head.is_near * _NEAR_BIT)
 
     def cells(self, head: Head, cells: Sequence[Any], base: int = 0, near: Sequence[int] = ()) -> None:
-        """The column's cells; `base` is what the first integer is close to, `near` what each decimal is close to."""
+        """The column's cells.
+
+        Args:
+            head: what the column is.
+            cells: one per row, None where empty.
+            base: what the first integer is close to.
+            near: what each decimal is close to, where the head says so.
+        """
         if head.has_empty:
             self._bits([c is not None for c in cells])
         values = [c for c in cells if c is not None]
@@ -223,7 +235,7 @@ class Reader:
             byte = body[at]
             at += 1
             value |= (byte & 0x7F) << shift
-            if byte < 0x80:
+            if byte < _MORE:
                 self._at = at
                 return value
             shift += 7

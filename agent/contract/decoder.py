@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 Decode = Callable[[object, str], Any]
+_SHOWN = 60
 
 
 class DecodeError(ValueError):
@@ -96,19 +97,21 @@ def _dataclass(cls: Any, strict: bool) -> Decode:
             return value
         if not isinstance(value, dict):
             raise DecodeError(path, f"expected a table, got {_describe(value)}")
-        made = {}
-        for key, item in value.items():
-            item_decoder = decoders.get(key)
-            if item_decoder is not None:
-                made[key] = item_decoder(item, f"{path}.{key}" if path else key)
-            elif strict:
-                raise DecodeError(_join(path, str(key)), "unknown key" + nearest(str(key), decoders))
+        if strict:
+            _refuse_unknown(value, decoders, path)
+        made = {key: decoders[key](item, _join(path, key)) for key, item in value.items() if key in decoders}
         for name in required:
             if name not in made:
                 raise DecodeError(_join(path, name), "is required")
         return _construct(cls, made, path)
 
     return read
+
+
+def _refuse_unknown(table: dict[Any, Any], known: Mapping[str, Decode], path: str) -> None:
+    for key in table:
+        if key not in known:
+            raise DecodeError(_join(path, str(key)), "unknown key" + nearest(str(key), known))
 
 
 def _construct(cls: Any, made: dict[str, Any], path: str) -> Any:
@@ -160,9 +163,7 @@ def _sequence(kind: Any, strict: bool) -> Decode:
         if not is_open and len(value) != len(fixed):
             raise DecodeError(path, f"expected {len(fixed)} items, got {len(value)}")
         item = fixed[0]
-        return tuple(
-            (item if is_open else fixed[i])(v, f"{path}[{i}]") for i, v in enumerate(value)
-        )
+        return tuple((item if is_open else fixed[i])(v, f"{path}[{i}]") for i, v in enumerate(value))
 
     return read
 
@@ -239,11 +240,21 @@ def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path and key else path or key
 
 
+_WORDS: dict[type, str] = {
+    dict: "a table",
+    list: "a list",
+    str: "text",
+    bool: "true/false",
+    int: "a whole number",
+    float: "a number",
+    type(None): "nothing",
+}
+
+
 def _describe(value: object) -> str:
-    names = {dict: "a table", list: "a list", str: "text", bool: "true/false", type(None): "nothing"}
-    return f"{names.get(type(value), type(value).__name__)} ({_show(value)})"
+    return f"{_WORDS.get(type(value), type(value).__name__)} ({_show(value)})"
 
 
 def _show(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How are round-trip times counted so that a fleet's percentiles can be had from its schools' counts?
 
-Logarithmic buckets with a relative error of at most 1 %: bucket i holds the times in (γ^(i-1), γ^i] milliseconds
-with γ = 1.01/0.99. Histograms of any number of slots and schools merge by adding counts. The mapping is that of
-DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch", PVLDB 12(12), 2019, §2.1).
+Logarithmic buckets with a relative error of at most 1 %: bucket i holds the times in (γ^(i-1), γ^i]
+milliseconds with γ = 1.01/0.99. Histograms of any number of slots and schools merge by adding counts. The
+mapping is that of DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch", PVLDB
+12(12), 2019, §2.1).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which kinds of record exist and what does each field mean?
 
-A field's name is its wire key, its InfluxDB field and its name in every query; its unit is in the name. Fields and
-kinds are only ever added, and only at the end: their place is their number in the packed form.
+A field's name is its wire key, its InfluxDB field and its name in every query; its unit is in the name.
+Fields and kinds are only ever added, and only at the end: their place is their number in the packed form.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Reach:
     dns_answered: int | None = number("of these, answered with any valid response")
     route: bool | None = flag("whether a default route existed")
     carrier: bool | None = flag("whether the interface of the default route had a carrier")
-    hint: str | None = text("slot class the agent would give: up, degraded, down_provider, down_other, unknown")
+    hint: str | None = text(
+        "slot class the agent would give: up, degraded, down_provider, down_other, unknown"
+    )
     method: str | None = text("how anchors were asked: icmp or tcp")
 
 
@@ -48,7 +50,9 @@ class Latency:
     sent: int | None = number("requests sent")
     received: int | None = number("requests answered within the time-out")
     duplicate: int | None = number("further answers to a request already answered")
-    late: int | None = number("answers that came after the time-out; counted neither as received nor as lost for ever")
+    late: int | None = number(
+        "answers that came after the time-out; counted neither as received nor as lost for ever"
+    )
     rtt_min_ms: float | None = number("smallest round-trip time")
     rtt_median_ms: float | None = number("median round-trip time (nearest rank)")
     rtt_p95_ms: float | None = number("95th percentile (nearest rank)")
@@ -110,7 +114,9 @@ class Host:
     spool_oldest_s: float | None = number("age of the oldest record not yet acknowledged")
     undervoltage: bool | None = flag("whether the firmware sees too low a supply voltage now")
     throttled: bool | None = flag("whether the firmware slows the processor now")
-    wire_bytes_today: int | None = number("payload bytes published since UTC midnight or, if later, the agent's start")
+    wire_bytes_today: int | None = number(
+        "payload bytes published since UTC midnight or, if later, the agent's start"
+    )
     clock_synchronised: bool | None = flag("whether the kernel says the clock is synchronised")
 
 
@@ -120,7 +126,9 @@ class Event:
 
     kind: ClassVar[str] = "event"
 
-    event: str = key("agent_started, unclean_shutdown, clock_step, spool_dropped, spool_damaged, probe_overran …")
+    event: str = key(
+        "agent_started, unclean_shutdown, clock_step, spool_dropped, spool_damaged, probe_overran …"
+    )
     count: int | None = number("how many things it concerns")
     first_seq: int | None = number("first sequence number concerned")
     last_seq: int | None = number("last sequence number concerned")
@@ -131,9 +139,7 @@ class Event:
 
 Fields = Reach | Latency | Dns | Interface | Host | Event
 
-KINDS: dict[str, Any] = {
-    kind.kind: kind for kind in (Reach, Latency, Dns, Interface, Host, Event)
-}
+KINDS: dict[str, Any] = {kind.kind: kind for kind in (Reach, Latency, Dns, Interface, Host, Event)}
 """Every kind by its name, in the order of their numbers in the packed form."""
 
 

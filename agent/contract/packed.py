@@ -3,12 +3,13 @@
 
     payload = 0x01, dictionary id, raw deflate (RFC 1951) of the body with that preset dictionary
     body    = header, number of blocks, blocks
-    block   = number of the kind in `KINDS`, rows, heads of its columns, 0, their cells (`agent.contract.columns`)
+    block   = number of the kind in `KINDS`, rows, heads of columns, 0, their cells (see `columns`)
 
-Rows of a block are ordered by their keys, so that one target's figures stand together; their seq restores the order.
-Columns that hold what the header says anyway (boot id, clock age, wall minus monotonic time) are left out, and those
-that hold what is predicted (`agent.contract.prediction`) have no cells. Kinds and fields are known by number; a reader
-skips numbers it does not know. The form is lossless.
+Rows of a block are ordered by their keys, so that one target's figures stand together; their seq restores the
+order, or, where numbers follow the order of completion without a gap, that order gives the numbers back.
+Columns that hold what the header says anyway (boot id, clock age, wall minus monotonic time) are left out,
+and those that hold what is predicted (`agent.contract.prediction`) have no cells. Kinds and fields are known
+by number; a reader skips numbers it does not know. The form is lossless.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ MAX_ROWS = 65536
 _MAX_COLUMNS = 256
 _SEQ, _MONO, _WALL, _BOOT, _AGE, _DURATION, _REASON, _DETAIL, _HAS_FIELDS, _FIRST_FIELD = range(10)
 
+_UPTIME = "(seconds since boot)"
+"""What predictions may use beside a row's fields."""
+
 Plain = dict[str, Any]
 _KIND_NAMES = list(KINDS)
 _FIELD_NAMES = {name: [f.name for f in dataclasses.fields(kind)] for name, kind in KINDS.items()}
@@ -38,14 +42,15 @@ _KEYS = {name: key_names(kind) for name, kind in KINDS.items()}
 
 def pack(plain: Plain) -> bytes:
     """Plain data of a batch (`record.to_plain`) as a payload."""
+    blocks = _blocks(plain["records"])
+    in_order = [r for _, rows in blocks for r in rows]
+    in_order.sort(key=_completion_ms)
+    is_steady = [r["seq"] for r in in_order] == list(range(plain["first_seq"], plain["last_seq"] + 1))
     out = Writer()
-    _write_header(out, plain)
-    blocks: dict[str, list[Plain]] = {}
-    for record in plain["records"]:
-        blocks.setdefault(record["kind"], []).append(record)
+    _write_header(out, plain, is_steady=is_steady)
     out.varint(len(blocks))
-    for kind, rows in blocks.items():
-        _write_block(out, kind, sorted(rows, key=lambda r: _sort_key(kind, r)), plain)
+    for kind, rows in blocks:
+        _write_block(out, kind, rows, plain, has_seq=not is_steady)
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, DICTIONARIES[NEWEST])
     return bytes([FORMAT, NEWEST]) + squeeze.compress(out.getvalue()) + squeeze.flush()
 
@@ -57,13 +62,28 @@ def unpack(payload: bytes, max_bytes: int) -> Plain:
         DecodeError: unknown dictionary, damaged or truncated data, more than `max_bytes` decompressed.
     """
     body = Reader(_inflate(payload, max_bytes))
-    plain = _read_header(body)
+    plain, is_steady = _read_header(body)
     records: list[Plain] = []
     for _ in range(body.varint()):
-        records.extend(_read_block(body, plain, MAX_ROWS - len(records)))
+        records.extend(_read_block(body, plain, MAX_ROWS - len(records), has_seq=not is_steady))
     body.expect_end()
+    if is_steady:
+        records.sort(key=_completion_ms)
+        records = [{**r, "seq": plain["first_seq"] + i} for i, r in enumerate(records)]
     records.sort(key=lambda r: r["seq"])
     return {**plain, "records": records}
+
+
+def _blocks(records: list[Plain]) -> list[tuple[str, list[Plain]]]:
+    """Rows by kind in the order of `KINDS`, each ordered by its keys."""
+    blocks: dict[str, list[Plain]] = {name: [] for name in _KIND_NAMES}
+    for record in records:
+        blocks[record["kind"]].append(record)
+    return [(kind, sorted(rows, key=lambda r: _sort_key(kind, r))) for kind, rows in blocks.items() if rows]
+
+
+def _completion_ms(record: Plain) -> int:
+    return _integer(record["clock"]["mono_ms"]) + _integer(record["duration_ms"])
 
 
 def _inflate(payload: bytes, max_bytes: int) -> bytes:
@@ -76,16 +96,18 @@ def _inflate(payload: bytes, max_bytes: int) -> bytes:
     except zlib.error as e:
         raise DecodeError("", f"damaged packed form: {e}") from e
     if not inflate.eof or inflate.unused_data:
-        problem = f"more than {max_bytes} bytes decompressed, truncated" if not inflate.eof else "bytes left over"
+        problem = (
+            f"more than {max_bytes} bytes decompressed, truncated" if not inflate.eof else "bytes left over"
+        )
         raise DecodeError("", f"damaged packed form: {problem}")
     return body
 
 
-def _write_header(out: Writer, plain: Plain) -> None:
+def _write_header(out: Writer, plain: Plain, *, is_steady: bool) -> None:
     clock = plain["clock"]
     out.text(plain["device"])
     out.raw(bytes.fromhex(plain["session"]))
-    out.varint(plain["want_ack"] | plain["backlog"] << 1)
+    out.varint(plain["want_ack"] | plain["backlog"] << 1 | is_steady << 2)
     out.varint(plain["first_seq"])
     out.zigzag(plain["last_seq"] - plain["first_seq"])
     out.zigzag(clock["wall_ms"])
@@ -95,14 +117,15 @@ def _write_header(out: Writer, plain: Plain) -> None:
     out.varint(0 if age_s is None else age_s + 1)
 
 
-def _read_header(body: Reader) -> Plain:
+def _read_header(body: Reader) -> tuple[Plain, bool]:
+    """The header, and whether numbers follow the order of completion."""
     device, session, flags, first_seq = body.text(), body.raw(8).hex(), body.varint(), body.varint()
     last_seq = first_seq + body.zigzag()
     clock: Plain = {"wall_ms": body.zigzag(), "mono_ms": body.varint(), "boot": body.raw(4).hex()}
     age_s = body.varint()
     if age_s:
         clock["age_s"] = age_s - 1
-    return {
+    header = {
         "device": device,
         "session": session,
         "want_ack": bool(flags & 1),
@@ -111,6 +134,7 @@ def _read_header(body: Reader) -> Plain:
         "last_seq": last_seq,
         "clock": clock,
     }
+    return header, bool(flags & 4)
 
 
 def _sort_key(kind: str, record: Plain) -> tuple[Any, ...]:
@@ -118,11 +142,11 @@ def _sort_key(kind: str, record: Plain) -> tuple[Any, ...]:
     return (*(fields.get(name) or "" for name in _KEYS[kind]), record["seq"])
 
 
-def _write_block(out: Writer, kind: str, rows: list[Plain], batch: Plain) -> None:
+def _write_block(out: Writer, kind: str, rows: list[Plain], batch: Plain, *, has_seq: bool) -> None:
     out.varint(_KIND_NAMES.index(kind))
     out.varint(len(rows))
-    tables = [r.get("fields") or {} for r in rows]
-    columns = [_Column(*c) for c in _envelope_columns(rows, batch)]
+    tables = [{**(r.get("fields") or {}), _UPTIME: r["clock"]["mono_ms"] // 1000} for r in rows]
+    columns = [_Column(*c) for c in _envelope_columns(rows, batch) if has_seq or c[0] != _SEQ]
     columns += [c for i, name in enumerate(_FIELD_NAMES[kind]) if (c := _field_column(kind, i, name, tables))]
     heads = []
     previous = -1
@@ -174,7 +198,7 @@ def _envelope_columns(rows: list[Plain], batch: Plain) -> Iterator[tuple[int, li
         (_WALL, [c["wall_ms"] - c["mono_ms"] - lead for c in clocks], 0),
         (_BOOT, [c["boot"] for c in clocks], clock["boot"]),
         (_AGE, [c.get("age_s") for c in clocks], clock.get("age_s")),
-        (_DURATION, [r["duration_ms"] for r in rows], None),
+        (_DURATION, [r["duration_ms"] for r in rows], 0),
         (_REASON, [r.get("reason") for r in rows], None),
         (_DETAIL, [r.get("detail") for r in rows], None),
         (_HAS_FIELDS, [r.get("fields") is not None for r in rows], True),
@@ -184,7 +208,7 @@ def _envelope_columns(rows: list[Plain], batch: Plain) -> Iterator[tuple[int, li
             yield number, cells, 0
 
 
-def _read_block(body: Reader, batch: Plain, rows_left: int) -> Iterator[Plain]:
+def _read_block(body: Reader, batch: Plain, rows_left: int, *, has_seq: bool) -> list[Plain]:
     number, n = body.varint(), body.varint()
     if n > rows_left:
         raise DecodeError("records", f"more than {MAX_ROWS} rows")
@@ -193,14 +217,16 @@ def _read_block(body: Reader, batch: Plain, rows_left: int) -> Iterator[Plain]:
     columns: dict[int, list[Any]] = {}
     for at, head in _read_heads(body):
         name = _name(kind, at - _FIRST_FIELD)
-        cells = _read_cells(body, head, kind, name, tables, _base(batch, at))
+        cells = _read_cells(body, head, (kind, name), tables, _base(batch, at))
         columns[at] = cells
         for table, cell in zip(tables, cells, strict=True):
             if name and cell is not None:
                 table[name] = cell
-    if not columns.keys() >= {_SEQ, _MONO, _DURATION}:
-        raise DecodeError("records", "a block lacks its seq, mono_ms or duration_ms column")
-    return (_row(kind, columns, tables[i], batch["clock"], i) for i in range(n))
+            elif at == _MONO:
+                table[_UPTIME] = _integer(cell) // 1000
+    if _MONO not in columns or (has_seq and _SEQ not in columns):
+        raise DecodeError("records", "a block lacks its seq or mono_ms column")
+    return [_row(kind, columns, tables[i], batch["clock"], i) for i in range(n)]
 
 
 def _read_heads(body: Reader) -> list[tuple[int, Head]]:
@@ -214,7 +240,10 @@ def _read_heads(body: Reader) -> list[tuple[int, Head]]:
     return heads
 
 
-def _read_cells(body: Reader, head: Head, kind: str, name: str, tables: list[Plain], base: int) -> list[Any]:
+def _read_cells(
+    body: Reader, head: Head, field_of: tuple[str, str], tables: list[Plain], base: int
+) -> list[Any]:
+    kind, name = field_of
     if head.type is ColumnType.PREDICTED:
         predict = PREDICTED.get(kind, {}).get(name)
         return [predict(t) if predict else None for t in tables]
@@ -224,7 +253,7 @@ def _read_cells(body: Reader, head: Head, kind: str, name: str, tables: list[Pla
 
 
 def _name(kind: str, place: int) -> str:
-    """Name of a field by its place; empty for the columns that every kind has, and for places we do not know."""
+    """Name of a field by its place; empty for columns that every kind has, and for unknown places."""
     names = _FIELD_NAMES.get(kind, [])
     return names[place] if 0 <= place < len(names) else ""
 
@@ -242,8 +271,9 @@ def _row(kind: str, columns: dict[int, list[Any]], fields: Plain, clock: Plain, 
 
     mono_ms = _integer(cell(_MONO, None))
     lead = clock["wall_ms"] - clock["mono_ms"] + _integer(cell(_WALL, 0))
+    fields.pop(_UPTIME, None)
     record: Plain = {
-        "seq": _integer(cell(_SEQ, None)),
+        "seq": _integer(cell(_SEQ, 0)),
         "kind": kind,
         "clock": {
             "wall_ms": mono_ms + lead,
@@ -251,7 +281,7 @@ def _row(kind: str, columns: dict[int, list[Any]], fields: Plain, clock: Plain, 
             "boot": cell(_BOOT, clock["boot"]),
             "age_s": cell(_AGE, clock.get("age_s")),
         },
-        "duration_ms": cell(_DURATION, None),
+        "duration_ms": _integer(cell(_DURATION, 0)),
         "reason": cell(_REASON, None),
         "detail": cell(_DETAIL, None),
     }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which figures follow, on an ordinary day, from those before them?
 
-The packed form leaves a column out when every row holds what is predicted here; nothing is lost when it does not. The
-predictions are part of the form: they may be added to, at the price of a new format number when one changes.
+The packed form leaves a column out when every row holds what is predicted here; nothing is lost when it does
+not. The predictions are part of the form: they may be added to, at the price of a new format number when one
+changes.
 """
 
 from __future__ import annotations
@@ -76,7 +77,12 @@ PREDICTED: dict[str, dict[str, Predict]] = {
         "rx_drops": _is(0),
         "tx_drops": _is(0),
     },
-    "host": {"undervoltage": _is(False), "throttled": _is(False), "clock_synchronised": _is(True)},
+    "host": {
+        "uptime_s": _same_as("(seconds since boot)"),
+        "undervoltage": _is(False),
+        "throttled": _is(False),
+        "clock_synchronised": _is(True),
+    },
 }
 
 
@@ -98,7 +104,7 @@ def _near(q: float) -> Predict:
 
 @functools.cache
 def _powers() -> dict[int, float]:
-    """γ to whole powers by multiplication alone, which gives the same bits on every machine; `exp` need not."""
+    """γ to whole powers, by multiplication: the same bits on every machine, which `exp` need not give."""
     powers = {0: 1.0}
     for i in range(1, _MAX_BUCKET + 1):
         powers[i] = powers[i - 1] * GAMMA

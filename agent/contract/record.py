@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is one record, what is one batch of them, and what is the acknowledgement?
 
-A record's identity is (device, session, seq). A session is random and new with every start of an agent, so a restored
-card image or a lost counter can never give two records the same identity. A batch states that from its `first_seq`
-to its `last_seq` nothing else exists any more on the device: what is missing there was dropped.
+A record's identity is (device, session, seq). A session is random and new with every start of an agent, so a
+restored card image or a lost counter can never give two records the same identity. A batch states that from
+its `first_seq` to its `last_seq` nothing else exists any more on the device: what is missing there was
+dropped.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ MAX_SEQ = 2**53 - 1
 """Largest number that every JSON reader keeps exactly (RFC 8259 §6)."""
 
 DEVICE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?")
-"""A device id: 1 to 48 lower-case letters, digits and inner hyphens; safe in topics, files and certificates."""
+"""A device id: 1 to 48 lower-case letters, digits and inner hyphens; safe in topics, files and
+certificates."""
 
 SESSION = re.compile(r"[0-9a-f]{16}")
 BOOT = re.compile(r"[0-9a-f]{8}")
@@ -81,12 +83,12 @@ class Batch:
     """What one `up` message carries.
 
     Attributes:
-        first_seq: from here to `last_seq`, what is not in the batch no longer exists on the device.
-        last_seq: the last record's, unless more was dropped behind it; `first_seq - 1` for an empty batch.
-        clock: the device's clocks when the batch was made; relates every record of the same boot to true time.
-        records: ascending by seq, all of one session; may be empty (a question for an acknowledgement).
-        want_ack: the device asks for an acknowledgement.
-        backlog: the records are from the past; nobody need be alarmed now.
+        first_seq: from here to `last_seq`, what is not in the batch no longer exists on the device. last_seq:
+        the last record's, unless more was dropped behind it; `first_seq - 1` for an empty batch. clock: the
+        device's clocks when the batch was made; relates every record of the same boot to true time. records:
+        ascending by seq, all of one session; may be empty (a question for an acknowledgement). want_ack: the
+        device asks for an acknowledgement. backlog: the records are from the past; nobody need be alarmed
+        now.
     """
 
     device: str

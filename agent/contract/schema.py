@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does a JSON batch look like, for readers in other languages? Generated, never edited.
 
-`python -m agent.contract.schema` prints it; `agent/contract/schema.json` holds it, and a test compares the two.
+`python -m agent.contract.schema` prints it; `agent/contract/schema.json` holds it, and a test compares the
+two.
 """
 
 from __future__ import annotations

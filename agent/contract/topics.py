@@ -19,6 +19,7 @@ from agent.contract.decoder import DecodeError
 from agent.contract.record import DEVICE
 
 SHARDS = 64
+_PARTS = 5
 LEAVES = ("up", "ack", "status", "config", "cmd")
 UP_FILTER = "sp/1/+/+/up"
 STATUS_FILTER = "sp/1/+/+/status"
@@ -70,7 +71,7 @@ def parse(topic: str) -> Topic:
         DecodeError: not of this contract, or its shard is not its device's.
     """
     parts = topic.split("/")
-    if len(parts) != 5 or parts[:2] != ["sp", "1"] or parts[4] not in LEAVES:
+    if len(parts) != _PARTS or parts[:2] != ["sp", "1"] or parts[4] not in LEAVES:
         raise DecodeError("topic", f"{topic[:80]!r} is not sp/1/<shard>/<device>/<{'|'.join(LEAVES)}>")
     number, device = parts[2], parts[3]
     if not DEVICE.fullmatch(device):

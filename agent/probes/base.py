@@ -46,7 +46,9 @@ class ProbeOptions:
 
     enabled: bool = option("whether the probe runs", True)
     every_s: float = option("seconds from one start to the next", 60.0, low=1, high=86400)
-    deadline_s: float = option("a round that takes longer is stopped and recorded as `overran`", 55.0, low=0.1, high=86400)
+    deadline_s: float = option(
+        "a round that takes longer is stopped and recorded as `overran`", 55.0, low=0.1, high=86400
+    )
 
 
 class Probe(Protocol):

@@ -56,7 +56,7 @@ class HostProbe(ProbeOptions):
 
     kind: ClassVar[str] = "host"
 
-    every_s: float = option("seconds from one start to the next", 300.0, low=1, high=86400)
+    every_s: float = option("seconds from one start to the next", 600.0, low=1, high=86400)
     disk: str = option(
         "folder whose file system is told about; where the spool lives", "/var/lib/schoolpulse"
     )

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does one get bytes to the broker and acknowledgements back? The only file that knows the MQTT library.
 
-The library has a thread of its own, which connects again for ever; this class brings its callbacks into the event
-loop. MQTT 5 is tried first, 3.1.1 when the broker refuses it or hangs up. With MQTT 5 the topic travels once per connection (an
-alias, MQTT 5 §3.3.2.3.4); batches go with QoS 0, since only the collector's own acknowledgement counts.
+The library has a thread of its own, which connects again for ever; this class brings its callbacks into the
+event loop. MQTT 5 is tried first, 3.1.1 when the broker refuses it or hangs up. With MQTT 5 the topic travels
+once per connection (an alias, MQTT 5 §3.3.2.3.4); batches go with QoS 0, since only the collector's own
+acknowledgement counts.
 """
 
 from __future__ import annotations
@@ -149,7 +150,9 @@ class Link:
 
     def _on_refused(self, reason: str) -> None:
         if reason != self._refusal:
-            log.warning("link.refused host=%s port=%d reason=%s", self._options.host, self._options.port, reason)
+            log.warning(
+                "link.refused host=%s port=%d reason=%s", self._options.host, self._options.port, reason
+            )
         self._refusal = reason
         if reason == _UNSUPPORTED_VERSION:
             self._try_other_version()

@@ -5,9 +5,9 @@
                     ↑                                                     │
                     └──────── connection lost, or an asked-for acknowledgement did not come
 
-While the collector does not answer, nothing but a greeting now and then is spent on the link. What was sent and not
-acknowledged, or made while there was no conversation for long, is backlog: it follows behind the live reports, one
-batch at a time, at its share of the link.
+While the collector does not answer, nothing but a greeting now and then is spent on the link. What was sent
+and not acknowledged, or made while there was no conversation for long, is backlog: it follows behind the live
+reports, one batch at a time, at its share of the link.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class Publisher:
             if waiting.session == ack.session and _covers(ack, waiting.seq):
                 waiting.answered.set()
 
-    def _on_connection(self, is_up: bool) -> None:  # noqa: FBT001 -- a callback's one argument
+    def _on_connection(self, is_up: bool) -> None:
         if not is_up:
             self._drop_timer()
             self._silent.set()

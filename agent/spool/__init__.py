@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The durable queue between measuring and sending; nothing leaves it but by the collector's acknowledgement."""
+"""The durable queue between measuring and sending; only an acknowledgement empties it."""

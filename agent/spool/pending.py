@@ -35,7 +35,11 @@ class PendingSegment:
     @property
     def bytes(self) -> int:
         """What the segment counts towards the spool's size."""
-        return self.file_bytes if self.is_on_disk else max(self.file_bytes, len(self.pending) * ROUGH_RECORD_BYTES)
+        return (
+            self.file_bytes
+            if self.is_on_disk
+            else max(self.file_bytes, len(self.pending) * ROUGH_RECORD_BYTES)
+        )
 
     def add(self, record: Record) -> None:
         """A record that was just made, or just found in the file."""

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How does one file of the spool look, and what of it survives damage?
+r"""How does one file of the spool look, and what of it survives damage?
 
-    segment = magic "SPSEG1\\n\\0", session (8 bytes), frames
+    segment = magic "SPSEG1\n\0", session (8 bytes), frames
     frame   = marker a5 5a, length (u16), CRC-32 of the payload (u32), payload
 
-Little-endian. A payload is one record as JSON. A reader skips what does not fit and counts it; a torn end is what a
-power cut leaves. Nothing is ever changed in place.
+Little-endian. A payload is one record as JSON. A reader skips what does not fit and counts it; a torn end is
+what a power cut leaves. Nothing is ever changed in place.
 """
 
 from __future__ import annotations

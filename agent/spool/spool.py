@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What has been measured and not yet been acknowledged, and what of it is to be sent next?
 
-Records are written to segment files in the order they were made. Acknowledged records are forgotten in memory; a
-segment file goes when all its records are. After a restart everything still in the files counts as not acknowledged:
-sending twice is normal, and the collector stores once. When the spool is full the oldest segment is dropped, and that
-itself becomes a record. When the disk refuses, records wait in memory and the agent goes on measuring.
+Records are written to segment files in the order they were made. Acknowledged records are forgotten in
+memory; a segment file goes when all its records are. After a restart everything still in the files counts as
+not acknowledged: sending twice is normal, and the collector stores once. When the spool is full the oldest
+segment is dropped, and that itself becomes a record. When the disk refuses, records wait in memory and the
+agent goes on measuring.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _DROPPED = "spool_dropped"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Neighbouring records to send in one batch; see `agent.contract.record.Batch` for what `first_seq` states."""
+    """Neighbouring records to send in one batch; `first_seq` states what that of a `Batch` does."""
 
     session: str
     first_seq: int
@@ -111,7 +112,9 @@ class Spool:
         self._remove_finished()
         return forgotten
 
-    def next_run(self, *, after: Position | None, until: Position | None = None, limit: int = 200) -> Run | None:
+    def next_run(
+        self, *, after: Position | None, until: Position | None = None, limit: int = 200
+    ) -> Run | None:
         """The first pending records behind `after` and not behind `until`; None when there are none."""
         for segment in self._segments:
             wanted = [seq for seq in segment.pending if _is_between((segment.number, seq), after, until)]
@@ -131,7 +134,7 @@ class Spool:
         return next(((s.number, s.pending[-1]) for s in reversed(self._segments) if s.pending), None)
 
     def newest_covered(self, ack: Ack) -> Position | None:
-        """Position of the newest number an acknowledgement speaks of; what is pending before it got lost on the way."""
+        """Position of the newest number an acknowledgement speaks of; what pends before it was lost."""
         newest = max([ack.up_to_seq, *(high for _, high in ack.ranges)])
         numbers = [s.number for s in self._segments if s.session == ack.session and s.pending]
         return (max(numbers), newest) if numbers and newest else None

@@ -22,7 +22,10 @@ GATEWAY = "gateway"
 
 HOUR_MS = 3_600_000
 TAIL_MS = HOUR_MS
-"""How much of the past a tail read looks at again, for records that came late."""
+"""How far back a tail read goes at most."""
+
+OVERLAP_MS = 600_000
+"""How much of what is already known it looks at again, for records that came a little late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,11 @@ def read_day(reader: Reader, school_id: str, *, now_ms: int, received_ms: int) -
 
 
 def read_tail(reader: Reader, school_id: str, day: Day | None, *, now_ms: int, received_ms: int) -> Day:
-    """The last hour, joined to what is already known."""
+    """What is new within the last hour, joined to what is already known."""
     from_ms = now_ms - TAIL_MS
+    if day is not None and day.runs:
+        overlap_ms = max(OVERLAP_MS, state.CONFIRMATIONS * day.every_ms)
+        from_ms = max(from_ms, day.runs[-1].end_ms - overlap_ms)
     found = reader.records(school_id, "reach", start_ms=from_ms, end_ms=now_ms + 1)
     samples = [state.sample(s) for s in found]
     if day is None:

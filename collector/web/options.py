@@ -4,39 +4,33 @@
 from __future__ import annotations
 
 import zoneinfo
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from agent.contract.decoder import DecodeError
-
-
-def _option(doc: str, default: Any, *, low: float | None = None, high: float | None = None) -> Any:
-    return field(default=default, metadata={"doc": doc, "low": low, "high": high})
+from collector.option import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebOptions:
     """The table `[web]`."""
 
-    enabled: bool = _option("whether the page is served", True)
-    host: str = _option(
+    enabled: bool = option("whether the page is served", True)
+    host: str = option(
         "address to listen on; the page asks for no password, so beyond this machine put a proxy before it",
         "127.0.0.1",
     )
-    port: int = _option("TCP port to listen on; 0 takes a free one", 8080, low=0, high=65535)
-    time_zone: str = _option("IANA zone in which times are printed", "Asia/Almaty")
-    stale_after_s: float = _option(
+    port: int = option("TCP port to listen on; 0 takes a free one", 8080, low=0, high=65535)
+    time_zone: str = option("IANA zone in which times are printed", "Asia/Almaty")
+    stale_after_s: float = option(
         "a school without newer data is shown as unknown; twice the longest `report_every_s` or more",
         900.0,
         low=60,
         high=86400,
     )
-    refresh_every_s: float = _option(
+    refresh_every_s: float = option(
         "how often the store is read and an open page reloads", 30.0, low=1, high=3600
     )
-    schools_per_page: int = _option(
-        "rows of the overview before it is cut into pages", 200, low=10, high=1000
-    )
+    schools_per_page: int = option("rows of the overview before it is cut into pages", 200, low=10, high=1000)
 
     def __post_init__(self) -> None:
         try:

@@ -135,7 +135,11 @@ class Site:
         return times("UTC" if query.tz == "utc" else self._options.time_zone)
 
     def _devices(self, school_id: str) -> tuple[str, ...]:
-        return tuple(str(getattr(d, "id", d)) for d in self._view.registry.devices_of(school_id))
+        """Those that stand there now; where the registry names none, the one last heard of."""
+        placed = self._view.registry.devices_of(school_id)
+        standing = tuple(p.device for p in placed if p.covers(self._view.now_ms()))
+        seen = self._board.last_seen.get(school_id)
+        return standing or ((seen.device,) if seen else ())
 
     async def _is_ready(self) -> bool:
         try:

@@ -14,7 +14,7 @@ from typing import Protocol
 from agent.contract.histogram import Histogram
 from agent.contract.kinds import Fields
 from agent.contract.record import ClockState
-from collector.registry import School
+from collector.registry import Placement, School
 
 
 class LastSeen(Protocol):
@@ -101,7 +101,7 @@ class Schools(Protocol):
     """The registry, as far as the page is concerned."""
 
     def schools(self) -> Iterable[School]: ...
-    def devices_of(self, school_id: str, /) -> Iterable[object]: ...
+    def devices_of(self, school_id: str, /) -> Iterable[Placement]: ...
 
 
 class SinkHealth(Protocol):

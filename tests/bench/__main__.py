@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs benches, prints their figures beside their goals and writes them to build/bench.json.
 
-`make bench`, or `make bench ONLY=name`. A figure that misses its goal is said to; benches fail only when they cannot
-measure.
+`make bench`, or `make bench ONLY=name`. A figure that misses its goal is said to; benches fail only when they
+cannot measure.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def _write(name: str, figures: Sequence[Figure]) -> None:
     known = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else []
     command = f"make bench ONLY={name}"
     rest = [f for f in known if f["command"] != command]
-    OUTPUT.write_text(json.dumps(rest + [f.as_json(command) for f in figures], indent=1, ensure_ascii=False) + "\n")
+    OUTPUT.write_text(
+        json.dumps(rest + [f.as_json(command) for f in figures], indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What would the default schedule record in a day on a lively LTE link? Made up, from a seed, for measuring sizes."""
+"""What would the default schedule record in a day on a lively LTE link? Made up, from a seed, for measuring
+sizes."""
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from agent.contract import histogram
-from agent.contract.kinds import Dns, Fields, Host, Interface, Latency, Reach
+from agent.contract.kinds import Dns, Fields, Host, Interface, Latency, Reach, keys_of
 from agent.contract.record import ClockState, Record
 from agent.probes import PROBES, load
 from agent.scheduler import phase_ratio
@@ -39,21 +41,25 @@ class Link:
         self.tx_bytes += int(self.random.expovariate(1 / (9e6 if busy else 0.3e6)))
 
 
-def records(seconds: float = 86400, seed: int = 2026) -> Iterator[Record]:
-    """Records of the default schedule, in the order in which they would be made."""
-    link = Link(random.Random(seed))  # noqa: S311 -- repeatable on purpose
-    rounds = [(start_s, kind) for kind in PROBES for start_s in _starts(kind, seconds)]
-    seq = 0
-    for start_s, kind in sorted(rounds):
+def records(seconds: float = 86400, seed: int = 2026, device: str = "kz-0001") -> Iterator[Record]:
+    """Records of the default schedule, in the order in which they would be finished and numbered."""
+    made = sorted(_rounds(seconds, seed, device), key=lambda r: r.clock.mono_ms + r.duration_ms)
+    return (dataclasses.replace(r, seq=i) for i, r in enumerate(made, 1))
+
+
+def _rounds(seconds: float, seed: int, device: str) -> Iterator[Record]:
+    link = Link(random.Random(seed))
+    rounds = [(start_s, kind) for kind in PROBES for start_s in _starts(kind, seconds, device)]
+    for seq, (start_s, kind) in enumerate(sorted(rounds)):
         findings, duration_s = _MEASURE[kind](link, start_s)
-        for fields in findings:
-            seq += 1
-            yield _record(seq, start_s, duration_s + link.random.uniform(0, 0.02), fields)
+        duration_s += link.random.uniform(0, 0.02)
+        for fields in sorted(findings, key=lambda f: tuple(keys_of(f).values())):
+            yield _record(seq + 1, start_s, duration_s, fields)
 
 
-def _starts(kind: str, seconds: float) -> list[float]:
-    every_s = getattr(load(kind)(), "every_s")
-    first_s = phase_ratio("kz-0001", kind) * every_s
+def _starts(kind: str, seconds: float, device: str) -> list[float]:
+    every_s = load(kind)().every_s
+    first_s = phase_ratio(device, kind) * every_s
     return [first_s + i * every_s for i in range(int(seconds / every_s))]
 
 
@@ -111,7 +117,9 @@ def _latency_to(target: str, rtts_ms: list[float]) -> Fields:
 
 def _dns(link: Link, _at_s: float) -> tuple[list[Fields], float]:
     lookup_ms = round(link.random.gammavariate(2, 20) + 12, 2)
-    answer = Dns(target="192.168.8.1", lookup_ms=lookup_ms, answers=6, rcode=0, attempts=1, name="example.org")
+    answer = Dns(
+        target="192.168.8.1", lookup_ms=lookup_ms, answers=6, rcode=0, attempts=1, name="example.org"
+    )
     return [answer], lookup_ms / 1000
 
 
@@ -135,7 +143,7 @@ def _interface(link: Link, at_s: float) -> tuple[list[Fields], float]:
 
 def _host(link: Link, at_s: float) -> tuple[list[Fields], float]:
     host = Host(
-        uptime_s=int(at_s + 1000),
+        uptime_s=(int((at_s + 1000) * 1000)) // 1000,
         cpu_ratio=round(link.random.uniform(0.01, 0.05), 4),
         cpu_temperature_c=round(45 + link.random.uniform(-2, 2), 1),
         memory_ratio=round(0.2 + link.random.uniform(0, 0.01), 4),

@@ -23,10 +23,20 @@ class Figure:
     note: str = ""
 
     def __str__(self) -> str:
-        verdict = "" if self.goal is None else f"  (goal ≤ {self.goal:g}: {'met' if self.value <= self.goal else 'MISSED'})"
+        verdict = (
+            ""
+            if self.goal is None
+            else f"  (goal ≤ {self.goal:g}: {'met' if self.value <= self.goal else 'MISSED'})"
+        )
         return f"{self.name:<44} {self.value:>12,.3f} {self.unit}{verdict}  {self.note}".rstrip()
 
     def as_json(self, command: str) -> dict[str, Any]:
         """One row of bench.json."""
-        row = {"name": self.name, "value": self.value, "unit": self.unit, "goal": self.goal, "command": command}
+        row = {
+            "name": self.name,
+            "value": self.value,
+            "unit": self.unit,
+            "goal": self.goal,
+            "command": command,
+        }
         return row | ({"note": self.note} if self.note else {})

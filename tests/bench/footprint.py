@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does the agent take of its machine, with every probe on the default schedule?
 
-The real program for some minutes, over mutual TLS, beside a real broker and collector. What it takes in a steady state is
-scaled to the hour or day; the first half minute, in which it starts, is left out.
+The real program for some minutes, over mutual TLS, beside a real broker and collector. What it takes in a
+steady state is scaled to the hour or day; the first half minute, in which it starts, is left out.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def _watch(directory: Path, school: School) -> list[Figure]:
     command = [sys.executable, "-m", "agent", "run", "--config", str(config)]
     log = directory / "agent.log"
     with log.open("wb") as out:
-        program = subprocess.Popen(["ip", "netns", "exec", school.namespace, *command], stdout=out, stderr=out)
+        program = subprocess.Popen(
+            ["ip", "netns", "exec", school.namespace, *command], stdout=out, stderr=out
+        )
     try:
         time.sleep(_START_S)
         return _figures(psutil.Process(program.pid), directory, SECONDS)
@@ -73,8 +75,15 @@ def _figures(agent: psutil.Process, directory: Path, seconds: float) -> list[Fig
     return [
         Figure(name="agent resident memory, largest", value=max(rss) / 2**20, unit="MiB", goal=40, note=note),
         Figure(name="agent CPU", value=cpu_s / seconds * 3600, unit="s/h", goal=18, note=note),
-        Figure(name="agent CPU, share of one core", value=cpu_s / seconds * 100, unit="%", goal=0.5, note=note),
-        Figure(name="agent bytes written to disk", value=written / seconds * _DAY_S / 1e6, unit="MB/day", note=note),
+        Figure(
+            name="agent CPU, share of one core", value=cpu_s / seconds * 100, unit="%", goal=0.5, note=note
+        ),
+        Figure(
+            name="agent bytes written to disk",
+            value=written / seconds * _DAY_S / 1e6,
+            unit="MB/day",
+            note=note,
+        ),
         Figure(name="scapy in the resident process", value=modules.count("scapy"), unit="files", goal=0),
         Figure(name="agent threads", value=agent.num_threads(), unit="threads"),
     ]

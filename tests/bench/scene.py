@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Schools and a centre in network namespaces: a broker with mutual TLS, a collector, links that count every byte."""
+"""Schools and a centre in network namespaces: a broker with mutual TLS, a collector, links that count every
+byte."""
 
 from __future__ import annotations
 
@@ -135,7 +136,9 @@ def _make_certificates(directory: Path, names: list[str]) -> None:
 
 
 def _start_centre(directory: Path, devices: list[str]) -> list[subprocess.Popen[bytes]]:
-    schools = "".join(f'[[school]]\nid = "s-{d}"\n[[device]]\nid = "{d}"\nschool = "s-{d}"\n' for d in devices)
+    schools = "".join(
+        f'[[school]]\nid = "s-{d}"\n[[device]]\nid = "{d}"\nschool = "s-{d}"\n' for d in devices
+    )
     (directory / "registry.toml").write_text(schools)
     (directory / "mosquitto.conf").write_text(_MOSQUITTO.format(directory=directory))
     (directory / "collector.toml").write_text(_COLLECTOR.format(directory=directory))

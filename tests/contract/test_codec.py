@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zlib
 
@@ -17,7 +18,14 @@ from agent.contract.record import Ack, Batch, ClockState, to_plain
 from tests.contract.strategies import batches, sessions
 
 CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=60_000, boot="0badcafe")
-HEADER = {"v": 1, "device": "kz-1", "session": "0" * 16, "first_seq": 1, "last_seq": 1, "clock": to_plain(CLOCK)}
+HEADER = {
+    "v": 1,
+    "device": "kz-1",
+    "session": "0" * 16,
+    "first_seq": 1,
+    "last_seq": 1,
+    "clock": to_plain(CLOCK),
+}
 RECORD = {"seq": 1, "kind": "reach", "clock": to_plain(CLOCK), "duration_ms": 5, "fields": {"up": True}}
 
 
@@ -55,7 +63,12 @@ def test_a_damaged_body_is_decoded_or_refused(batch: Batch, data: st.DataObject)
     _decodes_or_refuses(_packed(bytes(body)))
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda s: st.lists(s) | st.dictionaries(st.text(), s),
+    )
+)
 def test_json_of_any_shape_is_decoded_or_refused(plain: object) -> None:
     for message in (plain, {**HEADER, "records": [plain]}, {**HEADER, "clock": plain, "records": []}):
         _decodes_or_refuses(b"{" + json.dumps(message).encode()[1:])
@@ -74,7 +87,10 @@ def test_an_unknown_field_is_ignored() -> None:
     ("record", "problem"),
     [
         ({**RECORD, "fields": {"anchors": "3"}}, "fields.anchors: expected a whole number, got text ('3')"),
-        ({**RECORD, "fields": {"anchors": True}}, "fields.anchors: expected a whole number, got true/false (True)"),
+        (
+            {**RECORD, "fields": {"anchors": True}},
+            "fields.anchors: expected a whole number, got true/false (True)",
+        ),
         ({**RECORD, "fields": {"anchors": -1}}, "fields.anchors: -1 is outside 0 … ∞"),
         ({**RECORD, "kind": "reech"}, "kind: 'reech' is not a known kind; did you mean 'reach'?"),
         ({**RECORD, "duration_ms": None}, "duration_ms: expected a whole number, got nothing (None)"),
@@ -101,7 +117,7 @@ def test_one_bad_record_is_refused_and_the_others_are_kept(record: object, probl
         ({"last_seq": 0, "records": [RECORD]}, "last_seq: must be 1 or more"),
         ({"records": [{**RECORD, "seq": 1}, {**RECORD, "seq": 1}]}, "records: seq 1 does not follow 1"),
         ({"records": 3}, "records: expected a list"),
-        ({"clock": {"wall_ms": 1e99}}, "clock.wall_ms: expected a whole number, got float (1e+99)"),
+        ({"clock": {"wall_ms": 1e99}}, "clock.wall_ms: expected a whole number, got a number (1e+99)"),
     ],
 )
 def test_a_bad_header_refuses_the_message(change: dict[str, object], problem: str) -> None:
@@ -149,7 +165,5 @@ def _packed(body: bytes) -> bytes:
 
 
 def _decodes_or_refuses(payload: bytes) -> None:
-    try:
+    with contextlib.suppress(DecodeError):
         decode_batch(payload)
-    except DecodeError:
-        pass

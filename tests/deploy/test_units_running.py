@@ -156,7 +156,7 @@ def test_probes_measure_by_icmp_without_any_capability(seen: Path) -> None:
     assert by_kind["latency"]["fields"]["received"] == 2
     assert by_kind["host"]["fields"]["clock_synchronised"] is not None
     assert by_kind["host"]["fields"]["memory_ratio"] is not None
-    assert by_kind["interface"]["fields"]["interface"] == "lo"
+    assert not {record.get("reason") for record in records} & {"not_permitted", "internal"}
 
 
 def test_state_is_closed_to_others(seen: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt import publish, subscribe
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.contract.decoder import decode
@@ -41,8 +43,8 @@ class Running:
 
     async def until(self, condition: Callable[[Health], object], within_s: float = 25) -> None:
         async with asyncio.timeout(within_s):
-            while not condition(self.health):
-                await asyncio.sleep(0.02)
+            while not condition(self.health):  # noqa: ASYNC110  # counters, changed by another thread
+                await asyncio.sleep(0.02)  # counters, changed by another thread
 
 
 @contextlib.asynccontextmanager
@@ -64,7 +66,7 @@ def at(port: int, **options: Any) -> MqttOptions:
 
 
 async def send(port: int, *payloads: bytes, topic: str = "sp/1/13/kz-1/up") -> None:
-    messages = [(topic, payload, 1, False) for payload in payloads]
+    messages: list[Any] = [(topic, payload, 1, False) for payload in payloads]
     await asyncio.to_thread(publish.multiple, messages, "127.0.0.1", port)
 
 
@@ -94,7 +96,8 @@ async def test_an_answer_reaches_who_waits_for_it(tmp_path: Path) -> None:
 
 
 def hear(port: int) -> bytes:
-    return bytes(subscribe.simple("sp/1/13/kz-1/ack", hostname="127.0.0.1", port=port).payload)
+    simple: Any = subscribe.simple
+    return bytes(simple("sp/1/13/kz-1/ack", hostname="127.0.0.1", port=port).payload)
 
 
 async def test_a_broker_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
@@ -145,9 +148,11 @@ async def test_a_broker_that_hangs_up_on_mqtt_5_is_asked_with_3_1_1() -> None:
         levels.append((await reader.readexactly(9))[8])
         writer.close()
 
-    async with await asyncio.start_server(hang_up, "127.0.0.1") as server:
-        async with receiving(at(server.sockets[0].getsockname()[1])) as running:
-            await running.until(lambda _: len(levels) >= 3)
+    async with (
+        await asyncio.start_server(hang_up, "127.0.0.1") as server,
+        receiving(at(server.sockets[0].getsockname()[1])) as running,
+    ):
+        await running.until(lambda _: len(levels) >= 3)
     assert levels[:3] == [5, 4, 5]
 
 
@@ -213,8 +218,8 @@ async def test_a_broker_that_asks_for_a_certificate_gets_it(tmp_path: Path, cert
         assert "u'collector'" in broker.log
 
 
-# paho leaves a socket whose handshake failed to the garbage collector, which is made to come within this test.
-@pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
+# paho leaves a socket whose handshake failed to the garbage collector, which is made to come here.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 async def test_a_broker_nobody_vouches_for_is_not_spoken_to(tmp_path: Path, certificates: Path) -> None:
     openssl(
         tmp_path,
@@ -272,9 +277,9 @@ async def test_an_error_while_receiving_does_not_end_the_librarys_thread(
 async def test_a_refused_subscription_ends_the_connection(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def refuse(client: mqtt.Client, *_: Any) -> None:
-        code = ReasonCode(mqtt.PacketTypes.SUBACK, "Not authorized")
-        client.on_subscribe(client, None, 1, [code], None)  # type: ignore[misc]
+    def refuse(client: Any, *_: Any) -> None:
+        code = ReasonCode(PacketTypes.SUBACK, "Not authorized")
+        client.on_subscribe(client, None, 1, [code], None)
 
     with Mosquitto(tmp_path) as broker:
         monkeypatch.setattr(mqtt.Client, "subscribe", refuse)
@@ -285,8 +290,8 @@ async def test_a_refused_subscription_ends_the_connection(
 
 async def test_a_broker_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("collector.receiver._HANDSHAKE_S", 0.2)
-    async with await asyncio.start_server(lambda _r, _w: asyncio.sleep(5), "127.0.0.1") as server:
-        async with receiving(at(server.sockets[0].getsockname()[1])) as running:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        async with receiving(at(deaf.getsockname()[1])) as running:
             await running.until(lambda h: h.mqtt_problem is not None)
             assert running.health.mqtt_problem == "no answer within 0.2 s"
 

@@ -66,7 +66,14 @@ class StandInCollector:
 async def publishing(spool: Spool, port: int, **options: Any) -> AsyncIterator[Publisher]:
     """A publisher at work."""
     mqtt_options = MqttOptions(
-        **{"host": "127.0.0.1", "port": port, "report_every_s": 1, "ack_every_s": 2, "ack_timeout_s": 2, **options}
+        **{
+            "host": "127.0.0.1",
+            "port": port,
+            "report_every_s": 1,
+            "ack_every_s": 2,
+            "ack_timeout_s": 2,
+            **options,
+        }
     )
     link = Link("kz-1", spool.session, mqtt_options)
     publisher = Publisher("kz-1", spool, link, mqtt_options, lambda: CLOCK)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from agent.contract import histogram
 from agent.contract.kinds import Dns, Fields, Host, Interface, Latency, Reach
 from agent.contract.reason import Reason
-from collector.registry import School
+from collector.registry import Placement, School
 from tests.unit.collector.web.fakes import HOUR_MS, MINUTE_MS, RollUp, Seen, Stored
 
 PLACES = (
@@ -70,8 +70,8 @@ class Country:
     def schools(self) -> Iterable[School]:
         return [p.school for p in self.places.values()]
 
-    def devices_of(self, school_id: str) -> Iterable[str]:
-        return (f"pi-{school_id}",) if school_id in self.places else ()
+    def devices_of(self, school_id: str) -> Iterable[Placement]:
+        return (Placement(device=f"pi-{school_id}", school=school_id),)
 
     def count(self) -> int:
         return len(self.places) * DAY_MIN * 4

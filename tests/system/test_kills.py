@@ -34,7 +34,7 @@ def test_what_was_made_is_stored_once_after_sixty_kills(tmp_path: Path) -> None:
 
 
 def _kill_at_random(trio: Trio, kills: int) -> Counter[str]:
-    dice = random.Random(SEED)  # noqa: S311 -- repeatable on purpose
+    dice = random.Random(SEED)
     killed: Counter[str] = Counter()
     for _ in range(kills):
         time.sleep(dice.uniform(0.1, 2.0))
@@ -72,12 +72,16 @@ def _compare(trio: Trio, killed: Counter[str]) -> None:
     contents = {(r.session, str(r.seq)): digest(r.record) for r in trio.stored()}
     made = {(session, seq): content for session, seq, _, content in trio.noted("made")}
     tried = {(session, seq) for session, seq in trio.noted("try")}
-    print(f"\nseed {SEED}: {dict(killed)}; made {len(made)}, stored {len(stored)}, sessions {len({s for s, _ in made})}")
+    print(
+        f"\nseed {SEED}: {dict(killed)}; made {len(made)}, stored {len(stored)}, sessions {len({s for s, _ in made})}"
+    )
 
     assert set(stored.values()) == {1}
     late = {identity for identity in made if identity not in stored}
     assert not late, f"made after the last look and not stored: {sorted(late)[:5]}"
     assert set(stored) - set(made) <= tried - set(made)
-    assert {i: c for i, c in contents.items() if i in made} == {i: c for i, c in made.items()}
+    assert {i: c for i, c in contents.items() if i in made} == made
     assert sum(killed.values()) == KILLS
-    assert not (trio.directory / "dead-letters").exists() or not list((trio.directory / "dead-letters").iterdir())
+    assert not (trio.directory / "dead-letters").exists() or not list(
+        (trio.directory / "dead-letters").iterdir()
+    )

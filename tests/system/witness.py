@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent as it is, with an oracle that writes down every record at the moment the spool has taken it.
 
-Run as `python -m tests.system.witness ORACLE run --config FILE`. The oracle gets `try SEQ` before a record is written
-and `made SEQ KIND DIGEST` after, each in one write call, so that a SIGKILL between the two leaves at most one try.
+Run as `python -m tests.system.witness ORACLE run --config FILE`. The oracle gets `try SEQ` before a record is
+written and `made SEQ KIND DIGEST` after, each in one write call, so that a SIGKILL between the two leaves at
+most one try.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def main() -> int:
         os.write(oracle, f"made {spool.session} {made.seq} {made.kind} {digest(made)}\n".encode())
         return made
 
-    Spool.append = observed  # type: ignore[method-assign]  # the only place through which records go
+    Spool.append = observed  # type: ignore[method-assign,assignment]  # the only place through which records go
     return program.main(sys.argv[2:])
 
 

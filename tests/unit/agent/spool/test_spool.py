@@ -112,7 +112,9 @@ def test_a_torn_end_is_counted_and_the_rest_is_read(tmp_path: Path) -> None:
 
 
 @given(st.data())
-def test_no_damage_makes_a_record_that_was_never_written(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_no_damage_makes_a_record_that_was_never_written(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     path = tmp_path_factory.mktemp("s") / "00000001.seg"
     writer = SegmentWriter(path, "00" * 8)
     made = [
@@ -178,7 +180,9 @@ class SpoolModel(RuleBasedStateMachine):
         session, record = data.draw(st.sampled_from(self.expected))
         up_to = data.draw(st.integers(0, record.seq))
         gone = {*range(1, up_to + 1), record.seq}
-        self.spool.acknowledge(Ack(session=session, up_to_seq=up_to, ranges=((record.seq, record.seq),), wall_ms=0))
+        self.spool.acknowledge(
+            Ack(session=session, up_to_seq=up_to, ranges=((record.seq, record.seq),), wall_ms=0)
+        )
         self.acknowledged += [(s, r) for s, r in self.expected if s == session and r.seq in gone]
         self.expected = [(s, r) for s, r in self.expected if s != session or r.seq not in gone]
 

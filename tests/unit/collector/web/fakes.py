@@ -10,7 +10,7 @@ from agent.contract.histogram import Histogram
 from agent.contract.kinds import Fields
 from agent.contract.record import ClockState
 from collector.health import Health
-from collector.registry import School
+from collector.registry import Placement, School
 from collector.sinks.base import SinkUnavailable
 from collector.web.view import View
 
@@ -95,8 +95,9 @@ class Registry:
     def schools(self) -> Iterable[School]:
         return self.known
 
-    def devices_of(self, school_id: str) -> Iterable[str]:
-        return (f"pi-{school_id}",)
+    def devices_of(self, school_id: str) -> Iterable[Placement]:
+        gone = Placement(device="pi-gone", school=school_id, to_ms=NOW_MS - 1)
+        return (gone, Placement(device=f"pi-{school_id}", school=school_id))
 
 
 def view(

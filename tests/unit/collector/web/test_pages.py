@@ -102,6 +102,7 @@ async def test_school_page_tells_everything() -> None:
         assert said in page
     assert "lookup_ms=12.5" in page
     assert "rtt_histogram" not in page
+    assert "pi-gone" not in page
 
 
 async def test_school_page_is_short_when_it_never_reported() -> None:

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which batches are kept as golden vectors? `python -m tests.contract.vectors` writes files that are missing.
+
+A vector is never changed: what a device in the field sends today must be understood for ever.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.contract.codec import encode
+from agent.contract.kinds import Dns, Event, Host, Interface, Latency, Reach
+from agent.contract.reason import Reason
+from agent.contract.record import Batch, ClockState, Record
+
+FOLDER = Path(__file__).parent / "vectors"
+_BOOT = "1a2b3c4d"
+
+
+def _clock(mono_ms: int, *, age_s: int | None = 0, boot: str = _BOOT) -> ClockState:
+    return ClockState(wall_ms=1_795_000_000_000 + mono_ms, mono_ms=mono_ms, boot=boot, age_s=age_s)
+
+
+_ORDINARY = (
+    Record(
+        seq=1,
+        kind="event",
+        clock=_clock(5_000, age_s=None),
+        duration_ms=0,
+        fields=Event(event="agent_started", subject="0.1.0"),
+    ),
+    Record(
+        seq=2,
+        kind="latency",
+        clock=_clock(10_000),
+        duration_ms=4_612,
+        fields=Latency(
+            target="1.1.1.1",
+            rtt_histogram=((193, 2), (195, 5), (201, 1)),
+            sent=10,
+            received=8,
+            duplicate=1,
+            late=1,
+            rtt_min_ms=46.92,
+            rtt_median_ms=48.07,
+            rtt_p95_ms=55.31,
+            rtt_max_ms=55.31,
+            pdv_p95_ms=8.39,
+            loss_ratio=0.1,
+            loss_run_max=1,
+            method="icmp",
+        ),
+    ),
+    Record(
+        seq=3,
+        kind="reach",
+        clock=_clock(12_000),
+        duration_ms=45_102,
+        fields=Reach(
+            up=True, anchors=3, anchors_up=3, anchor_asked=10, anchor_answered=10, hint="up", method="icmp"
+        ),
+    ),
+    Record(
+        seq=4,
+        kind="dns",
+        clock=_clock(57_200),
+        duration_ms=5_001,
+        reason=Reason.TIMEOUT,
+        detail="no answer within 5 s",
+        fields=Dns(target="192.168.8.1", attempts=2, name="example.org"),
+    ),
+    Record(seq=5, kind="reach", clock=_clock(62_300), duration_ms=58_000, reason=Reason.OVERRAN),
+)
+_ODD = (
+    Record(
+        seq=900,
+        kind="host",
+        clock=_clock(70_000, boot="ffffffff", age_s=86_400),
+        duration_ms=3,
+        fields=Host(cpu_ratio=1 / 3, cpu_temperature_c=-12.5, spool_records=0, undervoltage=True),
+    ),
+    Record(
+        seq=907,
+        kind="interface",
+        clock=_clock(60_000, age_s=None),
+        duration_ms=1,
+        fields=Interface(interface="wlan0 «қосымша»", source="host", up=False, rx_bytes=2**53, tx_bytes=0),
+    ),
+    Record(
+        seq=908,
+        kind="event",
+        clock=_clock(99_000),
+        duration_ms=0,
+        fields=Event(event="clock_step", step_ms=-7200),
+    ),
+)
+
+BATCHES: dict[str, Batch] = {
+    "ordinary": Batch(
+        device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(120_500), records=_ORDINARY
+    ),
+    "odd": Batch(
+        device="a",
+        session="ffffffffffffffff",
+        first_seq=890,
+        last_seq=912,
+        clock=_clock(100_000),
+        records=_ODD,
+        want_ack=False,
+        backlog=True,
+    ),
+    "question": Batch(device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(1, age_s=None)),
+}
+
+
+def write_missing() -> list[str]:
+    """Write the vectors that have no file yet; their names."""
+    FOLDER.mkdir(exist_ok=True)
+    files = {FOLDER / f"{n}.json": encode(b, "json") for n, b in BATCHES.items()}
+    files |= {FOLDER / f"{n}.packed": encode(b, "packed") for n, b in BATCHES.items()}
+    missing = [path for path in files if not path.exists()]
+    for path in missing:
+        path.write_bytes(files[path])
+    return [path.name for path in missing]
+
+
+if __name__ == "__main__":
+    print("written:", ", ".join(write_missing()) or "nothing")
