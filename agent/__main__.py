@@ -21,6 +21,7 @@ from typing import Any
 from agent.clock import Clock
 from agent.config import AgentConfig, AgentOptions, build_probes, load_config
 from agent.contract.record import Record, to_plain
+from agent.echo.icmp import icmp_permission
 from agent.errors import ConfigError
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
@@ -30,6 +31,11 @@ from agent.spool.spool import segment_paths
 
 DEFAULT_CONFIG = Path("/etc/schoolpulse/agent.toml")
 EXIT_FAILED, EXIT_CONFIG = 1, 78
+_ICMP = {
+    "datagram": "permitted",
+    "raw": "permitted (raw socket)",
+    "denied": "not permitted: anchors are asked by TCP; `sysctl net.ipv4.ping_group_range` permits it",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,6 +149,7 @@ def _check(options: argparse.Namespace) -> int:
         mqtt = config.options.mqtt
         print(f"device {config.options.device}")
         print(f"reports to {mqtt.host}:{mqtt.port} every {mqtt.report_every_s:g} s")
+        print(f"ICMP {_ICMP[icmp_permission()]}")
         for probe in config.probes:
             print(f"probe {probe.kind} every {probe.every_s:g} s")
         print("configuration is good")

@@ -118,7 +118,7 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Agen
     try:
         plain = tomllib.loads(file.read_text(encoding="utf-8"))
         options = decode(AgentOptions, plain, strict=True)
-        probes = tuple(build_probes(options.probes))
+        probes = tuple(build_probes(_beside_the_spool(options)))
         _check_files(options.mqtt)
         return AgentConfig(options=options, probes=probes, password=_password(options.mqtt, environment))
     except OSError as e:
@@ -144,6 +144,14 @@ def build_probes(tables: Mapping[str, Any]) -> list[Probe]:
             problem = f"{probe.deadline_s} is longer than every_s = {probe.every_s}: rounds would overlap"
             raise DecodeError(f"probes.{probe.kind}.deadline_s", problem)
     return [p for p in probes if p.enabled]
+
+
+def _beside_the_spool(options: AgentOptions) -> dict[str, Any]:
+    """The probes' tables; `host` watches the disk the spool is on, unless it is told another."""
+    host = options.probes.get("host", {})
+    if isinstance(host, dict):
+        return {**options.probes, "host": {"disk": options.spool.directory, **host}}
+    return options.probes
 
 
 def _check_files(mqtt: MqttOptions) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from agent.clock import Clock
 from agent.config import AgentConfig
 from agent.contract.kinds import Event, Fields, Host
+from agent.echo.icmp import icmp_permission
 from agent.publisher.link import Link
 from agent.publisher.publisher import Publisher
 from agent.scheduler import Scheduler
@@ -57,6 +58,8 @@ class Service:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        if icmp_permission() == "denied":
+            log.warning("icmp.not_permitted measuring=by-tcp remedy=net.ipv4.ping_group_range")
         log.info("agent.started device=%s session=%s", self._config.options.device, self._spool.session)
         async with asyncio.TaskGroup() as group:
             publisher = group.create_task(self._publisher.run(), name="publisher")

@@ -161,6 +161,24 @@ def _replay(options: argparse.Namespace) -> int:
     return 0
 
 
+def _demo(options: argparse.Namespace) -> int:
+    from collector.demo import run  # noqa: PLC0415  # real use never needs it
+
+    return run(options.directory, options.agent_config)
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=Path("build/run"),
+        help="where everything is kept (default build/run)",
+    )
+    parser.add_argument(
+        "--agent-config", type=Path, metavar="FILE", help="tables to add to the agent's configuration"
+    )
+
+
 def _print(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
@@ -173,6 +191,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "run": Subcommand("collect until told to stop", _run, _config_argument),
     "check": Subcommand("read configuration and registry, say what was found", _check, _reading_arguments),
     "replay": Subcommand("feed one sink from the journal", _replay, _replay_arguments),
+    "demo": Subcommand("try it: broker, collector and agent on this machine", _demo, _demo_arguments),
 }
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ class Consumer:
         except SinkRejected as e:
             refused = len(e.rejections)
             await asyncio.to_thread(self._bury, batch, e)
+        await self.cursor.keep(after)
         self.health.available = True
         self.health.rejected += refused
         self.health.written += len(batch) - refused

@@ -16,7 +16,7 @@ from typing import Protocol, runtime_checkable
 
 from collector.disk import Disk
 from collector.segment import Position
-from collector.sinks.base import Measurement, Sink, SinkRejected
+from collector.sinks.base import Measurement, Sink
 
 log = logging.getLogger("collector.cursor")
 
@@ -30,10 +30,11 @@ class KeepsCursor(Protocol):
 
 
 class Cursor(Protocol):
-    """Writes to a sink and remembers up to where."""
+    """Writes to a sink and remembers up to where; `keep` comes after `write`, and after its dead letters."""
 
     async def load(self) -> Position | None: ...
-    async def write(self, batch: Sequence[Measurement], after: Position) -> None: ...
+    async def write(self, batch: Sequence[Measurement], after: Position, /) -> None: ...
+    async def keep(self, after: Position, /) -> None: ...
 
 
 class OwnCursor:
@@ -49,6 +50,9 @@ class OwnCursor:
     async def write(self, batch: Sequence[Measurement], after: Position) -> None:
         """Store both."""
         await self._sink.write_at(batch, str(after))
+
+    async def keep(self, _after: Position) -> None:
+        """Nothing more to do."""
 
 
 class FileCursor:
@@ -66,14 +70,13 @@ class FileCursor:
         except FileNotFoundError:
             return None
 
-    async def write(self, batch: Sequence[Measurement], after: Position) -> None:
-        """Store the measurements, then the position."""
-        try:
-            if batch:
-                await self._sink.write(batch)
-        except SinkRejected:
-            await asyncio.to_thread(self._save, after)
-            raise
+    async def write(self, batch: Sequence[Measurement], _after: Position) -> None:
+        """Store the measurements."""
+        if batch:
+            await self._sink.write(batch)
+
+    async def keep(self, after: Position) -> None:
+        """Remember the position."""
         await asyncio.to_thread(self._save, after)
 
     def _save(self, after: Position) -> None:

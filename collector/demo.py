@@ -58,6 +58,7 @@ directory = "{directory}/dead-letters"
 path = "{directory}/store.sqlite"
 [web]
 port = {page_port}
+refresh_every_s = 5
 """
 _REGISTRY = """\
 [[school]]

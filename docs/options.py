@@ -23,10 +23,10 @@ def example(tables: list[tuple[str, Any]], opening: str) -> str:
 
 def _example_table(name: str, cls: Any) -> str:
     lines = [f"[{name}]"] if name else []
-    for f in _keys(cls):
+    for f in keys(cls):
         lines.append(f"## {_sentence(f)}")
         given = f.metadata.get("example")
-        default = _default(f)
+        default = default_of(f)
         if default is dataclasses.MISSING:
             lines.append(f"{f.name} = {toml(given)}")
         elif default is None:
@@ -40,8 +40,8 @@ def table(cls: Any) -> str:
     """A Markdown table of the keys."""
     hints = typing.get_type_hints(cls)
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    for f in _keys(cls):
-        default = _default(f)
+    for f in keys(cls):
+        default = default_of(f)
         shown = {dataclasses.MISSING: "*required*", None: "–"}.get(_hashable(default)) or f"`{toml(default)}`"
         rows.append(f"| `{f.name}` | {_type(hints[f.name])} | {shown} | {_sentence(f)} |")
     return "\n".join(rows) + "\n"
@@ -56,15 +56,16 @@ def toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _keys(cls: Any) -> Iterator[dataclasses.Field[Any]]:
+def keys(cls: Any) -> Iterator[dataclasses.Field[Any]]:
     """The keys of a table: what is documented and is no table itself."""
     for f in dataclasses.fields(cls):
-        is_table = f.default_factory is not dataclasses.MISSING and not isinstance(_default(f), list)
+        is_table = f.default_factory is not dataclasses.MISSING and not isinstance(default_of(f), list)
         if f.init and f.metadata.get("doc") and not is_table:
             yield f
 
 
-def _default(f: dataclasses.Field[Any]) -> Any:
+def default_of(f: dataclasses.Field[Any]) -> Any:
+    """Its default as TOML has it; `dataclasses.MISSING` where it must be given."""
     if f.default_factory is not dataclasses.MISSING:
         return f.default_factory()
     return list(f.default) if isinstance(f.default, tuple) else f.default

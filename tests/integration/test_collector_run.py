@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -108,7 +109,7 @@ def test_a_sink_that_comes_back_gets_everything_and_says_what_it_will_never_take
         agent.deliver(batch([1, 2]))
         eventually(lambda: len(influxdb.requests) >= 1)
         influxdb.answer = lambda _: Answer(status=400, body={"message": "partial write: type conflict"})
-        eventually(cursor.exists)
+        eventually(lambda: len(collector.letters()) == 2)
         influxdb.answer = lambda _: Answer()
         agent.deliver(batch([3]))
         eventually(lambda: cursor.read_text() == f"{collector.entries()[-1].after}\n")
@@ -169,6 +170,24 @@ def test_a_page_whose_port_is_taken_stops_nothing(
     with collector:
         agent.deliver(batch([1]))
         eventually(lambda: "page.unavailable" in collector.log)
+
+
+def test_a_full_disk_acknowledges_nothing_and_goes_on_once_there_is_room(
+    tmp_path: Path, broker: Mosquitto, agent: StandInAgent
+) -> None:
+    with Collector(tmp_path, broker.port) as collector:
+        agent.deliver(batch([1]))
+        size = collector.entries()[-1].after.offset
+        resource.prlimit(collector.pid, resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
+        agent.send(batch([2]))
+        assert agent.heard(1) is None
+        assert not collector.healthz()["parts"]["journal"]["ok"]
+
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(collector.pid, resource.RLIMIT_FSIZE, unlimited)
+        agent.deliver(batch([2, 3]))
+        assert collector.healthz()["parts"]["journal"]["ok"]
+        assert [e.new for e in collector.entries()] == [((1, 1),), ((2, 3),)]
 
 
 def test_an_end_under_load_acknowledges_what_it_has_taken(

@@ -71,6 +71,10 @@ class Collector(Program):
         )
         return [sys.executable, "-m", "collector", "run", "--config", str(self.config)]
 
+    def __exit__(self, *_: object) -> None:
+        """End it as systemd does."""
+        self.stop()
+
     @property
     def config(self) -> Path:
         """Its collector.toml."""

@@ -138,6 +138,7 @@ async def test_what_a_sink_will_never_take_goes_to_the_dead_letters(journal: Jou
     letter = json.loads(line)
     assert (letter["seq"], letter["problem"]) == (2, "type conflict")
     assert (made.health.written, made.health.rejected) == (2, 1)
+    assert await made.cursor.load() == journal.committed
 
 
 async def test_a_restart_goes_on_where_it_stopped(journal: Journal) -> None:
@@ -156,7 +157,7 @@ async def test_a_restart_goes_on_where_it_stopped(journal: Journal) -> None:
 async def test_a_cursor_beyond_the_journal_begins_at_the_beginning(journal: Journal) -> None:
     sink = Moody()
     journal.write([batch_entry(batch([1]))])
-    await cursor_of(sink, journal.directory / "cursors").write([], Position(9, 0))
+    await cursor_of(sink, journal.directory / "cursors").keep(Position(9, 0))
 
     made = consumer(journal, sink)
     await made.start(journal.committed)

@@ -10,7 +10,7 @@ import pytest
 
 from collector.cursor import Cursor, FileCursor, OwnCursor, cursor_of
 from collector.segment import Position
-from collector.sinks.base import Measurement, Rejection, SinkRejected, SinkUnavailable
+from collector.sinks.base import Measurement, SinkUnavailable
 from tests.unit.collector.samples import DEVICE, NOW_MS, SCHOOL, SESSION, record
 
 
@@ -65,6 +65,7 @@ async def test_the_position_of_the_last_write_comes_back(
     assert await cursor.load() is None
 
     await cursor.write([MEASUREMENT], Position(1, 5))
+    await cursor.keep(Position(1, 5))
 
     assert await cursor_of(sink, tmp_path / "cursors").load() == Position(1, 5)
     assert sink.batches == [[MEASUREMENT]]
@@ -78,16 +79,6 @@ async def test_nothing_is_remembered_of_a_failed_write(tmp_path: Path) -> None:
     with pytest.raises(SinkUnavailable):
         await cursor.write([MEASUREMENT], Position(1, 5))
     assert await cursor.load() is None
-
-
-async def test_a_write_with_refusals_is_remembered(tmp_path: Path) -> None:
-    sink = Recorder()
-    cursor = cursor_of(sink, tmp_path)
-    sink.problem = SinkRejected([Rejection(0, "why")])
-
-    with pytest.raises(SinkRejected):
-        await cursor.write([MEASUREMENT], Position(1, 5))
-    assert await cursor.load() == Position(1, 5)
 
 
 async def test_a_sink_is_not_troubled_with_nothing(tmp_path: Path) -> None:
@@ -107,6 +98,6 @@ async def test_a_disk_that_does_not_keep_the_position_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    await cursor_of(Recorder(), tmp_path / "file").write([MEASUREMENT], Position(1, 5))
+    await cursor_of(Recorder(), tmp_path / "file").keep(Position(1, 5))
 
     assert caplog.records[0].message.startswith("cursor.not_saved")

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.disk import AppendFile, Disk
+from collector.entry import entry_body
 from collector.errors import JournalLocked, JournalUnavailable
 from collector.journal import Journal
 from collector.playback import START, Playback
 from collector.recovery import segment_path
-from collector.segment import Position
+from collector.segment import MAGIC, NO_CHAIN, Position, make_frame
 from tests.unit.collector.samples import DEVICE, SESSION, entry, payloads
 
 
@@ -165,6 +166,52 @@ def test_damage_in_the_middle_costs_one_entry(journal: Journal) -> None:
     assert [e.payload for e in page.entries] == [b"a", b"c"]
     assert [(d.at.offset, d.problem) for d in page.damages] == [(middle, "bytes")]
     assert again.damages == page.damages
+    again.close()
+
+
+def test_a_frame_of_a_later_version_is_stepped_over(journal: Journal) -> None:
+    journal.write([entry(1)])
+    frame, _ = make_frame(b"Z new kind", journal.committed, journal._end.chain)
+    with segment_path(journal.directory, 1).open("ab") as file:
+        file.write(frame)
+
+    again = reopened(journal)
+    again.write([entry(2)])
+    page = Playback(journal.directory).read()
+
+    assert [e.number for e in page.entries] == [1, 2]
+    assert page.damages == again.damages
+    assert "not an entry of this version: a frame of kind b'Z'" in page.damages[0].problem
+    again.close()
+
+
+def test_a_segment_whose_header_is_of_a_later_version_is_read_by_its_entries(tmp_path: Path) -> None:
+    start = Position(1, len(MAGIC))
+    frame, chain = make_frame(b"H later", start, NO_CHAIN)
+    after = Position(1, start.offset + len(frame))
+    tmp_path.joinpath("000001.journal").write_bytes(
+        MAGIC + frame + make_frame(entry_body(entry(1), 1), after, chain)[0]
+    )
+
+    journal = Journal.open(tmp_path)
+
+    assert journal.seen.new_ranges(DEVICE, SESSION, 1, 2) == ((2, 2),)
+    assert len(journal.damages) == 1
+    journal.close()
+
+
+def test_a_torn_end_that_cannot_be_put_aside_is_cut_off_all_the_same(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path)
+    journal.write([entry(1)])
+    with segment_path(tmp_path, 1).open("ab") as file:
+        file.write(b"torn")
+    journal.close()
+    disk = FailingDisk()
+    disk.fails = "append"
+
+    again = Journal.open(tmp_path, disk=disk)
+
+    assert (again.entries, list(tmp_path.glob("*.torn"))) == (1, [])
     again.close()
 
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 
 import pytest
 
-from collector.log import JsonLines
+from collector.log import JsonLines, start_logging
 
 
 def test_an_event_is_one_json_object() -> None:
@@ -19,6 +20,22 @@ def test_an_event_is_one_json_object() -> None:
 
     assert (said["message"], said["logger"], said["level"]) == ("a.b c=7", "collector.x", "INFO")
     assert said["at"].endswith("+00:00")
+
+
+@pytest.mark.parametrize(("is_terminal", "start"), [(True, "2"), (False, "{")])
+def test_people_get_plain_lines_and_machines_json(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool, start: str
+) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: is_terminal)
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr(logging, "root", root := logging.RootLogger(logging.WARNING))
+    monkeypatch.setenv("SCHOOLPULSE_LOG_LEVEL", "debug")
+
+    start_logging()
+    root.debug("a.b")
+
+    assert terminal.getvalue().startswith(start)
 
 
 def test_a_traceback_stays_on_the_line() -> None:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -67,6 +69,16 @@ def test_every_subcommand_has_help(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             main([name, "--help"])
         assert subcommand.help in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_a_tree_that_is_not_installed_has_no_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(metadata, "version", Mock(side_effect=metadata.PackageNotFoundError))
+    with pytest.raises(SystemExit):
+        main(["--version"])
+
+    assert capsys.readouterr().out == "school-collector (not installed)\n"
 
 
 def test_replay_builds_a_store_from_the_journal(

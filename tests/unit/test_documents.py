@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do the documents say what the program does?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config import AgentOptions, build_probes, load_config
+from agent.contract.decoder import decode
+from agent.contract.record import record_from_plain
+from docs import generate, options
+
+ROOT = generate.ROOT
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_TABLE = re.compile(r"^\[(.+)\]$")
+
+
+def test_generated_parts_are_what_the_program_says() -> None:
+    made = generate.made()
+    stale = [name for name, text in made.items() if (ROOT / name).read_text() != text]
+
+    assert len(made) == 6
+    assert not stale, f"run `make docs`: {stale}"
+
+
+def test_every_link_leads_somewhere() -> None:
+    links = [(d, t) for d in DOCUMENTS for t in re.findall(r"\]\(([^)#]+)", d.read_text()) if "://" not in t]
+
+    assert len(links) >= 10
+    assert [f"{d.name}: {t}" for d, t in links if not (d.parent / t).exists()] == []
+
+
+def test_every_file_named_in_the_documents_exists() -> None:
+    named = [
+        (d, n)
+        for d in DOCUMENTS
+        for n in re.findall(
+            r"`((?:agent|collector|firmware_bridge|deploy|systemd|tests|docs)/[\w./-]+)`", d.read_text()
+        )
+    ]
+
+    assert len(named) >= 20
+    assert [f"{d.name}: {n}" for d, n in named if not (ROOT / n).exists()] == []
+
+
+def test_the_readmes_transcript_is_a_record() -> None:
+    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith('{"seq"')]
+
+    assert [record_from_plain(json.loads(line)).kind for line in lines] == ["dns"]
+
+
+def test_the_agents_example_is_its_defaults(tmp_path: Path) -> None:
+    text = (ROOT / "deploy" / "agent.example.toml").read_text()
+    plain = tomllib.loads(text)
+
+    assert plain.keys() == {"device", "mqtt", "spool", "probes"}
+    assert decode(AgentOptions, plain, strict=True) == AgentOptions(device="kz-0001", probes=plain["probes"])
+    assert [p.kind for p in build_probes(plain["probes"])] == list(plain["probes"])
+    assert load_config(ROOT / "deploy" / "agent.example.toml", {}).options.device == "kz-0001"
+
+
+@pytest.mark.parametrize(
+    ("file", "tables"), [("agent", generate.AGENT_TABLES), ("collector", generate.COLLECTOR_TABLES)]
+)
+def test_every_default_in_an_example_is_the_real_one(file: str, tables: list[tuple[str, Any]]) -> None:
+    """Uncommented, a default changes nothing; what has no default only shows a form."""
+    text = (ROOT / "deploy" / f"{file}.example.toml").read_text()
+    shown = tomllib.loads(re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE))
+    checked = 0
+    for name, cls in tables:
+        table = shown
+        for part in name.split("."):
+            table = table[part] if part else table
+        for f in options.keys(cls):
+            default = options.default_of(f)
+            if default is not None and f.name in table and default is not dataclasses.MISSING:
+                assert table[f.name] == default, f"{name}.{f.name}"
+                checked += 1
+
+    assert checked >= 15
