@@ -142,7 +142,7 @@ def _sentence(record: Record) -> str:
 def _check(options: argparse.Namespace) -> int:
     config = _config_or_defaults(options.config)
     plain = dataclasses.asdict(config.options)
-    plain["probes"] = {p.kind: dataclasses.asdict(p) for p in config.probes}  # type: ignore[call-overload]
+    plain["probes"] = {p.kind: _options(p) for p in config.probes}
     if options.json:
         print(json.dumps(plain, ensure_ascii=False))
     else:
@@ -154,6 +154,10 @@ def _check(options: argparse.Namespace) -> int:
             print(f"probe {probe.kind} every {probe.every_s:g} s")
         print("configuration is good")
     return 0
+
+
+def _options(probe: Any) -> dict[str, Any]:
+    return {f.name: getattr(probe, f.name) for f in dataclasses.fields(probe) if f.init}
 
 
 def _probes(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ was not acknowledged is sent after the next start.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime as dt
 import logging
@@ -73,7 +74,8 @@ class Service:
             await asyncio.wait(workers)
             self._spool.close()
             publisher.cancel()
-        self._marker.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._marker.unlink()
         log.info("agent.stopped pending=%d", self._spool.state().records)
 
     async def _commit(self) -> None:

@@ -164,7 +164,7 @@ def _replay(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from collector.demo import run  # noqa: PLC0415  # real use never needs it
 
-    return run(options.directory, options.agent_config)
+    return run(options.directory, options.agent_config, options.broker)
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -173,6 +173,12 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("build/run"),
         help="where everything is kept (default build/run)",
+    )
+    parser.add_argument(
+        "--broker",
+        choices=["auto", "mosquitto", "amqtt"],
+        default="auto",
+        help="auto (the default) takes mosquitto where it is installed",
     )
     parser.add_argument(
         "--agent-config", type=Path, metavar="FILE", help="tables to add to the agent's configuration"

@@ -48,6 +48,7 @@ _COLLECTOR = """\
 [mqtt]
 host = "127.0.0.1"
 port = {port}
+protocol = "{protocol}"
 [journal]
 directory = "{directory}/journal"
 [registry]
@@ -73,6 +74,7 @@ device = "demo"
 [mqtt]
 host = "127.0.0.1"
 port = {port}
+protocol = "{protocol}"
 report_every_s = 15
 ack_every_s = 15
 [spool]
@@ -101,12 +103,13 @@ class DemoFailed(Exception):
     """One of the three did not come up, or died; the message says which and shows the end of its log."""
 
 
-def run(directory: Path, agent_config: Path | None = None) -> int:
+def run(directory: Path, agent_config: Path | None = None, broker: str = "auto") -> int:
     """Run broker, collector and agent until Ctrl-C.
 
     Args:
         directory: where all files go.
         agent_config: more of agent.toml, for tables that the demo does not set itself.
+        broker: `mosquitto`, `amqtt`, or `auto` for mosquitto where it is installed.
 
     Returns:
         0 when all three ended cleanly.
@@ -116,7 +119,7 @@ def run(directory: Path, agent_config: Path | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     children: list[Child] = []
     try:
-        page = _start_all(directory, children, agent_config)
+        page = _start_all(directory, children, agent_config, broker)
         print(
             f"\nThe first record is stored and acknowledged. Look at\n\n    {page}\n\nCtrl-C ends all three.",
             flush=True,
@@ -133,11 +136,11 @@ def run(directory: Path, agent_config: Path | None = None) -> int:
         return 1
 
 
-def _start_all(directory: Path, children: list[Child], agent_config: Path | None) -> str:
+def _start_all(directory: Path, children: list[Child], agent_config: Path | None, wanted: str) -> str:
     """Start the three in order; the address of the page once the first record has made its way."""
     port, page_port = _free_port(_BROKER_PORT), _free_port(_PAGE_PORT)
     values = {"directory": directory, "port": port, "page_port": page_port}
-    broker = _broker_command(directory, values)
+    broker, values["protocol"] = _broker(wanted, directory, values)
     for name, text in (("collector", _COLLECTOR), ("registry", _REGISTRY)):
         (directory / f"{name}.toml").write_text(text.format_map(values))
     agent = _AGENT.format_map(values) + (agent_config.read_text() if agent_config else "")
@@ -154,20 +157,21 @@ def _start_all(directory: Path, children: list[Child], agent_config: Path | None
     return page
 
 
-def _broker_command(directory: Path, values: dict[str, Any]) -> list[str]:
+def _broker(wanted: str, directory: Path, values: dict[str, Any]) -> tuple[list[str], str]:
+    """The broker's command line, and which MQTT versions to try with it."""
     mosquitto = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if mosquitto:
+    if mosquitto and wanted != "amqtt":
         print("broker: mosquitto", flush=True)
         (directory / "mosquitto.conf").write_text(_MOSQUITTO.format_map(values))
-        return [mosquitto, "-c", str(directory / "mosquitto.conf")]
+        return [mosquitto, "-c", str(directory / "mosquitto.conf")], "auto"
     amqtt = Path(sys.executable).parent / "amqtt"
-    if not amqtt.exists():
+    if wanted == "mosquitto" or not amqtt.exists():
         raise DemoFailed(
             "no broker: install mosquitto (apt install mosquitto) or amqtt (pip install schoolpulse[demo])"
         )
     print("broker: amqtt, for trying out only; install mosquitto for real use", flush=True)
     (directory / "amqtt.yaml").write_text(_AMQTT.format_map(values))
-    return [str(amqtt), "-c", str(directory / "amqtt.yaml")]
+    return [str(amqtt), "-c", str(directory / "amqtt.yaml")], "3.1.1"
 
 
 def _start(name: str, command: list[str], directory: Path) -> Child:

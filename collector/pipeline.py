@@ -93,7 +93,7 @@ class _Pipeline:
         self.consumers = [self._consumer(sink, letters) for sink in self.sinks]
         async with asyncio.TaskGroup() as tasks:
             receiving = tasks.create_task(self.receiver.run(), name="receiver")
-            entering = tasks.create_task(self._enter(intake), name="intake")
+            entering = tasks.create_task(self._enter(intake, stop), name="intake")
             others = [
                 *(tasks.create_task(c.run(self.growth), name=f"sink.{c.sink.name}") for c in self.consumers),
                 *(tasks.create_task(_tidy(sink), name=f"tidy.{sink.name}") for sink in self.sinks),
@@ -106,7 +106,7 @@ class _Pipeline:
             for task in (receiving, *others):
                 task.cancel()
 
-    async def _enter(self, intake: Intake) -> None:
+    async def _enter(self, intake: Intake, stop: asyncio.Event) -> None:
         """Store and acknowledge, group by group, until the inbox is closed and empty."""
         backoff = Backoff(first_s=1, most_s=30)
         intake.note_journal()
@@ -116,7 +116,7 @@ class _Pipeline:
             except JournalUnavailable as e:
                 self._note_journal_problem(str(e))
                 self.health.messages_unstored += len(messages)
-                await asyncio.sleep(backoff.next_s())
+                await _wait(stop, backoff.next_s())
                 continue
             backoff.reset()
             self._note_journal_problem(None)
@@ -172,6 +172,12 @@ class _Pipeline:
                 for consumer in self.consumers:
                     if consumer.sink.name == "store":
                         await consumer.started.wait()
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    """Sleep, but not when the end has come."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
 
 
 @contextlib.asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import re
 import sys
@@ -107,8 +108,15 @@ def _program(parser: argparse.ArgumentParser) -> str:
     return "\n".join(parts)
 
 
+class _Wide(argparse.HelpFormatter):
+    """The same width on every terminal."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
+
+
 def _help(parser: argparse.ArgumentParser) -> str:
-    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)  # type: ignore[assignment]
+    parser.formatter_class = _Wide
     return parser.format_help().strip()
 
 
@@ -142,11 +150,15 @@ def made() -> dict[str, str]:
     """
     files = {name: make() for name, make in WHOLE.items()}
     for name, make in PARTS.items():
-        text, count = _PART.subn(lambda m, make=make: f"{m[1]}\n{make()}\n{m[3]}", (ROOT / name).read_text())
+        text, count = _PART.subn(functools.partial(_filled, make()), (ROOT / name).read_text())
         if count != 1:
             raise ValueError(f"{name}: {count} places between <!-- generated --> and <!-- end -->, not one")
         files[name] = text
     return files
+
+
+def _filled(part: str, place: re.Match[str]) -> str:
+    return f"{place[1]}\n{part}\n{place[3]}"
 
 
 def main() -> int:

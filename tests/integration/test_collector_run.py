@@ -190,6 +190,21 @@ def test_a_full_disk_acknowledges_nothing_and_goes_on_once_there_is_room(
         assert [e.new for e in collector.entries()] == [((1, 1),), ((2, 3),)]
 
 
+def test_an_end_while_the_disk_is_full_comes_soon(
+    tmp_path: Path, broker: Mosquitto, agent: StandInAgent
+) -> None:
+    with Collector(tmp_path, broker.port) as collector:
+        agent.deliver(batch([1]))
+        size = collector.entries()[-1].after.offset
+        resource.prlimit(collector.pid, resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
+        for n in range(2, 2000):
+            agent.send(batch([n]))
+        collector.signal(signal.SIGTERM)
+
+        assert os.waitstatus_to_exitcode(os.waitpid(collector.pid, 0)[1]) == 0
+        assert [e.new for e in collector.entries()] == [((1, 1),)]
+
+
 def test_an_end_under_load_acknowledges_what_it_has_taken(
     tmp_path: Path, broker: Mosquitto, agent: StandInAgent
 ) -> None:

@@ -21,7 +21,7 @@ from collector.web.view import View
 from tests.unit.collector.web.fakes import MINUTE_MS, Registry
 from tests.unit.collector.web.site import client
 
-SCHOOL = School(id="№ 5/Әбай", name="№5 Әбай мектебі", operator="Kcell")
+SCHOOL = School(id="№ 5/Әбай", name="№5 Әбай мектебі", operator="Operator B")
 NOW_MS = int(time.time() * 1000)
 
 

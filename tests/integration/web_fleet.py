@@ -24,8 +24,9 @@ REGIONS = (
     "Ұлытау облысы", "Костанайская область",
 )  # fmt: skip
 LINKS = (
-    ("Qazaq Sat", "satellite GEO", 612.0), ("Starlink", "satellite LEO", 46.0), ("Kcell", "LTE", 58.0),
-    ("Beeline", "LTE", 71.0), ("Kazakhtelecom", "fibre", 9.0), ("Transtelecom", "microwave", 24.0),
+    ("Operator E", "satellite GEO", 612.0), ("Operator F", "satellite LEO", 46.0),
+    ("Operator B", "LTE", 58.0),
+    ("Operator A", "LTE", 71.0), ("Operator C", "fibre", 9.0), ("Operator D", "microwave", 24.0),
 )  # fmt: skip
 DAY_MIN = 25 * 60
 
@@ -120,7 +121,7 @@ def _story(i: int, operator: str) -> Story | None:
     dice = random.Random(i)
     if i % 26 == 25:
         return None
-    if operator == "Beeline" and i % 2:
+    if operator == "Operator A" and i % 2:
         return Story(down=((0, 23 + i),), silent=((700, 760),))
     if i % 29 == 4:
         return Story(down=((0, 190 + i), (600, 640)), cause="down_other")

@@ -24,7 +24,7 @@ SEED = int(os.environ.get("SCHOOLPULSE_TEST_SEED", "0")) or random.SystemRandom(
 def test_what_was_made_is_stored_once_after_sixty_kills(tmp_path: Path) -> None:
     trio = Trio(tmp_path)
     with contextlib.ExitStack() as cleanup:
-        cleanup.callback(trio.end)
+        cleanup.callback(trio.close)
         for name in ("broker", "collector", "agent"):
             trio.start(name)
         wait_until(lambda: bool(trio.stored()), 30, "a first record in the store")

@@ -115,7 +115,7 @@ class Trio:
         self.programs[name].send_signal(signal.SIGTERM)
         return self.programs[name].wait(20)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Leave nothing behind."""
         for program in self.programs.values():
             program.kill()

@@ -10,7 +10,7 @@ from collector.web.options import WebOptions
 from collector.web.state import State
 from tests.unit.collector.web.fakes import MINUTE_MS, NOW_MS, Reader, Seen, Stored, view
 
-A = School(id="a", name="Әбай", operator="Kcell")
+A = School(id="a", name="Әбай", operator="Operator B")
 
 
 def fleet_of(

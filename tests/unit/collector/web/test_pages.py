@@ -14,7 +14,9 @@ from collector.web.options import WebOptions
 from tests.unit.collector.web.fakes import NOW_MS, Reader, Seen, view
 from tests.unit.collector.web.site import EVIL, client, one_school
 
-PLAIN = School(id="kz-1", name="№1 Әйтеке би", region="Алматы облысы", operator="Kcell", technology="LTE")
+PLAIN = School(
+    id="kz-1", name="№1 Әйтеке би", region="Алматы облысы", operator="Operator B", technology="LTE"
+)
 HOSTILE = School(id=f"../{EVIL}", name=EVIL, region=EVIL, operator=EVIL, technology=EVIL, contract=EVIL)
 
 

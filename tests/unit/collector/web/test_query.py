@@ -12,7 +12,7 @@ from collector.web.query import LONGEST, Query
 from collector.web.state import State
 
 SCHOOL = SchoolNow(
-    id="kz-1", name="№1 Әйтеке би", country="KZ", region="Алматы", operator="Kcell", technology="LTE",
+    id="kz-1", name="№1 Әйтеке би", country="KZ", region="Алматы", operator="Operator B", technology="LTE",
     contract="", state=State.DOWN, cause=None, since_ms=10, since_is_earliest=False, last_at_ms=20,
     data_age_s=1.0,    rtt_median_ms=50.0, rtt_p95_ms=60.0, loss_ratio=0.1,
 )  # fmt: skip
@@ -29,7 +29,7 @@ def school(**changes: object) -> SchoolNow:
         ({"state": "down"}, True),
         ({"state": "up"}, False),
         ({"state": "DOWN'--"}, True),
-        ({"region": "Алматы", "operator": "Kcell"}, True),
+        ({"region": "Алматы", "operator": "Operator B"}, True),
         ({"technology": "fibre"}, False),
         ({"q": "әЙТЕКЕ"}, True),
         ({"q": "KZ-1"}, True),

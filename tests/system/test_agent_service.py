@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the agent start and stop as it says, and does it know how it was stopped before?"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.spool.segment import read_segment
+from agent.spool.spool import segment_paths
+from tests.system.trio import Trio, wait_until
+
+pytestmark = [pytest.mark.parts, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def trio(tmp_path: Path) -> Iterator[Trio]:
+    made = Trio(tmp_path)
+    with contextlib.closing(made):
+        yield made
+
+
+def _events(trio: Trio) -> list[tuple[str, str | None]]:
+    """Events in the spool of an agent that reached no broker."""
+    contents = [read_segment(p) for p in segment_paths(trio.directory / "spool")]
+    fields = [r.fields for c in contents for r in c.records if r.kind == "event"]
+    return [(f.event, f.subject) for f in fields if f is not None and f.kind == "event"]  # type: ignore[union-attr]
+
+
+def test_an_agent_without_a_broker_measures_and_keeps(trio: Trio) -> None:
+    trio.start("agent")
+    wait_until(lambda: len(trio.noted("made")) >= 10, 30, "ten records")
+
+    assert trio.stop("agent") == 0
+    kept = [r for p in segment_paths(trio.directory / "spool") for r in read_segment(p).records]
+    assert len(kept) == len(trio.noted("made"))
+
+
+def test_a_killed_agent_says_so_at_its_next_start(trio: Trio) -> None:
+    trio.start("agent")
+    wait_until(lambda: bool(trio.noted("made")), 30, "a record")
+    trio.kill("agent")
+    trio.start("agent")
+    wait_until(lambda: ("unclean_shutdown", "agent killed") in _events(trio), 30, "it notices")
+    assert trio.stop("agent") == 0
+
+
+def test_an_agent_of_another_boot_calls_it_a_power_cut(trio: Trio) -> None:
+    (trio.directory / "spool").mkdir()
+    (trio.directory / "spool" / "running").write_text("00000000")
+    trio.start("agent")
+    wait_until(lambda: ("unclean_shutdown", "power cut or reset") in _events(trio), 30, "it notices")
+    assert trio.stop("agent") == 0
+
+
+def test_an_agent_that_was_stopped_properly_says_nothing(trio: Trio) -> None:
+    for _ in range(2):
+        before = len(trio.noted("made"))
+        trio.start("agent")
+        wait_until(lambda before=before: len(trio.noted("made")) > before, 30, "a record")  # type: ignore[misc]
+        assert trio.stop("agent") == 0
+
+    assert {event for event, _ in _events(trio)} == {"agent_started"}
+
+
+def test_a_broker_that_refuses_stops_nothing(trio: Trio) -> None:
+    trio.broker.extra = "allow_anonymous false"
+    trio.start("broker")
+    trio.start("agent")
+    wait_until(lambda: "link.refused" in trio.log("agent"), 30, "the refusal is logged")
+    before = len(trio.noted("made"))
+    wait_until(lambda: len(trio.noted("made")) > before + 5, 30, "it goes on measuring")
+
+    assert trio.stop("agent") == 0
+    assert trio.log("agent").count("link.refused") == 1
+
+
+def test_a_spool_on_a_full_or_missing_disk_stops_nothing(trio: Trio) -> None:
+    (trio.directory / "spool").write_text("in the way")
+    for name in ("broker", "collector", "agent"):
+        trio.start(name)
+    wait_until(lambda: len(trio.stored()) >= 10, 40, "records reach the store from memory alone")
+
+    assert "spool.unwritable" in trio.log("agent")
+    assert trio.stop("agent") == 0

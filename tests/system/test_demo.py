@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does `make run` show a newcomer the whole of it, and end cleanly?"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.root, pytest.mark.parts, pytest.mark.timeout(180)]
+NAMESPACE = "spt-demo"
+
+
+@pytest.fixture
+def namespace() -> Iterator[list[str]]:
+    """A network of its own, in which the anchors' addresses are this machine."""
+    ip = ["ip", "-n", NAMESPACE]
+    subprocess.run(["ip", "netns", "del", NAMESPACE], check=False, capture_output=True)
+    subprocess.run(["ip", "netns", "add", NAMESPACE], check=True)
+    subprocess.run([*ip, "link", "set", "lo", "up"], check=True)
+    for anchor in ("1.1.1.1", "8.8.8.8", "9.9.9.9"):
+        subprocess.run([*ip, "addr", "add", f"{anchor}/32", "dev", "lo"], check=True)
+    yield ["ip", "netns", "exec", NAMESPACE]
+    subprocess.run(["ip", "netns", "del", NAMESPACE], check=True)
+
+
+def _output_until(program: subprocess.Popen[str], sign: str) -> str:
+    assert program.stdout is not None
+    seen = ""
+    for line in program.stdout:
+        seen += line
+        if sign in line:
+            return seen
+    raise AssertionError(f"it ended without {sign!r}:\n{seen}")
+
+
+def _page(namespace: list[str], address: str) -> str:
+    code = (
+        "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode())"
+    )
+    answer = subprocess.run(
+        [*namespace, sys.executable, "-c", code, address], capture_output=True, text=True, check=True
+    )
+    return answer.stdout
+
+
+@pytest.mark.parametrize("broker", ["mosquitto", "amqtt"])
+def test_the_demo_shows_its_page_and_ends_cleanly(tmp_path: Path, namespace: list[str], broker: str) -> None:
+    demo = ["-m", "collector", "demo", "--broker", broker, "--directory", str(tmp_path)]
+    command = [*namespace, sys.executable, *demo]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        seen = _output_until(program, "Ctrl-C ends all three")
+        address = next(word for word in seen.split() if word.startswith("http://"))
+        assert "This machine" in _page(namespace, address)
+        assert f"broker: {broker}" in seen
+        program.send_signal(signal.SIGINT)
+        rest = program.communicate(timeout=40)[0]
+    finally:
+        program.kill()
+    assert [f"{name}: ended" in rest for name in ("agent", "collector", "broker")] == [True] * 3
+    assert program.returncode == 0
