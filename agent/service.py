@@ -55,10 +55,10 @@ class Service:
 
     async def run(self) -> None:
         """Measure and send until SIGTERM or SIGINT."""
-        self._record_start()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        self._record_start()
         if icmp_permission() == "denied":
             log.warning("icmp.not_permitted measuring=by-tcp remedy=net.ipv4.ping_group_range")
         log.info("agent.started device=%s session=%s", self._config.options.device, self._spool.session)

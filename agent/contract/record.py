@@ -17,6 +17,9 @@ from typing import Any
 from agent.contract.decoder import DecodeError, decode, nearest
 from agent.contract.kinds import KINDS, Fields
 
+MAX_SPAN = 1_000_000
+"""Most numbers one batch may speak of, so that a mistaken claim cannot silence a session for ever."""
+
 MAX_SEQ = 2**53 - 1
 """Largest number that every JSON reader keeps exactly (RFC 8259 §6)."""
 
@@ -112,6 +115,9 @@ class Batch:
             _require(record.seq > previous, "records", f"seq {record.seq} does not follow {previous}")
             previous = record.seq
         _require(previous <= self.last_seq <= MAX_SEQ, "last_seq", f"must be {previous} or more")
+        _require(
+            self.last_seq - self.first_seq < MAX_SPAN, "last_seq", f"is {MAX_SPAN} or more beyond first_seq"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ import json
 import logging
 import random
 import ssl
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,9 @@ log = logging.getLogger("agent.link")
 _UNSUPPORTED_VERSION = "Unsupported protocol version"
 _ALIAS = 1
 _MAX_RECONNECT_S = 120
+_SHORT_LIFE_S = 60
+_LARGEST_PAYLOAD = 60_000
+_ROOM_FOR_HEADERS = 128
 _FALLBACK_PAUSE_S = (0.2, 2.0)
 
 
@@ -51,6 +55,9 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._is_v5 = options.protocol != "3.1.1"
         self._alias_maximum = 0
+        self._packet_maximum = _LARGEST_PAYLOAD + _ROOM_FOR_HEADERS
+        self._reconnect_s = 1
+        self._connected_at_s = 0.0
         self._has_alias = False
         self._refusal = ""
         self._refused = asyncio.Event()
@@ -71,6 +78,11 @@ class Link:
             self._is_v5 = not self._is_v5
             log.info("link.protocol version=%s", "5" if self._is_v5 else "3.1.1")
             await asyncio.sleep(random.uniform(*_FALLBACK_PAUSE_S))  # noqa: S311 -- spreads a fleet, guards nothing
+
+    @property
+    def largest_payload(self) -> int:
+        """Bytes that one message may carry: the broker may allow less than collectors take."""
+        return min(_LARGEST_PAYLOAD, self._packet_maximum - _ROOM_FOR_HEADERS)
 
     def publish(self, payload: bytes) -> bool:
         """Hand one batch to the connection; False when there is none."""
@@ -117,12 +129,17 @@ class Link:
         if reason.is_failure:
             self._loop.call_soon_threadsafe(self._on_refused, str(reason))
             return
+        self._connected_at_s = time.monotonic()
         client.subscribe(topics.ack(self._device), qos=0)
         client.publish(topics.status(self._device), self._status_payload(online=True), qos=1, retain=True)
-        self._alias_maximum = getattr(properties, "TopicAliasMaximum", 0) if properties else 0
+        self._alias_maximum = getattr(properties, "TopicAliasMaximum", 0)
+        self._packet_maximum = getattr(properties, "MaximumPacketSize", _LARGEST_PAYLOAD + _ROOM_FOR_HEADERS)
         self._loop.call_soon_threadsafe(self._on_connected)
 
-    def _disconnected(self, _c: mqtt.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+    def _disconnected(self, client: mqtt.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+        lived_s = time.monotonic() - self._connected_at_s
+        self._reconnect_s = 1 if lived_s > _SHORT_LIFE_S else min(self._reconnect_s * 2, _MAX_RECONNECT_S)
+        client.reconnect_delay_set(self._reconnect_s, _MAX_RECONNECT_S)
         self._loop.call_soon_threadsafe(self._on_disconnected, str(reason))
 
     def _message(self, _c: mqtt.Client, _u: Any, message: mqtt.MQTTMessage) -> None:

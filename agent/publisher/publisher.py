@@ -17,11 +17,11 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.config import MqttOptions
 from agent.contract.codec import encode
-from agent.contract.record import Ack, Batch, ClockState
+from agent.contract.record import MAX_SPAN, Ack, Batch, ClockState
 from agent.publisher.link import Link
 from agent.scheduler import next_start_s, phase_ratio
 from agent.spool.spool import Position, Run, Spool
@@ -61,6 +61,8 @@ class Publisher:
         self._talked_at_s = time.monotonic()
         self._asked_at_s = -float("inf")
         self._ack_timer: asyncio.TimerHandle | None = None
+        self._has_forgotten = False
+        self._has_ever_forgotten = False
         self._talking = asyncio.Event()
         self._silent = asyncio.Event()
         self._more_backlog = asyncio.Event()
@@ -85,15 +87,20 @@ class Publisher:
         pause_s = _FIRST_PAUSE_S
         while True:
             await self._link.connected.wait()
+            self._has_forgotten = False
             if await self._greet():
+                await self._talk()
+            if self._has_forgotten:
                 pause_s = _FIRST_PAUSE_S
-                self._begin()
-                await self._silent.wait()
-                self._talked_at_s = time.monotonic()
-                self._talking.clear()
-            else:
-                await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 -- spreads a fleet, guards nothing
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 -- spreads a fleet
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    async def _talk(self) -> None:
+        """Report and drain until the collector falls silent."""
+        self._begin()
+        await self._silent.wait()
+        self._talked_at_s = time.monotonic()
+        self._talking.clear()
 
     async def _greet(self) -> bool:
         """Ask what the collector has of each session; True when it answered for this one."""
@@ -123,9 +130,10 @@ class Publisher:
             self._send_live(is_urgent=is_urgent)
 
     def _send_live(self, *, is_urgent: bool) -> None:
-        while run := self._spool.next_run(after=self._live_after, limit=_BATCH_RECORDS):
+        while found := self._next_batch(after=self._live_after):
+            run, batch = found
             want_ack = is_urgent or self._is_ack_due()
-            if not self._send(self._batch(run, want_ack=want_ack, backlog=False)):
+            if not self._send(replace(batch, want_ack=want_ack)):
                 return
             self._live_after = run.end
             if want_ack:
@@ -154,14 +162,14 @@ class Publisher:
             await self._talking.wait()
             self._more_backlog.clear()
             until = self._backlog_until
-            run = until and self._spool.next_run(after=None, until=until, limit=_BATCH_RECORDS)
-            if run:
-                await self._send_backlog(run)
+            found = until and self._next_batch(after=None, until=until)
+            if found:
+                await self._send_backlog(*found)
             else:
                 await self._more_backlog.wait()
 
-    async def _send_backlog(self, run: Run) -> None:
-        payload_bytes = self._send(self._batch(run, want_ack=True, backlog=True))
+    async def _send_backlog(self, run: Run, batch: Batch) -> None:
+        payload_bytes = self._send(replace(batch, want_ack=True, backlog=True))
         if payload_bytes and await self._answer_to(
             run.session, run.records[-1].seq, self._options.ack_timeout_s
         ):
@@ -183,13 +191,20 @@ class Publisher:
         if ack.session == self._spool.session:
             self._drop_timer()
         lost_until = self._spool.newest_covered(ack)
-        self._spool.acknowledge(ack)
+        self._note_progress(self._spool.acknowledge(ack))
         if lost_until and lost_until > (self._backlog_until or (0, 0)):
             self._backlog_until = lost_until
         self._more_backlog.set()
         for waiting in self._waiting:
             if waiting.session == ack.session and _covers(ack, waiting.seq):
                 waiting.answered.set()
+
+    def _note_progress(self, forgotten: int) -> None:
+        """Only what was taken in shortens the pauses; a collector may answer greetings and nothing else."""
+        if forgotten and not self._has_ever_forgotten:
+            log.info("publisher.acknowledged records=%d", forgotten)
+        self._has_forgotten |= forgotten > 0
+        self._has_ever_forgotten |= forgotten > 0
 
     def _on_connection(self, is_up: bool) -> None:
         if not is_up:
@@ -201,16 +216,33 @@ class Publisher:
             self._ack_timer.cancel()
             self._ack_timer = None
 
-    def _batch(self, run: Run, *, want_ack: bool, backlog: bool) -> Batch:
+    def _next_batch(
+        self, *, after: Position | None, until: Position | None = None
+    ) -> tuple[Run, Batch] | None:
+        """The next records, as many as fit into one message."""
+        limit = _BATCH_RECORDS
+        while run := self._spool.next_run(after=after, until=until, limit=limit):
+            if len(run.records) == 1 or self._fits(run):
+                return run, self._batch(run)
+            limit = len(run.records) // 2
+        return None
+
+    def _fits(self, run: Run) -> bool:
+        if run.records[-1].seq - run.records[0].seq >= MAX_SPAN:
+            return False
+        return len(self._encode(self._batch(run))) <= self._link.largest_payload
+
+    def _batch(self, run: Run) -> Batch:
         return Batch(
             device=self._device,
             session=run.session,
-            first_seq=run.first_seq,
+            first_seq=max(run.first_seq, run.records[-1].seq - MAX_SPAN + 1),
             clock=self._now(),
             records=run.records,
-            want_ack=want_ack,
-            backlog=backlog,
         )
+
+    def _encode(self, batch: Batch) -> bytes:
+        return encode(batch, self._options.payload)
 
     def _question(self, session: str) -> Batch:
         """An empty batch, which only asks what the collector has of a session."""
@@ -218,7 +250,7 @@ class Publisher:
 
     def _send(self, batch: Batch) -> int:
         """Bytes of the payload, 0 when there is no connection."""
-        payload = encode(batch, self._options.payload)
+        payload = self._encode(batch)
         return len(payload) if self._link.publish(payload) else 0
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from agent.contract.codec import MAX_PLAIN_BYTES, Form, decode_ack, decode_batch, encode, encode_ack
 from agent.contract.decoder import DecodeError
 from agent.contract.dictionary import DICTIONARIES
-from agent.contract.record import Ack, Batch, ClockState, to_plain
+from agent.contract.kinds import Latency
+from agent.contract.record import Ack, Batch, ClockState, Record, to_plain
 from tests.contract.strategies import batches, sessions
 
 CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=60_000, boot="0badcafe")
@@ -35,6 +36,14 @@ def test_a_batch_comes_back_equal(batch: Batch, form: Form) -> None:
 
     assert decoded.refused == ()
     assert decoded.batch == batch
+
+
+def test_a_time_too_large_for_hundredths_comes_back_equal() -> None:
+    fields = Latency(target="x", rtt_p95_ms=3109625837304415.0)
+    record = Record(seq=1, kind="latency", clock=CLOCK, duration_ms=0, fields=fields)
+    batch = Batch(device="a", session="0" * 16, first_seq=1, clock=CLOCK, records=(record,))
+
+    assert decode_batch(encode(batch)).batch == batch
 
 
 @given(batches())
@@ -117,6 +126,8 @@ def test_one_bad_record_is_refused_and_the_others_are_kept(record: object, probl
         ({"last_seq": 0, "records": [RECORD]}, "last_seq: must be 1 or more"),
         ({"records": [{**RECORD, "seq": 1}, {**RECORD, "seq": 1}]}, "records: seq 1 does not follow 1"),
         ({"records": 3}, "records: expected a list"),
+        ({"last_seq": 1_000_001}, "last_seq: is 1000000 or more beyond first_seq"),
+        ({"session": "\ud800"}, "session: text with half a character: '\\ud800'"),
         ({"clock": {"wall_ms": 1e99}}, "clock.wall_ms: expected a whole number, got a number (1e+99)"),
     ],
 )

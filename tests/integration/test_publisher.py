@@ -183,6 +183,28 @@ async def test_batches_swallowed_by_a_deaf_collector_are_sent_again(tmp_path: Pa
         collector.stop()
 
 
+async def test_batches_are_cut_to_what_the_broker_takes(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", lambda: CLOCK)
+    with Mosquitto(tmp_path, extra="max_packet_size 2000") as broker, contextlib.closing(spool):
+        collector = StandInCollector(broker.port)
+        async with publishing(spool, broker.port, payload="json", backlog_bps=10_000_000):
+            fill(spool, 60)
+            await until(lambda: is_complete(collector, spool, 60))
+        collector.stop()
+
+    assert max(len(b.records) for b in collector.batches) < 12
+    assert "oversize" not in broker.log
+
+
+async def test_two_agents_of_one_name_back_off(tmp_path: Path) -> None:
+    spools = [Spool(tmp_path / name, lambda: CLOCK) for name in "ab"]
+    with Mosquitto(tmp_path) as broker:
+        async with publishing(spools[0], broker.port), publishing(spools[1], broker.port):
+            await asyncio.sleep(12)
+
+    assert 3 <= broker.log.count("already connected") <= 12
+
+
 async def test_no_broker_at_start_stops_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", lambda: CLOCK)
     broker = Mosquitto(tmp_path)
