@@ -126,9 +126,7 @@ class Event:
 
     kind: ClassVar[str] = "event"
 
-    event: str = key(
-        "agent_started, unclean_shutdown, clock_step, spool_dropped, spool_damaged, probe_overran …"
-    )
+    event: str = key("agent_started, unclean_shutdown, clock_step, spool_dropped, spool_damaged …")
     count: int | None = number("how many things it concerns")
     first_seq: int | None = number("first sequence number concerned")
     last_seq: int | None = number("last sequence number concerned")

@@ -86,12 +86,12 @@ class Batch:
     """What one `up` message carries.
 
     Attributes:
-        first_seq: from here to `last_seq`, what is not in the batch no longer exists on the device. last_seq:
-        the last record's, unless more was dropped behind it; `first_seq - 1` for an empty batch. clock: the
-        device's clocks when the batch was made; relates every record of the same boot to true time. records:
-        ascending by seq, all of one session; may be empty (a question for an acknowledgement). want_ack: the
-        device asks for an acknowledgement. backlog: the records are from the past; nobody need be alarmed
-        now.
+        first_seq: from here to `last_seq`, what is not in the batch no longer exists on the device.
+        last_seq: the last record's, unless more was dropped behind it; `first_seq - 1` for an empty batch.
+        clock: the device's clocks when the batch was made; relates every record of its boot to true time.
+        records: ascending by seq, all of one session; may be empty (a question for an acknowledgement).
+        want_ack: the device asks for an acknowledgement.
+        backlog: the records are from the past; nobody need be alarmed now.
     """
 
     device: str

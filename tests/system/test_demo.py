@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,20 +15,19 @@ import pytest
 from tests.system.trio import wait_until
 
 pytestmark = [pytest.mark.root, pytest.mark.parts, pytest.mark.timeout(180)]
-NAMESPACE = "spt-demo"
 
 
 @pytest.fixture
 def namespace() -> Iterator[list[str]]:
     """A network of its own, in which the anchors' addresses are this machine."""
-    ip = ["ip", "-n", NAMESPACE]
-    subprocess.run(["ip", "netns", "del", NAMESPACE], check=False, capture_output=True)
-    subprocess.run(["ip", "netns", "add", NAMESPACE], check=True)
+    name = f"spt-{secrets.token_hex(4)}"
+    ip = ["ip", "-n", name]
+    subprocess.run(["ip", "netns", "add", name], check=True)
     subprocess.run([*ip, "link", "set", "lo", "up"], check=True)
     for anchor in ("1.1.1.1", "8.8.8.8", "9.9.9.9"):
         subprocess.run([*ip, "addr", "add", f"{anchor}/32", "dev", "lo"], check=True)
-    yield ["ip", "netns", "exec", NAMESPACE]
-    subprocess.run(["ip", "netns", "del", NAMESPACE], check=True)
+    yield ["ip", "netns", "exec", name]
+    subprocess.run(["ip", "netns", "del", name], check=True)
 
 
 def _output_until(program: subprocess.Popen[str], sign: str) -> str:
