@@ -2,7 +2,7 @@
 """What can go wrong in the agent, by what is to be done about it.
 
     AgentError
-    └── ConfigError      expected in the field: the file says something impossible; exit 78, systemd lets it be
+    └── ConfigError      expected in the field: the file says something impossible; exit 78
 
 A probe that cannot measure raises `agent.probes.base.ProbeFailed`. Everything else that escapes is our bug.
 """
