@@ -66,6 +66,7 @@ class Publisher:
         self._more_backlog = asyncio.Event()
         self._waiting: list[_Waiting] = []
         self._urgent = asyncio.Event()
+        self.seal: Callable[[bytes], bytes] = lambda payload: payload
         link.on_ack = self._on_ack
         link.on_connection = self._on_connection
 
@@ -218,7 +219,7 @@ class Publisher:
 
     def _send(self, batch: Batch) -> int:
         """Bytes of the payload, 0 when there is no connection."""
-        payload = encode(batch, self._options.payload)
+        payload = self.seal(encode(batch, self._options.payload))
         return len(payload) if self._link.publish(payload) else 0
 
 
