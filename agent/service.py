@@ -50,6 +50,7 @@ class Service:
         self._publisher = Publisher(options.device, self._spool, self._link, options.mqtt, self._clock.now)
         self._keeper = Keeper(config.options, self._link, self._clock.now)
         self._publisher.seal = self._keeper.seal
+        self._publisher.on_time = self._keeper.note_time
         self._scheduler = Scheduler(
             options.device, config.probes, self._spool, self._clock.now, self._complete
         )

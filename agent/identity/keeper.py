@@ -12,6 +12,7 @@ import asyncio
 import dataclasses
 import logging
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,8 +54,8 @@ class Keeper:
         self._options = options
         self._directory = Path(options.identity.directory)
         self._link = link
-        self._now = now
         self._answer: asyncio.Future[bytes] | None = None
+        self._lead_s: float | None = None
         self._key = self._read_key()
         link.on_certificate = self._on_answer
         link.has_clock = lambda: now().age_s is not None
@@ -62,6 +63,10 @@ class Keeper:
     def seal(self, batch: bytes) -> bytes:
         """A batch as it goes out: signed, once the device is enrolled."""
         return batch if self._key is None else self._key.seal(self._options.device, batch)
+
+    def note_time(self, wall_ms: int) -> None:
+        """The collector's time: what counts for a certificate, and there even without a clock of our own."""
+        self._lead_s = wall_ms / 1000 - time.monotonic()
 
     async def enrol(self) -> None:
         """Where an enrolment file waits, come back when the device is enrolled; at once without one."""
@@ -106,10 +111,10 @@ class Keeper:
         return named == self._options.device
 
     def _is_due(self) -> bool:
-        current, clock = folder.certificate(self._directory), self._now()
-        return (
-            current is not None and clock.age_s is not None and clock.wall_ms / 1000 >= current.renew_at_s()
-        )
+        current = folder.certificate(self._directory)
+        if current is None or self._lead_s is None:
+            return False
+        return self._lead_s + time.monotonic() >= current.renew_at_s()
 
     def _pause_s(self) -> float:
         """A twentieth of a certificate's life, at most an hour."""

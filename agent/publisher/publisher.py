@@ -66,6 +66,7 @@ class Publisher:
         self._more_backlog = asyncio.Event()
         self._waiting: list[_Waiting] = []
         self._urgent = asyncio.Event()
+        self.on_time: Callable[[int], None] = lambda _wall_ms: None
         self.seal: Callable[[bytes], bytes] = lambda payload: payload
         link.on_ack = self._on_ack
         link.on_connection = self._on_connection
@@ -181,6 +182,7 @@ class Publisher:
             self._waiting.remove(waiting)
 
     def _on_ack(self, ack: Ack) -> None:
+        self.on_time(ack.wall_ms)
         if ack.session == self._spool.session:
             self._drop_timer()
         lost_until = self._spool.newest_covered(ack)

@@ -36,8 +36,8 @@ class SecureMosquitto(Program):
 
     name = "mosquitto"
 
-    def __init__(self, directory: Path, authority: Path) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: Path, authority: Path, *, port: int | None = None) -> None:
+        super().__init__(directory, port=port)
         self.authority = authority
 
     def command(self) -> list[str]:
