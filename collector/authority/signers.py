@@ -43,7 +43,7 @@ class Signers:
 
 
 NOBODY = Signers()
-"""Without an authority nobody is known, and nobody must sign."""
+"""Without an authority nobody is known, nobody must sign, and no signature is verified."""
 
 
 def verifies(public: bytes, device: str, envelope: Envelope) -> bool:

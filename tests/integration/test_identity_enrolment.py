@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,13 @@ class Collector(Program):
         """What its journal holds."""
         return [e.payload for e in Playback(self.root / "journal").read(at_most=10**6).entries]
 
+    def refusals(self) -> dict[str, float]:
+        """Messages refused, by reason."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        found = re.findall(r'schoolpulse_messages_refused_total\{reason="(\w+)"\} (\S+)', text)
+        return {reason: float(count) for reason, count in found}
+
 
 class Agent(Program):
     """The real agent."""
@@ -150,7 +159,7 @@ def scene(root: Path, device_days: float = 365) -> Iterator[Scene]:
         yield made
 
 
-def _until(condition: Any, within_s: float = 40) -> None:
+def until(condition: Any, within_s: float = 40) -> None:
     end_s = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < end_s, "it did not happen"
@@ -161,7 +170,7 @@ def test_a_device_enrols_from_a_file_signs_is_revoked_and_falls_silent(tmp_path:
     with scene(tmp_path) as centre, Agent(tmp_path, "kz-1") as agent:
         centre.file("kz-1", agent.file)
         agent.restart()
-        _until(lambda: len(centre.collector.payloads()) >= 2)
+        until(lambda: len(centre.collector.payloads()) >= 2)
         assert all(is_sealed(payload) for payload in centre.collector.payloads())
         assert centre.collector.enrol("list")[0]["state"] == "enrolled"
 
@@ -169,7 +178,7 @@ def test_a_device_enrols_from_a_file_signs_is_revoked_and_falls_silent(tmp_path:
         assert told == {"device": "kz-1", "certificates": 1, "session_ended": True}
         stored = len(centre.collector.payloads())
         centre.broker.signal(1)
-        _until(lambda: agent.log.count("link.disconnected") >= 1)
+        until(lambda: agent.log.count("link.disconnected") >= 1)
         time.sleep(3)
         assert len(centre.collector.payloads()) == stored
         assert centre.collector.enrol("list")[0]["state"] == "revoked"
@@ -181,13 +190,13 @@ def test_a_certificate_is_renewed_over_the_connection_with_a_new_key(tmp_path: P
         agent = Agent(tmp_path, "kz-1")
         centre.file("kz-1", agent.file)
         with agent:
-            _until(lambda: folder.certificate(agent.identity) is not None)
+            until(lambda: folder.certificate(agent.identity) is not None)
             first = folder.certificate(agent.identity)
             assert first is not None
             first_key = first.key_file.read_bytes()
-            _until(lambda: agent.log.count("certificate.in_use") >= 2)
+            until(lambda: agent.log.count("certificate.in_use") >= 2)
             after = len(centre.collector.payloads())
-            _until(lambda: len(centre.collector.payloads()) > after)
+            until(lambda: len(centre.collector.payloads()) > after)
         second = folder.certificate(agent.identity)
         assert second is not None
         assert second.key_file.read_bytes() != first_key
