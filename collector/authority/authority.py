@@ -63,7 +63,7 @@ class Authority:
         self._now_s = now_s
         self._lock = threading.RLock()
         try:
-            self._issuer = _load(directory)
+            self._issuer = load_issuer(directory)
             self._ledger = Ledger(directory / "ledger.sqlite")
         except (OSError, ValueError, TypeError) as e:
             problem = f"{directory} holds no authority ({e}); `school-collector enrol init` makes one"
@@ -292,7 +292,8 @@ def _keep(
     return f"{name}.crt", f"{name}.key"
 
 
-def _load(directory: Path) -> Issuer:
+def load_issuer(directory: Path) -> Issuer:
+    """The authority's certificate and key."""
     key = load_pem_private_key((directory / "ca.key").read_bytes(), None)
     if not isinstance(key, certificates.PrivateKey):
         raise TypeError("ca.key is no P-256 key")

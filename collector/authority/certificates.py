@@ -23,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from collector.authority.errors import Refused
 
 CRL_DAYS = 90
+CRL_ALARM_DAYS = 14
 CA_DAYS = 20 * 365
 SERVER_DAYS = 10 * 365
 _EPOCH_S = 0

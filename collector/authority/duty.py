@@ -13,7 +13,7 @@ import sqlite3
 import time
 
 from collector.authority.authority import Authority
-from collector.authority.certificates import CRL_DAYS
+from collector.authority.certificates import CRL_ALARM_DAYS, CRL_DAYS
 from collector.authority.desk import Desk
 from collector.authority.endpoint import serve
 from collector.authority.eviction import Evictor
@@ -25,7 +25,6 @@ from collector.health import Health
 log = logging.getLogger("collector.authority")
 
 CRL_RENEW_DAYS = CRL_DAYS - 7
-CRL_ALARM_DAYS = 14
 _DAY_S = 86400
 _LIST_EVERY_S = 3600.0
 _EVICT_EVERY_S = 0.5
@@ -57,13 +56,13 @@ async def _evict(desk: Desk, evictor: Evictor) -> None:
 async def _renew_list(authority: Authority, health: Health) -> None:
     while True:
         try:
-            health.crl_until_s = await asyncio.to_thread(_care_for_list, authority)
+            health.crl_until_s = await asyncio.to_thread(care_for_list, authority)
         except (OSError, sqlite3.Error) as e:
             log.error("crl.not_renewed problem=%s", e)  # noqa: TRY400 -- a disk's fault, not ours
         await asyncio.sleep(_LIST_EVERY_S)
 
 
-def _care_for_list(authority: Authority) -> float:
+def care_for_list(authority: Authority) -> float:
     """Make it anew when it is a week old; until when it is good."""
     until_s = authority.crl_until_s() or 0.0
     if until_s - time.time() < CRL_RENEW_DAYS * _DAY_S:

@@ -6,8 +6,11 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import socket
+import ssl
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +18,14 @@ from typing import Any
 
 import pytest
 
+from agent.config import MqttOptions
 from agent.contract.envelope import is_sealed
 from agent.identity import folder
+from agent.publisher.link import _tls_context
+from collector.authority import authority, certificates, duty
+from collector.authority.certificates import Life
 from collector.playback import Playback
-from tests.parts.centre import SecureMosquitto, school_collector
+from tests.parts.centre import Centre, Device, SecureMosquitto, school_agent, school_collector
 from tests.parts.program import Program, free_port
 
 pytestmark = [pytest.mark.parts("mosquitto"), pytest.mark.timeout(120)]
@@ -183,6 +190,93 @@ def test_a_device_enrols_from_a_file_signs_is_revoked_and_falls_silent(tmp_path:
         assert len(centre.collector.payloads()) == stored
         assert centre.collector.enrol("list")[0]["state"] == "revoked"
         print(f"{stored} signed batches stored, none after the revocation")
+
+
+def test_a_device_enrols_by_files_alone_and_a_token_serves_once(tmp_path: Path) -> None:
+    centre = Scene(tmp_path)
+    file, request, answer = (tmp_path / name for name in ("kz-1.toml", "request", "answer"))
+    centre.file("kz-1", file)
+    assert b"PRIVATE" not in file.read_bytes()
+    one, two = ("--directory", tmp_path / "one"), ("--directory", tmp_path / "two")
+
+    assert school_agent("enrol", file, "--request", request, *one).returncode == 0
+    centre.collector.enrol("sign", request, "--out", answer)
+    told = school_agent("enrol", file, "--answer", answer, *one)
+    assert "enrolled, certificate until" in told.stdout
+    assert school_agent("enrol", file, *one).returncode == 1
+
+    assert school_agent("enrol", file, "--request", request, *two).returncode == 0
+    config = "--config", centre.collector.config
+    refused = school_collector("enrol", "sign", request, "--out", answer, *config)
+    assert refused.returncode == 1
+    assert "used already" in refused.stderr
+    told = school_agent("enrol", file, "--answer", answer, *two)
+    assert (told.returncode, "used already" in told.stderr) == (1, True)
+
+
+def test_the_endpoint_says_no_to_whatever_is_no_request(tmp_path: Path) -> None:
+    with scene(tmp_path) as centre:
+        context = ssl.create_default_context(cafile=str(tmp_path / "authority/ca.crt"))
+        url = f"https://127.0.0.1:{centre.collector.enrol_port}/enrol"
+        answers = []
+        for body in (b"", b"{}", b"[" * 5000, bytes(9000), *([b"x"] * 40)):
+            try:
+                urllib.request.urlopen(url, body, timeout=5, context=context)
+            except urllib.error.HTTPError as e:
+                answers.append(e.code)
+                e.close()
+        assert answers[:4] == [403, 403, 403, 413]
+        assert set(answers[4:]) == {403, 429}
+        assert len(answers) == 44
+
+
+def test_a_broker_whose_certificate_is_not_valid_yet_is_reached_without_a_clock_only(tmp_path: Path) -> None:
+    with Centre(tmp_path) as centre:
+        device = centre.enrol("kz-1")
+        issuer = authority.load_issuer(centre.folder)
+        key = certificates.new_key()
+        life = Life(not_before_s=int(time.time()) + 86400, not_after_s=int(time.time()) + 2 * 86400)
+        future = certificates.issue_server(issuer, "broker", key.public_key(), life, ["127.0.0.1"])
+        (centre.folder / "broker.crt").write_text(certificates.pem(future))
+        (centre.folder / "broker.key").write_text(certificates.key_pem(key))
+        centre.broker.restart()
+        options = MqttOptions(
+            host="127.0.0.1",
+            ca_file=str(device.ca_file),
+            cert_file=str(device.cert_file),
+            key_file=str(device.key_file),
+        )
+        for check_time in (True, False):
+            with socket.create_connection(("127.0.0.1", centre.broker.port)) as plain:
+                context = _tls_context(options, check_time=check_time)
+                if check_time:
+                    with pytest.raises(ssl.SSLCertVerificationError, match="not yet valid"):
+                        context.wrap_socket(plain, server_hostname="127.0.0.1")
+                else:
+                    context.wrap_socket(plain, server_hostname="127.0.0.1").close()
+        with socket.create_connection(("127.0.0.1", centre.broker.port)) as plain:
+            context = _tls_context(options, check_time=False)
+            with pytest.raises(ssl.SSLCertVerificationError, match="mismatch"):
+                context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_a_list_past_its_date_locks_every_device_out_and_a_new_one_lets_them_in(tmp_path: Path) -> None:
+    with Centre(tmp_path) as centre:
+        device = centre.enrol("kz-1")
+        issuer = authority.load_issuer(centre.folder)
+        crl = certificates.revocation_list(issuer, [], time.time() - 91 * 86400, 1)
+        (centre.folder / "crl.pem").write_text(certificates.pem(crl))
+        centre.broker.restart()
+        with centre.client(device) as client:
+            assert not client.is_in
+        assert duty.care_for_list(centre.authority) > time.time() + 89 * 86400
+        centre.broker.signal(1)
+        until(lambda: _is_let_in(centre, device))
+
+
+def _is_let_in(centre: Centre, device: Device) -> bool:
+    with centre.client(device) as client:
+        return client.is_in
 
 
 def test_a_certificate_is_renewed_over_the_connection_with_a_new_key(tmp_path: Path) -> None:
