@@ -90,11 +90,17 @@ class Keeper:
         if folder.enrolled(self._directory) is None:
             return
         while True:
-            if folder.certificate(self._directory, "candidate") is not None:
-                await self._try_candidate()
-            elif self._is_due():
-                await self._ask()
+            try:
+                await self._care()
+            except OSError as e:  # a full or read-only card: what there is goes on
+                log.warning("certificate.not_renewed problem=%s", e)
             await asyncio.sleep(self._pause_s())
+
+    async def _care(self) -> None:
+        if folder.certificate(self._directory, "candidate") is not None:
+            await self._try_candidate()
+        elif self._is_due():
+            await self._ask()
 
     def _where(self) -> tuple[str, str]:
         return "--directory", str(self._directory)
@@ -192,7 +198,11 @@ class Keeper:
     def _read_key(self) -> SigningKey | None:
         if folder.enrolled(self._directory) is None:
             return None
-        return SigningKey.read(self._directory / folder.SIGNING_KEY)
+        try:
+            return SigningKey.read(self._directory / folder.SIGNING_KEY)
+        except (OSError, ValueError) as e:
+            log.error("identity.no_signing_key problem=%s", e)  # noqa: TRY400 -- the card's fault, not ours
+            return None
 
 
 async def _output_of(module: str, *words: str) -> bytes | None:
@@ -201,9 +211,13 @@ async def _output_of(module: str, *words: str) -> bytes | None:
     Keys are made in a process of their own, since that needs the library this one does without.
     """
     command = (sys.executable, "-m", module, *words)
-    child = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
-    )
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+        )
+    except OSError as e:
+        log.warning("identity.no_process problem=%s", e)
+        return None
     try:
         output, _ = await child.communicate()
     except asyncio.CancelledError:
