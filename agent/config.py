@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from agent.contract.codec import Form
 from agent.contract.decoder import DecodeError, decode, nearest
 from agent.contract.record import DEVICE
 from agent.errors import ConfigError
+from agent.identity import folder
 from agent.probes import PROBES, load
 from agent.probes.base import Probe, option
 
@@ -85,6 +87,20 @@ class SpoolOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IdentityOptions:
+    """The table `[identity]`: keys made on the device, and its certificate."""
+
+    directory: str = option(
+        "folder of its own; once enrolled, broker, certificates and signature come from here",
+        "/var/lib/schoolpulse/identity",
+    )
+    enrolment_file: str = option(
+        "when it is there and the device is not enrolled, `run` enrols with it",
+        "/etc/schoolpulse/enrolment.toml",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentOptions:
     """The whole of agent.toml."""
 
@@ -93,6 +109,9 @@ class AgentOptions:
     )
     mqtt: MqttOptions = field(default_factory=MqttOptions, metadata={"doc": "the broker"})
     spool: SpoolOptions = field(default_factory=SpoolOptions, metadata={"doc": "the spool"})
+    identity: IdentityOptions = field(
+        default_factory=IdentityOptions, metadata={"doc": "keys and certificate"}
+    )
     probes: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per probe"})
 
     def __post_init__(self) -> None:
@@ -118,6 +137,7 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Agen
     try:
         plain = tomllib.loads(file.read_text(encoding="utf-8"))
         options = decode(AgentOptions, plain, strict=True)
+        options = _with_identity(options, plain.get("mqtt", {}))
         probes = tuple(build_probes(_beside_the_spool(options)))
         _check_files(options.mqtt)
         return AgentConfig(options=options, probes=probes, password=_password(options.mqtt, environment))
@@ -127,6 +147,24 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Agen
         raise ConfigError(file, f"is not UTF-8 at byte {e.start}") from e
     except (tomllib.TOMLDecodeError, ValueError) as e:
         raise ConfigError(file, str(e)) from e
+
+
+def _with_identity(options: AgentOptions, written: Mapping[str, Any]) -> AgentOptions:
+    """What an enrolled device knows of the broker, where the file does not say otherwise."""
+    directory = Path(options.identity.directory)
+    who = folder.enrolled(directory)
+    if who is None:
+        return options
+    if who.device != options.device:
+        problem = f"{options.device!r}, but {directory} was enrolled as {who.device!r}"
+        raise DecodeError("device", problem)
+    known: dict[str, Any] = {"host": who.broker_host, "port": who.broker_port}
+    known["ca_file"] = str(directory / folder.CA)
+    certificate = folder.certificate(directory)
+    if certificate is not None and "cert_file" not in written:
+        known |= {"cert_file": str(certificate.cert_file), "key_file": str(certificate.key_file)}
+    left_out = {name: value for name, value in known.items() if name not in written}
+    return dataclasses.replace(options, mqtt=dataclasses.replace(options.mqtt, **left_out))
 
 
 def build_probes(tables: Mapping[str, Any]) -> list[Probe]:

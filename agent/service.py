@@ -20,6 +20,7 @@ from agent.clock import Clock
 from agent.config import AgentConfig
 from agent.contract.kinds import Event, Fields, Host
 from agent.echo.icmp import icmp_permission
+from agent.identity.keeper import Keeper
 from agent.publisher.link import Link
 from agent.publisher.publisher import Publisher
 from agent.scheduler import Scheduler
@@ -47,6 +48,9 @@ class Service:
         )
         self._link = Link(options.device, self._spool.session, options.mqtt, config.password)
         self._publisher = Publisher(options.device, self._spool, self._link, options.mqtt, self._clock.now)
+        self._keeper = Keeper(config.options, self._link, self._clock.now)
+        self._publisher.seal = self._keeper.seal
+        self._publisher.on_time = self._keeper.note_time
         self._scheduler = Scheduler(
             options.device, config.probes, self._spool, self._clock.now, self._complete
         )
@@ -63,7 +67,7 @@ class Service:
             log.warning("icmp.not_permitted measuring=by-tcp remedy=net.ipv4.ping_group_range")
         log.info("agent.started device=%s session=%s", self._config.options.device, self._spool.session)
         async with asyncio.TaskGroup() as group:
-            publisher = group.create_task(self._publisher.run(), name="publisher")
+            publisher = group.create_task(self._publish(), name="publisher")
             workers = [
                 group.create_task(self._scheduler.run(), name="scheduler"),
                 group.create_task(self._commit(), name="commit"),
@@ -77,6 +81,13 @@ class Service:
         with contextlib.suppress(OSError):
             self._marker.unlink()
         log.info("agent.stopped pending=%d", self._spool.state().records)
+
+    async def _publish(self) -> None:
+        """Measure from the start on, send as soon as there is an identity to send with."""
+        await self._keeper.enrol()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publisher.run(), name="publishing")
+            group.create_task(self._keeper.run(), name="identity")
 
     async def _commit(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from collector.authority import commands
 from collector.config import DEFAULT_FILE, Config, load_config
 from collector.errors import CollectorError, ConfigError
 from collector.log import start_logging
@@ -161,6 +162,14 @@ def _replay(options: argparse.Namespace) -> int:
     return 0
 
 
+def _enrol(options: argparse.Namespace) -> int:
+    return commands.run(options)
+
+
+def _enrol_arguments(parser: argparse.ArgumentParser) -> None:
+    commands.add_arguments(parser)
+
+
 def _demo(options: argparse.Namespace) -> int:
     from collector.demo import run  # noqa: PLC0415  # real use never needs it
 
@@ -197,6 +206,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "run": Subcommand("collect until told to stop", _run, _config_argument),
     "check": Subcommand("read configuration and registry, say what was found", _check, _reading_arguments),
     "replay": Subcommand("feed one sink from the journal", _replay, _replay_arguments),
+    "enrol": Subcommand("certificates: make devices known, or unknown again", _enrol, _enrol_arguments),
     "demo": Subcommand("try it: broker, collector and agent on this machine", _demo, _demo_arguments),
 }
 

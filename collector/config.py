@@ -12,6 +12,9 @@ from typing import Any
 
 from agent.contract.decoder import DecodeError, decode, nearest
 from collector.admission import MAX_MESSAGE_BYTES
+from collector.authority.authority import Authority
+from collector.authority.errors import AuthorityProblem
+from collector.authority.options import AuthorityOptions
 from collector.broker import Broker, MqttOptions, read_broker
 from collector.deadletters import MAX_BYTES_PER_DAY
 from collector.enrolment import load_csv_registry, load_registry
@@ -76,12 +79,15 @@ class CollectorOptions:
     dead_letters: DeadLetterOptions = field(
         default_factory=DeadLetterOptions, metadata={"doc": "what was refused"}
     )
+    authority: AuthorityOptions = field(default_factory=AuthorityOptions, metadata={"doc": "who is who"})
     web: WebOptions = field(default_factory=WebOptions, metadata={"doc": "the page"})
     sinks: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per sink"})
 
     def __post_init__(self) -> None:
         if self.journal.directory == self.dead_letters.directory:
             raise DecodeError("dead_letters.directory", "is the journal's; it needs one of its own")
+        if self.authority.directory is None and self.authority.signatures == "required":
+            raise DecodeError("authority.signatures", "needs authority.directory")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +114,30 @@ class Config:
             sink: Sink = sink_class(kind)(self.sinks[kind])
             return sink
 
+    def open_authority(self) -> Authority | None:
+        """The authority, None where none is configured; whoever asks closes it.
 
-def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
+        Raises:
+            ConfigError: its folder cannot be used.
+        """
+        options = self.options.authority
+        if options.directory is None:
+            return None
+        try:
+            return Authority(Path(options.directory), options)
+        except AuthorityProblem as e:
+            raise ConfigError(f"{self.file}: authority.directory", str(e)) from e
+
+
+def load_config(
+    file: Path, environment: Mapping[str, str] = os.environ, *, with_broker: bool = True
+) -> Config:
     """Read and resolve everything.
+
+    Args:
+        file: collector.toml.
+        environment: where `$CREDENTIALS_DIRECTORY` is looked up.
+        with_broker: False leaves certificates alone, which `enrol init` has yet to make.
 
     Raises:
         ConfigError: what is wrong, with file and key path.
@@ -121,7 +148,7 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Conf
         sinks = _sink_options(options.sinks)
         if options.web.enabled and "store" not in sinks:
             raise DecodeError("web.enabled", "the page reads [sinks.store]: enable it, or set this to false")
-        broker = read_broker(options.mqtt, environment)
+        broker = read_broker(options.mqtt, environment) if with_broker else Broker(options=options.mqtt)
     return Config(
         file=file, options=options, broker=broker, registry=_registry(options.registry), sinks=sinks
     )

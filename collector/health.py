@@ -50,6 +50,7 @@ class Health:
         messages_unstored: messages taken while the journal could not be written; they come again.
         journal_damaged: places in the journal that could not be read.
         dead_letters_dropped: not written, for the day's file was full or the disk did not take them.
+        crl_until_s: until when the revocation list is good (Unix time), None where there is none.
         presence: by device, whether it said it was there (`status` topic).
     """
 
@@ -73,6 +74,7 @@ class Health:
     mqtt_connected: bool = False
     mqtt_problem: str | None = None
     last_received_ms: int | None = None
+    crl_until_s: float | None = None
     presence: dict[str, bool] = field(default_factory=dict)
     sinks: dict[str, SinkHealth] = field(default_factory=dict)
     started_ms: int = field(default_factory=lambda: int(time.time() * 1000))

@@ -23,6 +23,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.authority import duty
+from collector.authority.desk import Desk
 from collector.backoff import Backoff
 from collector.config import Config
 from collector.consumer import Consumer
@@ -62,8 +64,8 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         Journal.open, Path(options.directory), segment_bytes=options.segment_bytes
     )
     with contextlib.closing(journal):
-        async with _sinks(config) as sinks:
-            await _Pipeline(config=config, health=health, journal=journal, sinks=sinks).run(stop)
+        async with _sinks(config) as sinks, _desk(config) as desk:
+            await _Pipeline(config=config, health=health, journal=journal, sinks=sinks, desk=desk).run(stop)
 
 
 @dataclass(kw_only=True)
@@ -72,6 +74,7 @@ class _Pipeline:
     health: Health
     journal: Journal
     sinks: Sequence[Sink]
+    desk: Desk
 
     async def run(self, stop: asyncio.Event) -> None:
         letters = DeadLetters(
@@ -85,6 +88,7 @@ class _Pipeline:
             dead_letters=letters,
             health=self.health,
             max_message_bytes=self.config.options.journal.max_message_bytes,
+            desk=self.desk,
         )
         self.inbox = Inbox()
         self.receiver = Receiver(self.config.broker, self.inbox, self.health)
@@ -98,6 +102,7 @@ class _Pipeline:
                 *(tasks.create_task(c.run(self.growth), name=f"sink.{c.sink.name}") for c in self.consumers),
                 *(tasks.create_task(_tidy(sink), name=f"tidy.{sink.name}") for sink in self.sinks),
                 tasks.create_task(self._show(), name="page"),
+                tasks.create_task(self._do_duty(), name="authority"),
             ]
             await stop.wait()
             log.info("collector.stopping")
@@ -148,6 +153,9 @@ class _Pipeline:
             log.info("journal.available")
         self.health.journal_problem = problem
 
+    async def _do_duty(self) -> None:
+        await duty.run(self.desk, self.config.options.authority, self.config.broker, self.health)
+
     async def _show(self) -> None:
         """Keep the page up; evidence is collected whether anybody can look at it or not."""
         store = self.config.sinks.get("store")
@@ -188,6 +196,17 @@ async def _sinks(config: Config) -> AsyncIterator[list[Sink]]:
         for sink in sinks:
             stack.push_async_callback(sink.close)
         yield sinks
+
+
+@contextlib.asynccontextmanager
+async def _desk(config: Config) -> AsyncIterator[Desk]:
+    """Who is who, where an authority says so."""
+    authority = config.open_authority()
+    try:
+        yield Desk(authority)
+    finally:
+        if authority is not None:
+            authority.close()
 
 
 async def _tidy(sink: Sink) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from agent.contract.topics import STATUS_FILTER, UP_FILTER
+from agent.contract.topics import CSR_FILTER, STATUS_FILTER, UP_FILTER
 from collector.acknowledgement import Answer
 from collector.backoff import Backoff
 from collector.broker import Broker
@@ -77,7 +77,7 @@ class _Conversation:
             self._end(kind, f"refused: {reason}")
         else:
             self.is_welcome = True
-            client.subscribe([(UP_FILTER, 0), (STATUS_FILTER, 0)])
+            client.subscribe([(UP_FILTER, 0), (STATUS_FILTER, 0), (CSR_FILTER, 0)])
 
     def subscribed(self, _c: mqtt.Client, _u: Any, _m: int, reasons: list[Any], _p: Any) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]

@@ -36,8 +36,9 @@ _ALIAS = 1
 _MAX_RECONNECT_S = 120
 _SHORT_LIFE_S = 60
 _LARGEST_PAYLOAD = 60_000
-_ROOM_FOR_HEADERS = 128
+_ROOM_FOR_HEADERS = 256
 _FALLBACK_PAUSE_S = (0.2, 2.0)
+_NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 
 
 class Link:
@@ -47,6 +48,7 @@ class Link:
         self.connected = asyncio.Event()
         self.on_connection: Callable[[bool], None] = lambda _is_up: None
         self.on_ack: Callable[[Ack], None] = lambda _ack: None
+        self.connections = 0
         self.wire_bytes = 0
         self._device = device
         self._options = options
@@ -62,6 +64,9 @@ class Link:
         self._refusal = ""
         self._refused = asyncio.Event()
         self._client: mqtt.Client | None = None
+        self._is_renewed = False
+        self.on_certificate: Callable[[bytes], None] = lambda _answer: None
+        self.has_clock: Callable[[], bool] = lambda: True
 
     async def run(self) -> None:
         """Stay connected until cancelled, then say goodbye."""
@@ -75,6 +80,9 @@ class Link:
             finally:
                 await asyncio.to_thread(self._stop, client)
             self._refused.clear()
+            if self._is_renewed:
+                self._is_renewed = False
+                continue
             self._is_v5 = not self._is_v5
             log.info("link.protocol version=%s", "5" if self._is_v5 else "3.1.1")
             await asyncio.sleep(random.uniform(*_FALLBACK_PAUSE_S))  # noqa: S311 -- spreads a fleet, guards nothing
@@ -99,13 +107,27 @@ class Link:
         self.wire_bytes += len(payload)
         return info.rc == mqtt.MQTT_ERR_SUCCESS
 
+    def use(self, options: MqttOptions) -> None:
+        """Connect anew, with these."""
+        self._options = options
+        self._is_renewed = True
+        self._refused.set()
+
+    def ask_certificate(self, request: bytes) -> bool:
+        """Send a request for the next certificate; False when there is no connection."""
+        client = self._client
+        if client is None or not self.connected.is_set():
+            return False
+        self.wire_bytes += len(request)
+        return client.publish(topics.csr(self._device), request, qos=1).rc == mqtt.MQTT_ERR_SUCCESS
+
     def _make_client(self) -> mqtt.Client:
         protocol = mqtt.MQTTv5 if self._is_v5 else mqtt.MQTTv311
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self._device, protocol=protocol)
         if self._options.username:
             client.username_pw_set(self._options.username, self._password)
         if self._options.ca_file:
-            client.tls_set_context(_tls_context(self._options))
+            client.tls_set_context(_tls_context(self._options, check_time=self.has_clock()))
         client.will_set(topics.status(self._device), self._status_payload(online=False), qos=1, retain=True)
         client.reconnect_delay_set(min_delay=1, max_delay=_MAX_RECONNECT_S)
         client.on_connect = self._connected
@@ -130,7 +152,7 @@ class Link:
             self._loop.call_soon_threadsafe(self._on_refused, str(reason))
             return
         self._connected_at_s = time.monotonic()
-        client.subscribe(topics.ack(self._device), qos=0)
+        client.subscribe([(topics.ack(self._device), 0), (topics.crt(self._device), 0)])
         client.publish(topics.status(self._device), self._status_payload(online=True), qos=1, retain=True)
         self._alias_maximum = getattr(properties, "TopicAliasMaximum", 0)
         self._packet_maximum = getattr(properties, "MaximumPacketSize", _LARGEST_PAYLOAD + _ROOM_FOR_HEADERS)
@@ -143,6 +165,9 @@ class Link:
         self._loop.call_soon_threadsafe(self._on_disconnected, str(reason))
 
     def _message(self, _c: mqtt.Client, _u: Any, message: mqtt.MQTTMessage) -> None:
+        if message.topic == topics.crt(self._device):
+            self._loop.call_soon_threadsafe(self.on_certificate, bytes(message.payload))
+            return
         try:
             ack = decode_ack(bytes(message.payload))
         except DecodeError as e:
@@ -154,6 +179,7 @@ class Link:
         log.info("link.connected host=%s port=%d", self._options.host, self._options.port)
         self._refusal = ""
         self._has_alias = False
+        self.connections += 1
         self.connected.set()
         self.on_connection(True)
 
@@ -187,9 +213,12 @@ class Link:
         return self._options.keepalive_s or min(65535, max(60, int(self._options.report_every_s * 1.5)))
 
 
-def _tls_context(options: MqttOptions) -> ssl.SSLContext:
+def _tls_context(options: MqttOptions, *, check_time: bool) -> ssl.SSLContext:
+    """Whoever has no clock yet cannot say what has expired, and gets the time from whom it connects to."""
     context = ssl.create_default_context(cafile=options.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not check_time:
+        context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
     if options.cert_file and options.key_file:
         context.load_cert_chain(options.cert_file, options.key_file)
     return context

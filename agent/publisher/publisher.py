@@ -68,6 +68,8 @@ class Publisher:
         self._more_backlog = asyncio.Event()
         self._waiting: list[_Waiting] = []
         self._urgent = asyncio.Event()
+        self.on_time: Callable[[int], None] = lambda _wall_ms: None
+        self.seal: Callable[[bytes], bytes] = lambda payload: payload
         link.on_ack = self._on_ack
         link.on_connection = self._on_connection
 
@@ -188,6 +190,7 @@ class Publisher:
             self._waiting.remove(waiting)
 
     def _on_ack(self, ack: Ack) -> None:
+        self.on_time(ack.wall_ms)
         if ack.session == self._spool.session:
             self._drop_timer()
         lost_until = self._spool.newest_covered(ack)
@@ -250,7 +253,7 @@ class Publisher:
 
     def _send(self, batch: Batch) -> int:
         """Bytes of the payload, 0 when there is no connection."""
-        payload = self._encode(batch)
+        payload = self.seal(self._encode(batch))
         return len(payload) if self._link.publish(payload) else 0
 
 

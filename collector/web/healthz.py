@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from collector.authority.certificates import CRL_ALARM_DAYS
 from collector.web.view import Health, SinkHealth
 
 
@@ -23,6 +26,7 @@ def parts(health: Health, store_problem: str | None) -> tuple[Part, ...]:
         Part("mqtt", health.mqtt_connected, _mqtt(health)),
         Part("journal", health.journal_problem is None, health.journal_problem or "writable"),
         *(_sink(name, sink) for name, sink in sorted(health.sinks.items())),
+        *_revocation_list(health),
         Part("page", store_problem is None, store_problem or "store readable"),
     )
 
@@ -39,6 +43,13 @@ def answer(found: tuple[Part, ...]) -> dict[str, object]:
         "failing": [p.name for p in failing(found)],
         "parts": {p.name: {"ok": p.ok, "detail": p.detail} for p in found},
     }
+
+
+def _revocation_list(health: Health) -> Iterator[Part]:
+    """Past its date it locks every device out."""
+    if health.crl_until_s is not None:
+        days = (health.crl_until_s - time.time()) / 86400
+        yield Part("revocation list", days >= CRL_ALARM_DAYS, f"good for {days:.0f} days")
 
 
 def _mqtt(health: Health) -> str:

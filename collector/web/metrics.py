@@ -56,6 +56,9 @@ class Scrape(Collector):
         yield GaugeMetricFamily(
             "schoolpulse_mqtt_connected", "1 while connected to the broker", value=self.health.mqtt_connected
         )
+        if self.health.crl_until_s is not None:
+            doc = "when the revocation list ends and locks every device out"
+            yield GaugeMetricFamily("schoolpulse_crl_until_seconds", doc, value=self.health.crl_until_s)
         yield self._refused()
         yield from self._sinks()
         yield from self._fleet()

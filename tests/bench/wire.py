@@ -5,6 +5,7 @@ acknowledgements?
 A made-up day of the default schedule (`tests.bench.day`) goes through the real spool and publisher, over
 mutual TLS and a real broker, to the real collector. Time is compressed: what a report would hold is put into
 the spool every half second. Bytes are those of IP packets that crossed the school's link, both directions.
+Batches are signed, unless SCHOOLPULSE_UNSIGNED is set.
 Part of a day is sent and scaled. What a new connection costs (TCP, TLS handshake, MQTT connect, greeting) is
 a figure of its own; probe packets are not in it.
 """
@@ -15,6 +16,7 @@ import argparse
 import asyncio
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from pathlib import Path
 
 from agent.config import MqttOptions
 from agent.contract.record import ClockState, Record
+from agent.identity.signing import SigningKey
 from agent.publisher.link import Link
 from agent.publisher.publisher import Publisher
 from agent.spool.spool import Spool
@@ -98,6 +101,9 @@ class Replay:
         )
         self.link = Link(school.device, self.spool.session, options)
         self.publisher = Publisher(school.device, self.spool, self.link, options, lambda: self.now)
+        if "SCHOOLPULSE_UNSIGNED" not in os.environ:
+            key = SigningKey(bytes(32))
+            self.publisher.seal = lambda batch: key.seal(school.device, batch)
 
     async def run(self) -> dict[str, float]:
         """Play, and say what crossed the link."""

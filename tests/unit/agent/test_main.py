@@ -98,5 +98,5 @@ def test_every_command_has_help() -> None:
     (commands,) = (a for a in make_parser()._actions if a.dest == "command" or a.choices)
     helps = [p.description for p in (commands.choices or {}).values()]  # type: ignore[attr-defined]
 
-    assert len(helps) == 5
+    assert len(helps) == 6
     assert all(helps)
