@@ -7,11 +7,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from agent.contract.kinds import Dns, Latency
 from collector.health import Health
 from collector.registry import School
 from collector.web.api import ENVELOPE, FIELDS
 from collector.web.options import WebOptions
-from tests.unit.collector.web.fakes import NOW_MS, Reader, Seen, view
+from tests.unit.collector.web.fakes import NOW_MS, Reader, Seen, Stored, view
 from tests.unit.collector.web.site import EVIL, client, one_school
 
 PLAIN = School(
@@ -154,6 +155,16 @@ async def test_no_name_becomes_markup() -> None:
         assert "<script" not in page
         assert "&lt;script&gt;" in page
         assert not [a for _, attrs in Tags(page).found for a in attrs if a.startswith("on") or a == "style"]
+
+
+async def test_school_page_opens_when_a_stored_text_is_no_unicode() -> None:
+    reader = one_school(PLAIN)
+    lone = "dns-\ud800"
+    told = (Dns(target=lone, lookup_ms=3.0), Latency(target=lone, sent=1, received=1))
+    reader.stored["kz-1"] += [Stored(at_ms=NOW_MS - 9, kind=f.kind, fields=f, detail=lone) for f in told]
+    page = await get("/school/kz-1", PLAIN, reader=reader)
+    assert "target=dns-?" in page
+    assert "Latency to dns-?" in page
 
 
 async def test_pages_name_no_other_host() -> None:
