@@ -6,7 +6,6 @@ Kept small: a school costs a few dozen numbers, so that a country fits in memory
 
 from __future__ import annotations
 
-import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -62,12 +61,10 @@ class Day:
 def read_day(reader: Reader, school_id: str, *, now_ms: int, received_ms: int) -> Day:
     """Everything of the last day."""
     from_ms = now_ms - DAY_MS - HOUR_MS
-    samples = [
-        state.sample(s) for s in reader.records(school_id, "reach", start_ms=from_ms, end_ms=now_ms + 1)
-    ]
-    every_ms = state.interval_ms(samples)
+    found = reader.records(school_id, "reach", start_ms=from_ms, end_ms=now_ms + 1)
+    every_ms = state.interval_ms([state.sample(s) for s in found])
     rollups = reader.rtt_rollups(school_id, start_ms=_hour(now_ms - DAY_MS), end_ms=now_ms + 1)
-    runs = state.settle(samples, every_ms=every_ms)
+    runs = state.told(found, every_ms=every_ms)
     return Day(runs, from_ms, every_ms, summarise(rollups), now_ms, received_ms)
 
 
@@ -78,13 +75,12 @@ def read_tail(reader: Reader, school_id: str, day: Day | None, *, now_ms: int, r
         overlap_ms = max(OVERLAP_MS, state.CONFIRMATIONS * day.every_ms)
         from_ms = max(from_ms, day.runs[-1].end_ms - overlap_ms)
     found = reader.records(school_id, "reach", start_ms=from_ms, end_ms=now_ms + 1)
-    samples = [state.sample(s) for s in found]
     if day is None:
-        every_ms = state.interval_ms(samples)
-        return Day(state.settle(samples, every_ms=every_ms), from_ms, every_ms, received_ms=received_ms)
-    earlier = _until(day.runs, from_ms)
+        every_ms = state.interval_ms([state.sample(s) for s in found])
+        return Day(state.told(found, every_ms=every_ms), from_ms, every_ms, received_ms=received_ms)
+    earlier = state.until(day.runs, from_ms)
     before = earlier[-1] if earlier else None
-    joined = earlier[:-1] + state.settle(samples, every_ms=day.every_ms, before=before)
+    joined = earlier[:-1] + state.told(found, every_ms=day.every_ms, before=before)
     return replace(day, runs=joined, received_ms=received_ms)
 
 
@@ -109,14 +105,6 @@ def _loss(rollups: Sequence[RollUp]) -> float | None:
     sent = sum(r.sent for r in rollups)
     answered = sum(r.received + r.late for r in rollups)
     return max(0.0, 1 - answered / sent) if sent else None
-
-
-def _until(runs: tuple[Run, ...], end_ms: int) -> tuple[Run, ...]:
-    """The runs before a time, the one that crosses it cut there."""
-    kept = runs[: bisect.bisect_left(runs, end_ms, key=lambda r: r.start_ms)]
-    if not kept or kept[-1].end_ms <= end_ms:
-        return kept
-    return (*kept[:-1], replace(kept[-1], end_ms=end_ms))
 
 
 def _hour(at_ms: int) -> int:

@@ -119,7 +119,8 @@ class Fleet:
             return Run(State.PENDING, self.now_ms, self.now_ms)
         if not day.runs:
             return Run(State.UNKNOWN, newest_ms(seen) or 0, self.now_ms)
-        return current(day.runs, now_ms=self.now_ms, stale_ms=self.stale_for(day.every_ms))
+        stale_ms = self.stale_for(day.every_ms)
+        return current(day.runs, now_ms=self.now_ms, received_ms=seen.received_ms, stale_ms=stale_ms)
 
 
 def newest_ms(seen: LastSeen | None) -> int | None:

@@ -155,6 +155,7 @@ def _stored(place: Place, kind: str, at_ms: int, seq: int, fields: Fields) -> St
     return Stored(
         at_ms=at_ms, kind=kind, fields=fields, seq=seq, device=f"pi-{place.school.id}", duration_ms=640,
         reason=Reason.TIMEOUT if failed else None, detail="none of 10 requests answered" if failed else None,
+        received_ms=at_ms + 3_000,
     )  # fmt: skip
 
 

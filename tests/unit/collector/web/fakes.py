@@ -34,6 +34,7 @@ class Stored:
     reason: str | None = None
     detail: str | None = None
     clock: ClockState = CLOCK
+    received_ms: int = NOW_MS
     backlog: bool = False
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from agent.contract.histogram import count
@@ -34,6 +36,15 @@ def test_tail_joined_to_the_day_equals_the_day_read_again() -> None:
         read_tail(reader, "a", day, now_ms=NOW_MS, received_ms=2).runs
         == read_day(reader, "a", now_ms=NOW_MS, received_ms=2).runs
     )
+
+
+def test_run_ends_an_interval_after_the_last_arrival_when_the_clock_ran_ahead() -> None:
+    heard_ms = NOW_MS - 30 * MINUTE_MS
+    ahead = [dataclasses.replace(reach(m), received_ms=heard_ms) for m in range(50, -1, -1)]
+    reader = Reader(stored={"a": ahead})
+    day = read_day(reader, "a", now_ms=NOW_MS, received_ms=1)
+    assert [(r.state, r.end_ms) for r in day.runs] == [(State.UP, heard_ms + MINUTE_MS)]
+    assert read_tail(reader, "a", day, now_ms=NOW_MS, received_ms=2).runs == day.runs
 
 
 def test_tail_alone_says_how_far_back_it_looked() -> None:
