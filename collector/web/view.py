@@ -94,6 +94,12 @@ class Reader(Protocol):
         """Ascending by `at_ms`, start included, end excluded."""
         ...
 
+    def records_since(
+        self, starts: Mapping[str, int], kind: str, *, end_ms: int
+    ) -> Mapping[str, Sequence[Stored]]:
+        """The same for many schools, each from a start of its own."""
+        ...
+
     def rtt_rollups(self, school_id: str, *, start_ms: int, end_ms: int) -> Sequence[RollUp]:
         """Hours that begin in the window."""
         ...

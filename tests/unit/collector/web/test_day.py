@@ -7,13 +7,18 @@ import pytest
 
 from agent.contract.histogram import count
 from agent.contract.kinds import Reach
-from collector.web.day import Rtt, read_day, read_tail, summarise
+from collector.web.day import Day, Rtt, read_day, read_tails, summarise
 from collector.web.state import State
-from tests.unit.collector.web.fakes import HOUR_MS, MINUTE_MS, NOW_MS, Reader, RollUp, Stored
+from tests.unit.collector.web.fakes import HOUR_MS, MINUTE_MS, NOW_MS, Reader, RollUp, Seen, Stored
 
 
 def reach(ago_min: int, *, up: bool = True) -> Stored:
     return Stored(at_ms=NOW_MS - ago_min * MINUTE_MS, fields=Reach(up=up, gateway_answered=1))
+
+
+def read_tail(reader: Reader, school_id: str, day: Day | None, *, now_ms: int, received_ms: int) -> Day:
+    seen = {school_id: Seen(at_ms=received_ms, received_ms=received_ms)}
+    return read_tails(reader, {school_id: day}, seen, now_ms=now_ms)[school_id]
 
 
 def test_day_holds_runs_and_figures() -> None:

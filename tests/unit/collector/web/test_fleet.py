@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import pytest
+
 from agent.contract.kinds import Reach
 from collector.registry import School
 from collector.web.board import Board
@@ -14,7 +16,11 @@ A = School(id="a", name="Әбай", operator="Operator B")
 
 
 def fleet_of(
-    *minutes_ago: int, up: bool = True, seen: Seen | None = None, schools: tuple[School, ...] = (A,)
+    *minutes_ago: int,
+    up: bool = True,
+    seen: Seen | None = None,
+    schools: tuple[School, ...] = (A,),
+    looked_ms: int | None = NOW_MS,
 ) -> Fleet:
     """One school with a record at each of these minutes before now."""
     stored = [
@@ -24,6 +30,7 @@ def fleet_of(
     shown = view(reader, *schools)
     board = Board(shown, refresh_every_s=1)
     board.close()
+    board.looked_ms = looked_ms
     if stored:
         board.last_seen = {"a": seen or Seen(at_ms=stored[-1].at_ms, received_ms=stored[-1].at_ms + 900)}
         board.days["a"] = read_day(reader, "a", now_ms=NOW_MS, received_ms=1)
@@ -33,6 +40,20 @@ def fleet_of(
 def test_school_is_pending_when_it_never_reported() -> None:
     (school,) = fleet_of().schools()
     assert (school.state, school.since_ms, school.data_age_s) == (State.PENDING, None, None)
+
+
+@pytest.mark.parametrize("looked_ms", [None, NOW_MS - 30_001])
+def test_school_is_not_called_pending_when_the_store_was_not_looked_at_lately(looked_ms: int | None) -> None:
+    (school,) = fleet_of(looked_ms=looked_ms).schools()
+    assert (school.state, school.since_ms, school.data_age_s) == (State.UNKNOWN, None, None)
+
+
+def test_view_is_as_old_as_the_older_of_look_and_reading() -> None:
+    assert fleet_of(looked_ms=NOW_MS - 2000).view_age_s is None
+    board = Board(view(), refresh_every_s=1)
+    board.close()
+    board.looked_ms, board.read_ms = NOW_MS - 2000, NOW_MS - 9000
+    assert Fleet(view(), board, WebOptions()).view_age_s == 9
 
 
 def test_school_is_up_since_its_run_began() -> None:

@@ -6,12 +6,15 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from agent.contract.kinds import Dns, Latency
 from collector.health import Health
 from collector.registry import School
 from collector.web.api import ENVELOPE, FIELDS
+from collector.web.board import Board
 from collector.web.options import WebOptions
+from collector.web.server import application
 from tests.unit.collector.web.fakes import NOW_MS, Reader, Seen, Stored, view
 from tests.unit.collector.web.site import EVIL, client, one_school
 
@@ -51,6 +54,23 @@ async def test_overview_tells_state_age_and_figures() -> None:
     assert "7.3 ms" in page
     assert "never" in page
     assert "of 2 schools" in page
+
+
+async def test_overview_tells_how_old_its_view_is() -> None:
+    async with client(view(one_school(PLAIN), PLAIN)) as site:
+        assert "view 0 s old" in words(await (await site.get("/")).text())
+
+
+async def test_school_page_does_not_say_never_when_the_store_was_not_looked_at() -> None:
+    shown = view(Reader(), PLAIN)
+    board = Board(shown, refresh_every_s=1)
+    board.ready.set()
+    async with TestClient(TestServer(application(WebOptions(), shown, board))) as site:
+        page = words(await (await site.get("/school/kz-1")).text())
+        overview = words(await (await site.get("/")).text())
+    board.close()
+    assert "not known whether it ever reported" in page
+    assert "never " not in overview.partition("Region")[2]
 
 
 async def test_overview_is_calm_when_there_is_no_school() -> None:
