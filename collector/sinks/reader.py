@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +59,12 @@ class StoreReader:
     def records(self, school_id: str, kind: str, *, start_ms: int, end_ms: int) -> list[Stored]:
         """Records that began in start_ms … end_ms (exclusive), ascending."""
         with self._snapshot() as db:
-            no = _school_no(db, school_id)
-            rows = db.execute(HOT_ROWS + " AND kind = ?", (no, start_ms, end_ms, kind))
-            found = [from_row(row) for row in rows]
-            found += [r for r in _cold(db, no, kind, start_ms, end_ms) if start_ms <= r.at_ms < end_ms]
-        return sorted(found, key=lambda r: r.order)
+            return _records(db, school_id, kind, start_ms, end_ms)
+
+    def records_since(self, starts: Mapping[str, int], kind: str, *, end_ms: int) -> dict[str, list[Stored]]:
+        """The same for many schools, each from a start of its own; opening the file is what costs most."""
+        with self._snapshot() as db:
+            return {i: _records(db, i, kind, start_ms, end_ms) for i, start_ms in starts.items()}
 
     def rtt_rollups(self, school_id: str, *, start_ms: int, end_ms: int, span: Span = "hour") -> list[RollUp]:
         """Hourly (or daily, by UTC) roll-ups that begin in start_ms … end_ms (exclusive), ascending."""
@@ -79,6 +80,14 @@ class StoreReader:
                 yield db
         except (sqlite3.Error, Damaged) as e:
             raise SinkUnavailable(describe(self._path, e)) from e
+
+
+def _records(db: sqlite3.Connection, school_id: str, kind: str, start_ms: int, end_ms: int) -> list[Stored]:
+    no = _school_no(db, school_id)
+    rows = db.execute(HOT_ROWS + " AND kind = ?", (no, start_ms, end_ms, kind))
+    found = [from_row(row) for row in rows]
+    found += [r for r in _cold(db, no, kind, start_ms, end_ms) if start_ms <= r.at_ms < end_ms]
+    return sorted(found, key=lambda r: r.order)
 
 
 def _school_no(db: sqlite3.Connection, school_id: str) -> int:

@@ -115,7 +115,7 @@ class Site:
     def message(self, status: int, title: str, text: str) -> web.Response:
         """A page that says one thing."""
         page = self._pages.render("message.html", title=title, text=text, refresh_s=None)
-        return web.Response(text=page, status=status, content_type="text/html")
+        return _answer(page, status=status)
 
     def _html(self, name: str, **values: object) -> web.Response:
         shared = {
@@ -123,7 +123,7 @@ class Site:
             "refresh_s": max(5, round(self._options.refresh_every_s)),
             "troubles": healthz.failing(self._parts()),
         }
-        return web.Response(text=self._pages.render(name, **shared, **values), content_type="text/html")
+        return _answer(self._pages.render(name, **shared, **values))
 
     def _fleet(self) -> Fleet:
         return Fleet(self._view, self._board, self._options)
@@ -157,4 +157,12 @@ class Site:
             else "The store is being read for the first time."
         )
         page = self._pages.render("message.html", title="One moment", text=text, refresh_s=5)
-        return web.Response(text=page, status=503, content_type="text/html", headers={"Retry-After": "5"})
+        answer = _answer(page, status=503)
+        answer.headers["Retry-After"] = "5"
+        return answer
+
+
+def _answer(page: str, *, status: int = 200) -> web.Response:
+    """A page as bytes; what is no Unicode (a lone surrogate in a stored text) is shown as a question mark."""
+    body = page.encode("utf-8", "replace")
+    return web.Response(body=body, status=status, content_type="text/html", charset="utf-8")

@@ -81,9 +81,9 @@ def make(
 ) -> SchoolPage:
     """Look at one school."""
     window = fleet.window
-    samples = [state.sample(s) for s in found.by_kind["reach"]]
-    every_ms = state.interval_ms(samples)
-    runs = state.settle(samples, every_ms=every_ms)
+    reach = found.by_kind["reach"]
+    every_ms = state.interval_ms([state.sample(s) for s in reach])
+    runs = state.told(reach, every_ms=every_ms)
     told = stretches(cells(runs, window, stale_ms=fleet.stale_for(every_ms)), window)
     at_ms, host = _last_host(found.by_kind["host"])
     return SchoolPage(

@@ -52,6 +52,8 @@ class Stored(Protocol):
     @property
     def clock(self) -> ClockState: ...
     @property
+    def received_ms(self) -> int: ...
+    @property
     def backlog(self) -> bool: ...
 
 
@@ -90,6 +92,12 @@ class Reader(Protocol):
 
     def records(self, school_id: str, kind: str, *, start_ms: int, end_ms: int) -> Sequence[Stored]:
         """Ascending by `at_ms`, start included, end excluded."""
+        ...
+
+    def records_since(
+        self, starts: Mapping[str, int], kind: str, *, end_ms: int
+    ) -> Mapping[str, Sequence[Stored]]:
+        """The same for many schools, each from a start of its own."""
         ...
 
     def rtt_rollups(self, school_id: str, *, start_ms: int, end_ms: int) -> Sequence[RollUp]:

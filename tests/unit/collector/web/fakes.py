@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.contract.histogram import Histogram
@@ -34,6 +34,7 @@ class Stored:
     reason: str | None = None
     detail: str | None = None
     clock: ClockState = CLOCK
+    received_ms: int = NOW_MS
     backlog: bool = False
 
 
@@ -57,12 +58,13 @@ class RollUp:
 
 @dataclass
 class Reader:
-    """A store of lists; `problem` makes it unreadable."""
+    """A store of lists; `problem` makes it unreadable, `damaged` its records."""
 
     stored: dict[str, list[Stored]] = field(default_factory=dict)
     rollups: dict[str, list[RollUp]] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
     problem: str | None = None
+    damaged: str | None = None
     asked: list[tuple[str, str, int]] = field(default_factory=list)
 
     def count(self) -> int:
@@ -75,9 +77,14 @@ class Reader:
 
     def records(self, school_id: str, kind: str, *, start_ms: int, end_ms: int) -> Sequence[Stored]:
         self._check()
+        if self.damaged:
+            raise SinkUnavailable(self.damaged)
         self.asked.append((school_id, kind, start_ms))
         found = self.stored.get(school_id, [])
         return [s for s in found if s.kind == kind and start_ms <= s.at_ms < end_ms]
+
+    def records_since(self, starts: Mapping[str, int], kind: str, *, end_ms: int) -> dict[str, list[Stored]]:
+        return {i: list(self.records(i, kind, start_ms=a, end_ms=end_ms)) for i, a in starts.items()}
 
     def rtt_rollups(self, school_id: str, *, start_ms: int, end_ms: int) -> Sequence[RollUp]:
         self._check()
