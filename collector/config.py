@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from agent.contract.decoder import DecodeError, decode, nearest
+from agent.contract.option import option
 from collector.admission import MAX_MESSAGE_BYTES
 from collector.broker import Broker, MqttOptions, read_broker
 from collector.deadletters import MAX_BYTES_PER_DAY
 from collector.enrolment import load_csv_registry, load_registry
 from collector.errors import ConfigError
 from collector.journal import SEGMENT_BYTES
-from collector.option import option
 from collector.registry import Registry
 from collector.sinks import SINKS, sink_class
 from collector.sinks.base import Sink

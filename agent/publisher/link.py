@@ -39,7 +39,14 @@ _FALLBACK_PAUSE_S = (0.2, 2.0)
 class Link:
     """One connection to the broker, made again whenever it breaks."""
 
-    def __init__(self, device: str, session: str, options: MqttOptions, password: str | None = None) -> None:
+    def __init__(
+        self,
+        device: str,
+        session: str,
+        options: MqttOptions,
+        password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.connected = asyncio.Event()
         self.on_connection: Callable[[bool], None] = lambda _is_up: None
         self.on_ack: Callable[[Ack], None] = lambda _ack: None
@@ -47,6 +54,7 @@ class Link:
         self._device = device
         self._options = options
         self._password = password
+        self._tls = tls
         self._status = {"session": session}
         self._loop = asyncio.get_running_loop()
         self._is_v5 = options.protocol != "3.1.1"
@@ -93,7 +101,7 @@ class Link:
         if self._options.username:
             client.username_pw_set(self._options.username, self._password)
         if self._options.ca_file:
-            client.tls_set_context(_tls_context(self._options))
+            client.tls_set_context(self._tls)
         client.will_set(topics.status(self._device), self._status_payload(online=False), qos=1, retain=True)
         client.reconnect_delay_set(min_delay=1, max_delay=_MAX_RECONNECT_S)
         client.on_connect = self._connected
@@ -168,11 +176,3 @@ class Link:
     def _keepalive_s(self) -> int:
         """A little more than the reporting interval, so that reports themselves keep the connection alive."""
         return self._options.keepalive_s or min(65535, max(60, int(self._options.report_every_s * 1.5)))
-
-
-def _tls_context(options: MqttOptions) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=options.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if options.cert_file and options.key_file:
-        context.load_cert_chain(options.cert_file, options.key_file)
-    return context

@@ -7,7 +7,7 @@ import zoneinfo
 from dataclasses import dataclass
 
 from agent.contract.decoder import DecodeError
-from collector.option import option
+from agent.contract.option import option
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from collector.config import CollectorOptions, load_config
 from collector.errors import ConfigError
 
 INVALID = sorted((Path(__file__).parent / "invalid").glob("*.toml"))
+FILES = Path(__file__).parents[1] / "files"
 
 
 @pytest.fixture
@@ -28,11 +29,14 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_there_is_a_file_for_every_rule() -> None:
-    assert len(INVALID) == 22
+    assert len(INVALID) == 31
 
 
 @pytest.mark.parametrize("file", INVALID, ids=lambda f: f.stem)
-def test_a_file_that_breaks_a_rule_is_refused_with_its_sentence(file: Path) -> None:
+def test_a_file_that_breaks_a_rule_is_refused_with_its_sentence(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(FILES)
     sentence = file.read_text().splitlines()[0].removeprefix("# ")
     with pytest.raises(ConfigError) as raised:
         load_config(file, {})
