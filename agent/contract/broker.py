@@ -27,7 +27,7 @@ class BrokerOptions:
     protocol: Literal["auto", "5", "3.1.1"] = option(
         "MQTT version; `auto` tries 5 and falls back to 3.1.1", "auto"
     )
-    username: str | None = option("user name, where the broker wants one", None, example="kz-0001")
+    username: str | None = option("user name, where the broker wants one", None)
     password_file: str | None = option(
         "file with the password, or the name of a systemd credential; never the password itself",
         None,
