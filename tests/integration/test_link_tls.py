@@ -21,18 +21,8 @@ def broker(tmp_path: Path) -> Mosquitto:
     kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=broker"]
     usage = ["-addext", "keyUsage=critical,digitalSignature,keyCertSign"]
     names = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        *kind,
-        *usage,
-        *names,
-        "-out",
-        "broker.crt",
-        "-keyout",
-        "broker.key",
-    ]
+    files = ["-out", "broker.crt", "-keyout", "broker.key"]
+    command = ["openssl", "req", "-x509", *kind, *usage, *names, *files]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     return Mosquitto(tmp_path, extra=TLS.format(tmp_path))
 
