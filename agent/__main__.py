@@ -11,8 +11,6 @@ import asyncio
 import dataclasses
 import datetime as dt
 import json
-import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -21,6 +19,7 @@ from typing import Any
 
 from agent.clock import Clock
 from agent.config import AgentConfig, AgentOptions, build_probes, load_config
+from agent.contract.log import UnknownLevel, start_logging
 from agent.contract.record import Record, to_plain
 from agent.echo.icmp import icmp_permission
 from agent.errors import AgentError, ConfigError
@@ -42,12 +41,11 @@ _ICMP = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `school-agent`."""
     options = make_parser().parse_args(arguments)
-    level = os.environ.get("SCHOOLPULSE_LOG_LEVEL", "INFO").upper()
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     try:
+        start_logging()
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
-    except ConfigError as e:
+    except (ConfigError, UnknownLevel) as e:
         print(f"school-agent: {e}", file=sys.stderr)
         return EXIT_CONFIG
     except BrokenPipeError:

@@ -5,41 +5,31 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import ssl
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from agent.contract.broker import BrokerOptions, make_tls, read_password
 from agent.contract.codec import Form
 from agent.contract.decoder import DecodeError, decode, nearest
+from agent.contract.option import option
 from agent.contract.record import DEVICE
 from agent.errors import ConfigError
 from agent.identity import folder
 from agent.probes import PROBES, load
-from agent.probes.base import Probe, option
+from agent.probes.base import Probe
 
 _REPORTS_PER_ACK = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class MqttOptions:
+class MqttOptions(BrokerOptions):
     """The table `[mqtt]`: the broker and how to report to it."""
 
-    host: str = option("name or address of the broker", "localhost")
     port: int = option("its port; 8883 is usual with TLS", 1883, low=1, high=65535)
-    protocol: Literal["auto", "5", "3.1.1"] = option(
-        "MQTT version; `auto` tries 5 and falls back to 3.1.1", "auto"
-    )
-    username: str | None = option("user name, where the broker wants one", None)
-    password_file: str | None = option(
-        "file with the password, or the name of a systemd credential; never the password itself", None
-    )
-    ca_file: str | None = option(
-        "certificates the broker's is checked against; setting it turns TLS on", None
-    )
-    cert_file: str | None = option("the device's certificate", None)
-    key_file: str | None = option("the device's private key", None)
     payload: Form = option("`packed` for few bytes, `json` for reading along", "packed")
     report_every_s: float = option(
         "seconds between two batches; 300 or more on metered links", 60.0, low=1, high=86400
@@ -63,14 +53,6 @@ class MqttOptions:
             return self.ack_every_s
         return min(3600.0, max(300.0, _REPORTS_PER_ACK * self.report_every_s))
 
-    def __post_init__(self) -> None:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file go together: set both or neither")
-        if self.cert_file and not self.ca_file:
-            raise ValueError("cert_file needs ca_file: without it TLS is off")
-        if self.password_file and not self.username:
-            raise ValueError("password_file needs username")
-
 
 @dataclass(frozen=True, kw_only=True)
 class SpoolOptions:
@@ -84,6 +66,10 @@ class SpoolOptions:
     commit_every_s: float = option(
         "a power cut loses at most what was made since the last commit", 60.0, low=0.1, high=3600
     )
+
+    def __post_init__(self) -> None:
+        if not self.directory:
+            raise DecodeError("directory", "must not be empty")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +112,7 @@ class AgentConfig:
     options: AgentOptions
     probes: tuple[Probe, ...]
     password: str | None = None
+    tls: ssl.SSLContext | None = None
 
 
 def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> AgentConfig:
@@ -139,8 +126,8 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Agen
         options = decode(AgentOptions, plain, strict=True)
         options = _with_identity(options, plain.get("mqtt", {}))
         probes = tuple(build_probes(_beside_the_spool(options)))
-        _check_files(options.mqtt)
-        return AgentConfig(options=options, probes=probes, password=_password(options.mqtt, environment))
+        password, tls = read_password(options.mqtt, environment), make_tls(options.mqtt)
+        return AgentConfig(options=options, probes=probes, password=password, tls=tls)
     except OSError as e:
         raise ConfigError(file, f"cannot be read: {e.strerror} ({e.filename})") from e
     except UnicodeDecodeError as e:
@@ -190,23 +177,3 @@ def _beside_the_spool(options: AgentOptions) -> dict[str, Any]:
     if isinstance(host, dict):
         return {**options.probes, "host": {"disk": options.spool.directory, **host}}
     return options.probes
-
-
-def _check_files(mqtt: MqttOptions) -> None:
-    for name in ("ca_file", "cert_file", "key_file"):
-        path = getattr(mqtt, name)
-        if path and not os.access(path, os.R_OK):
-            raise DecodeError(f"mqtt.{name}", f"{path} does not exist or cannot be read by this user")
-
-
-def _password(mqtt: MqttOptions, environment: Mapping[str, str]) -> str | None:
-    if mqtt.password_file is None:
-        return None
-    directory = environment.get("CREDENTIALS_DIRECTORY", "")
-    path = Path(mqtt.password_file)
-    if directory and not path.is_absolute():
-        path = Path(directory) / path
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\n")
-    except OSError as e:
-        raise DecodeError("mqtt.password_file", f"{path} cannot be read: {e.strerror}") from e

@@ -46,7 +46,7 @@ class Service:
             max_bytes=options.spool.max_bytes,
             segment_bytes=options.spool.segment_bytes,
         )
-        self._link = Link(options.device, self._spool.session, options.mqtt, config.password)
+        self._link = Link(options.device, self._spool.session, options.mqtt, config.password, config.tls)
         self._publisher = Publisher(options.device, self._spool, self._link, options.mqtt, self._clock.now)
         self._keeper = Keeper(config.options, self._link, self._clock.now)
         self._publisher.seal = self._keeper.seal

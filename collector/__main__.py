@@ -17,10 +17,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from agent.contract.log import UnknownLevel, start_logging
 from collector.authority import commands
 from collector.config import DEFAULT_FILE, Config, load_config
 from collector.errors import CollectorError, ConfigError
-from collector.log import start_logging
 from collector.playback import START
 from collector.segment import Position
 from collector.sinks import SINKS
@@ -47,10 +47,10 @@ class Subcommand:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `school-collector`."""
     options = make_parser().parse_args(arguments)
-    start_logging()
     try:
+        start_logging()
         return SUBCOMMANDS[options.subcommand].run(options)
-    except ConfigError as e:
+    except (ConfigError, UnknownLevel) as e:
         print(f"school-collector: {e}", file=sys.stderr)
         return EXIT_CONFIG
     except (CollectorError, SinkUnavailable, OSError) as e:

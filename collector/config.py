@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.contract.decoder import DecodeError, decode, nearest
+from agent.contract.option import option
 from collector.admission import MAX_MESSAGE_BYTES
 from collector.authority.authority import Authority
 from collector.authority.errors import AuthorityProblem
@@ -20,7 +21,6 @@ from collector.deadletters import MAX_BYTES_PER_DAY
 from collector.enrolment import load_csv_registry, load_registry
 from collector.errors import ConfigError
 from collector.journal import SEGMENT_BYTES
-from collector.option import option
 from collector.registry import Registry
 from collector.sinks import SINKS, sink_class
 from collector.sinks.base import Sink
@@ -45,6 +45,9 @@ class JournalOptions:
         "larger messages are refused", MAX_MESSAGE_BYTES, low=1024, high=4 * 1024 * 1024
     )
 
+    def __post_init__(self) -> None:
+        _refuse_empty(self, "directory")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryOptions:
@@ -55,6 +58,7 @@ class RegistryOptions:
     devices_file: str | None = option("CSV file with the columns of `[[device]]`", None)
 
     def __post_init__(self) -> None:
+        _refuse_empty(self, "file", "schools_file", "devices_file")
         if (self.schools_file is None) != (self.devices_file is None):
             raise ValueError("schools_file and devices_file go together: set both or neither")
         if self.file is not None and self.schools_file is not None:
@@ -67,6 +71,9 @@ class DeadLetterOptions:
 
     directory: str = option("folder of one file per day", "/var/lib/schoolpulse/dead-letters")
     max_bytes_per_day: int = option("what is over it is only counted", MAX_BYTES_PER_DAY, low=4096)
+
+    def __post_init__(self) -> None:
+        _refuse_empty(self, "directory")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +182,13 @@ def _registry(options: RegistryOptions) -> Registry:
     if options.schools_file is not None and options.devices_file is not None:
         return load_csv_registry(Path(options.schools_file), Path(options.devices_file))
     return load_registry(Path(options.file or DEFAULT_REGISTRY))
+
+
+def _refuse_empty(options: object, *names: str) -> None:
+    """An empty path is the folder the program happens to be in."""
+    for name in names:
+        if getattr(options, name) == "":
+            raise DecodeError(name, "must not be empty")
 
 
 @contextlib.contextmanager

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.contract.kinds import Latency
+from agent.contract.option import option
 from agent.echo.address import Address
 from agent.echo.ask import Answers, ask
 from agent.echo.plan import evenly, interleaved
 from agent.echo.problem import NoAnswer
 from agent.echo.roundtrip import latency_of, reason_of_silence
 from agent.echo.target import GATEWAY, LOOKUP_TIMEOUTS, find, is_target
-from agent.probes.base import Finding, ProbeOptions, Reading, option
+from agent.probes.base import Finding, ProbeOptions, Reading
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from paho.mqtt.properties import Properties
 
 from agent.config import MqttOptions
 from agent.contract import topics
+from agent.contract.broker import make_tls
 from agent.contract.codec import decode_ack
 from agent.contract.decoder import DecodeError
 from agent.contract.record import Ack
@@ -44,7 +45,14 @@ _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 class Link:
     """One connection to the broker, made again whenever it breaks."""
 
-    def __init__(self, device: str, session: str, options: MqttOptions, password: str | None = None) -> None:
+    def __init__(
+        self,
+        device: str,
+        session: str,
+        options: MqttOptions,
+        password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.connected = asyncio.Event()
         self.on_connection: Callable[[bool], None] = lambda _is_up: None
         self.on_ack: Callable[[Ack], None] = lambda _ack: None
@@ -53,6 +61,7 @@ class Link:
         self._device = device
         self._options = options
         self._password = password
+        self._tls = tls
         self._status = {"session": session}
         self._loop = asyncio.get_running_loop()
         self._is_v5 = options.protocol != "3.1.1"
@@ -110,6 +119,7 @@ class Link:
     def use(self, options: MqttOptions) -> None:
         """Connect anew, with these."""
         self._options = options
+        self._tls = make_tls(options)
         self._is_renewed = True
         self._refused.set()
 
@@ -126,8 +136,8 @@ class Link:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self._device, protocol=protocol)
         if self._options.username:
             client.username_pw_set(self._options.username, self._password)
-        if self._options.ca_file:
-            client.tls_set_context(_tls_context(self._options, check_time=self.has_clock()))
+        if self._tls is not None:
+            client.tls_set_context(checking_time(self._tls, is_wanted=self.has_clock()))
         client.will_set(topics.status(self._device), self._status_payload(online=False), qos=1, retain=True)
         client.reconnect_delay_set(min_delay=1, max_delay=_MAX_RECONNECT_S)
         client.on_connect = self._connected
@@ -213,12 +223,8 @@ class Link:
         return self._options.keepalive_s or min(65535, max(60, int(self._options.report_every_s * 1.5)))
 
 
-def _tls_context(options: MqttOptions, *, check_time: bool) -> ssl.SSLContext:
-    """Whoever has no clock yet cannot say what has expired, and gets the time from whom it connects to."""
-    context = ssl.create_default_context(cafile=options.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not check_time:
-        context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
-    if options.cert_file and options.key_file:
-        context.load_cert_chain(options.cert_file, options.key_file)
+def checking_time(context: ssl.SSLContext, *, is_wanted: bool) -> ssl.SSLContext:
+    """Whoever has no clock cannot say what has expired, and gets the time from whom it connects to."""
+    flags = context.verify_flags & ~_NO_CHECK_TIME
+    context.verify_flags = ssl.VerifyFlags(flags if is_wanted else flags | _NO_CHECK_TIME)
     return context

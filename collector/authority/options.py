@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from collector.option import option
+from agent.contract.option import option
 
 PATH = "/enrol"
 """Where the enrolment endpoint is asked."""

@@ -14,11 +14,12 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from agent.contract.decoder import DecodeError
+from agent.contract.option import option
 from collector.sinks import compaction, rollups, seen
 from collector.sinks.base import Measurement, SinkUnavailable
 from collector.sinks.problems import describe
@@ -30,20 +31,16 @@ T = TypeVar("T")
 _HOUR_MS = 3_600_000
 
 
-def _option(doc: str, default: Any, **limits: float) -> Any:
-    return field(default=default, metadata={"doc": doc, **limits})
-
-
 @dataclass(frozen=True, kw_only=True)
 class StoreOptions:
     """The table `[sinks.store]`."""
 
-    enabled: bool = _option("whether the embedded store is kept; the web page reads it", default=True)
-    path: str = _option("the SQLite file; made when there is none", "/var/lib/schoolpulse/store.db")
-    hot_hours: int = _option("age at which a day's rows are packed into a chunk", 48, low=1, high=8760)
-    keep_days: int = _option("records older than this are deleted; 0 keeps them for ever", 0, low=0)
-    keep_rollup_days: int = _option("the same for hourly and daily roll-ups", 0, low=0)
-    busy_s: float = _option("how long to wait for another program that locks the file", 5.0, low=0, high=60)
+    enabled: bool = option("whether the embedded store is kept; the web page reads it", default=True)
+    path: str = option("the SQLite file; made when there is none", "/var/lib/schoolpulse/store.db")
+    hot_hours: int = option("age at which a day's rows are packed into a chunk", 48, low=1, high=8760)
+    keep_days: int = option("records older than this are deleted; 0 keeps them for ever", 0, low=0)
+    keep_rollup_days: int = option("the same for hourly and daily roll-ups", 0, low=0)
+    busy_s: float = option("how long to wait for another program that locks the file", 5.0, low=0, high=60)
 
     def __post_init__(self) -> None:
         if not self.path:

@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 
 from agent.config import MqttOptions
+from agent.contract.broker import make_tls
 from agent.contract.record import ClockState, Record
 from agent.identity.signing import SigningKey
 from agent.publisher.link import Link
@@ -99,7 +100,7 @@ class Replay:
             ack_every_s=_STEP_S * real.asks_every_s / interval_s,
             keepalive_s=600,
         )
-        self.link = Link(school.device, self.spool.session, options)
+        self.link = Link(school.device, self.spool.session, options, tls=make_tls(options))
         self.publisher = Publisher(school.device, self.spool, self.link, options, lambda: self.now)
         if "SCHOOLPULSE_UNSIGNED" not in os.environ:
             key = SigningKey(bytes(32))

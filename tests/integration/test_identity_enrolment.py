@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 
 from agent.config import MqttOptions
+from agent.contract.broker import make_tls
 from agent.contract.envelope import is_sealed
 from agent.identity import folder
-from agent.publisher.link import _tls_context
+from agent.publisher.link import checking_time
 from collector.authority import authority, certificates, duty
 from collector.authority.certificates import Life
 from collector.playback import Playback
@@ -246,16 +247,18 @@ def test_a_broker_whose_certificate_is_not_valid_yet_is_reached_without_a_clock_
             cert_file=str(device.cert_file),
             key_file=str(device.key_file),
         )
+        tls = make_tls(options)
+        assert tls is not None
         for check_time in (True, False):
             with socket.create_connection(("127.0.0.1", centre.broker.port)) as plain:
-                context = _tls_context(options, check_time=check_time)
+                context = checking_time(tls, is_wanted=check_time)
                 if check_time:
                     with pytest.raises(ssl.SSLCertVerificationError, match="not yet valid"):
                         context.wrap_socket(plain, server_hostname="127.0.0.1")
                 else:
                     context.wrap_socket(plain, server_hostname="127.0.0.1").close()
         with socket.create_connection(("127.0.0.1", centre.broker.port)) as plain:
-            context = _tls_context(options, check_time=False)
+            context = checking_time(tls, is_wanted=False)
             with pytest.raises(ssl.SSLCertVerificationError, match="mismatch"):
                 context.wrap_socket(plain, server_hostname="localhost")
 

@@ -9,7 +9,7 @@ import logging
 
 import pytest
 
-from collector.log import JsonLines, start_logging
+from agent.contract.log import JsonLines, UnknownLevel, start_logging
 
 
 def test_an_event_is_one_json_object() -> None:
@@ -36,6 +36,14 @@ def test_people_get_plain_lines_and_machines_json(
     root.debug("a.b")
 
     assert terminal.getvalue().startswith(start)
+
+
+@pytest.mark.parametrize("level", ["foo", "10", "NOTSET"])
+def test_a_level_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    monkeypatch.setenv("SCHOOLPULSE_LOG_LEVEL", level)
+
+    with pytest.raises(UnknownLevel, match=f"SCHOOLPULSE_LOG_LEVEL: '{level}' is not one of DEBUG, INFO"):
+        start_logging()
 
 
 def test_a_traceback_stays_on_the_line() -> None:

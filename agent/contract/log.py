@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How does the collector say what happens? One line per event on stderr: plain on a terminal, else JSON."""
+"""How does a program say what happens? One line per event on stderr: plain on a terminal, else JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import sys
 from datetime import UTC, datetime
 
 LEVEL_VARIABLE = "SCHOOLPULSE_LOG_LEVEL"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class UnknownLevel(ValueError):
+    """The environment asks for a level that is none; the message says so in a sentence."""
 
 
 class JsonLines(logging.Formatter):
@@ -25,11 +30,17 @@ class JsonLines(logging.Formatter):
 
 
 def start_logging() -> None:
-    """Log to stderr at the level of $SCHOOLPULSE_LOG_LEVEL, INFO by default."""
+    """Log to stderr at the level of $SCHOOLPULSE_LOG_LEVEL, INFO by default.
+
+    Raises:
+        UnknownLevel: there is no such level.
+    """
+    level = os.environ.get(LEVEL_VARIABLE) or "INFO"
+    if level.upper() not in LEVELS:
+        raise UnknownLevel(f"{LEVEL_VARIABLE}: {level!r} is not one of {', '.join(LEVELS)}")
     handler = logging.StreamHandler(sys.stderr)
     if sys.stderr.isatty():
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     else:
         handler.setFormatter(JsonLines())
-    level = logging.getLevelNamesMapping().get(os.environ.get(LEVEL_VARIABLE, "").upper(), logging.INFO)
-    logging.basicConfig(level=level, handlers=[handler])
+    logging.basicConfig(level=level.upper(), handlers=[handler])

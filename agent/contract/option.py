@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How is one key of collector.toml declared: its sentence, its default, its range?"""
+"""How is one key of a TOML table declared: its sentence, its default, its range?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def option(
-    doc: str, default: Any, *, low: float | None = None, high: float | None = None, example: str | None = None
+    doc: str, default: Any, *, low: float | None = None, high: float | None = None, example: Any = None
 ) -> Any:
     """A key with a default; the decoder checks its range, the documents are made from its sentence.
 
@@ -19,6 +19,7 @@ def option(
         high: largest value.
         example: what the example file shows where the default is None.
     """
-    return dataclasses.field(
-        default=default, metadata={"doc": doc, "low": low, "high": high, "example": example}
-    )
+    metadata = {"doc": doc, "low": low, "high": high, "example": example}
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=lambda: default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
