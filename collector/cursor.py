@@ -2,7 +2,8 @@
 """Up to where has a sink been fed, also after the power failed?
 
 A sink that can keep the position in its own transaction (`write_at`, `cursor`) does so; for any other a
-small file is replaced after each write. Should the file lag behind, the sink gets some measurements again,
+small file is replaced after each write: the position and its CRC-32, since a digit changed by a bad disk would
+skip what the sink never got. Should the file lag behind, or be damaged, the sink gets some measurements again,
 which changes nothing.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -66,7 +68,7 @@ class FileCursor:
     async def load(self) -> Position | None:
         """Where to go on; None to begin at the beginning."""
         try:
-            return _parse(self._disk.read(self._path).decode("ascii", errors="replace").strip())
+            return _unseal(self._disk.read(self._path).decode("ascii", errors="replace"))
         except FileNotFoundError:
             return None
 
@@ -77,12 +79,13 @@ class FileCursor:
 
     async def keep(self, after: Position) -> None:
         """Remember the position."""
-        await asyncio.to_thread(self._save, after)
+        await asyncio.to_thread(self.save, after)
 
-    def _save(self, after: Position) -> None:
+    def save(self, after: Position) -> None:
+        """Replace the file; should that fail, the sink gets some measurements again after a restart."""
         try:
             self._disk.make_directory(self._path.parent)
-            self._disk.replace(self._path, f"{after}\n".encode())
+            self._disk.replace(self._path, _sealed(after).encode())
         except OSError as e:
             log.warning("cursor.not_saved path=%s problem=%s", self._path, e)
 
@@ -100,3 +103,15 @@ def _parse(text: str | None) -> Position | None:
     except ValueError as e:
         log.warning("cursor.unreadable problem=%s", e)
         return None
+
+
+def _sealed(at: Position) -> str:
+    return f"{at} {zlib.crc32(str(at).encode()):08x}\n"
+
+
+def _unseal(text: str) -> Position | None:
+    at = _parse(text.partition(" ")[0])
+    if at is None or _sealed(at) != text:
+        log.warning("cursor.damaged text=%r", text[:40])
+        return None
+    return at

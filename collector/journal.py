@@ -42,6 +42,7 @@ class Journal:
     """The one writer of a journal directory; not to be used by two threads at once.
 
     Attributes:
+        shelf: all its segments, those in the archive included.
         seen: what is accounted for by what is committed.
         damages: what could not be read at the start.
         torn: how many torn ends were ever put aside.
@@ -49,7 +50,7 @@ class Journal:
 
     def __init__(self, shelf: Shelf, *, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.directory = shelf.directory
-        self._shelf = shelf
+        self.shelf = shelf
         self._disk = shelf.disk
         self._segment_bytes = segment_bytes
         self._file: AppendFile | None = None
@@ -144,7 +145,7 @@ class Journal:
             self._lock = self._disk.lock(self.directory / "lock")
         except BlockingIOError as e:
             raise JournalLocked(f"{self.directory}: another collector writes this journal") from e
-        standing = recover(self._shelf)
+        standing = recover(self.shelf)
         self.seen, self.damages, self.torn = standing.seen, standing.damages, standing.torn
         if standing.end is None:
             self._end = self._begin_segment(End(Position(0, 0), standing.chain, standing.next_number))
@@ -152,7 +153,7 @@ class Journal:
             self._end = End(standing.end, standing.chain, standing.next_number)
         self._bytes_before = {
             n: self._disk.size(segment_path(self.directory, n))
-            for n in self._shelf.local()
+            for n in self.shelf.local()
             if n < self._end.at.segment
         }
 
