@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How did the journal stand on a day, in a form that cannot be changed afterwards without its being seen?
 
-`checkpoints.jsonl` in the journal's folder, one line a day: where the journal ended, how many entries it had,
-its hash chain there (which covers everything before), the SHA-256 of the line before, and an Ed25519 signature
-of all that (RFC 8032). Whoever keeps a copy of one line elsewhere can prove every entry up to it.
+`checkpoints.jsonl` in the journal's folder, one line a day: where the journal ended, how many entries it
+had, its hash chain there (which covers everything before), the SHA-256 of the line before, and an Ed25519
+signature of all that (RFC 8032). Whoever keeps a copy of one line elsewhere can prove every entry up to it.
 """
 
 from __future__ import annotations
@@ -205,14 +205,12 @@ def _make_key(path: Path) -> Ed25519PrivateKey:
 def _problem(line: bytes, previous: str, key: str | None) -> str | None:
     try:
         found = parse(line)
-        signature, public = (
-            bytes.fromhex(found.signature),
-            Ed25519PublicKey.from_public_bytes(bytes.fromhex(found.key)),
-        )
+        signature = bytes.fromhex(found.signature)
+        if signature.hex() != found.signature:
+            return "is not a checkpoint: its signature is not written as checkpoints are"
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(found.key)).verify(signature, found.signed)
     except (DecodeError, ValueError, RecursionError) as e:
         return f"is not a checkpoint: {e}"
-    try:
-        public.verify(signature, found.signed)
     except InvalidSignature:
         return "has a signature that does not fit"
     if found.key != key:

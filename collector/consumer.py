@@ -38,6 +38,7 @@ class Consumer:
     Attributes:
         damages: what could not be read of the journal, by any consumer that shares the set.
         started: set once it knows where to go on.
+        passed: everything before it is handed over and need not be read again.
         on_progress: called after each hand-over.
         patience: after so many tries in vain give up; None never does.
     """
@@ -53,6 +54,7 @@ class Consumer:
     on_progress: Callable[[], None] = lambda: None
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=1, most_s=120))
     started: asyncio.Event = field(default_factory=asyncio.Event)
+    passed: Position = START
     _number: int | None = None
     _received_ms: int | None = None
 
@@ -70,7 +72,7 @@ class Consumer:
         if at > committed:
             log.warning("cursor.beyond_journal sink=%s at=%s end=%s", self.sink.name, at, committed)
             at = START
-        self.playback.at = at
+        self.playback.at = self.passed = at
         self.started.set()
         log.info("sink.started sink=%s at=%s", self.sink.name, at)
 
@@ -123,6 +125,7 @@ class Consumer:
             refused = len(e.rejections)
             await asyncio.to_thread(self._bury, batch, e)
         await self.cursor.keep(after)
+        self.passed = after
         self.health.available = True
         self.health.rejected += refused
         self.health.written += len(batch) - refused

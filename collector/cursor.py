@@ -2,9 +2,9 @@
 """Up to where has a sink been fed, also after the power failed?
 
 A sink that can keep the position in its own transaction (`write_at`, `cursor`) does so; for any other a
-small file is replaced after each write: the position and its CRC-32, since a digit changed by a bad disk would
-skip what the sink never got. Should the file lag behind, or be damaged, the sink gets some measurements again,
-which changes nothing.
+small file is replaced after each write: the position and its CRC-32, since a digit changed by a bad disk
+would skip what the sink never got. Should the file lag behind, or be damaged, the sink gets some measurements
+again, which changes nothing.
 """
 
 from __future__ import annotations

@@ -48,6 +48,11 @@ class Health:
         records_dropped_by_agents: sequence numbers that agents say no longer exist.
         queue_drops: messages not taken because too many were waiting; their agents send them again.
         messages_unstored: messages taken while the journal could not be written; they come again.
+        journal_torn: torn ends of the journal ever put aside; nothing of them was acknowledged.
+        journal_free_bytes: space left on its disk; None when that cannot be told.
+        checkpoints: signed checkpoints made.
+        segments_archived: segments of the journal moved to the archive.
+        upkeep_problem: why a checkpoint or the archive failed.
         journal_damaged: places in the journal that could not be read.
         dead_letters_dropped: not written, for the day's file was full or the disk did not take them.
         presence: by device, whether it said it was there (`status` topic).
@@ -67,7 +72,12 @@ class Health:
     journal_entries: int = 0
     journal_position: str = ""
     journal_damaged: int = 0
+    journal_torn: int = 0
+    journal_free_bytes: int | None = None
     journal_problem: str | None = None
+    checkpoints: int = 0
+    segments_archived: int = 0
+    upkeep_problem: str | None = None
     dead_letters: int = 0
     dead_letters_dropped: int = 0
     mqtt_connected: bool = False

@@ -138,6 +138,8 @@ class Intake:
         self.health.journal_bytes = self.journal.size_bytes
         self.health.journal_entries = self.journal.entries
         self.health.journal_position = str(self.journal.committed)
+        self.health.journal_torn = self.journal.torn
+        self.health.journal_free_bytes = self.journal.free_bytes()
 
 
 def _entry(admitted: Admitted, new: tuple[Range, ...]) -> NewEntry:

@@ -106,6 +106,13 @@ class Journal:
         """The end of what is committed; may be asked for by any thread."""
         return self._end
 
+    def free_bytes(self) -> int | None:
+        """Space left on its disk for this user, None when that cannot be told."""
+        try:
+            return self._disk.free(self.directory)
+        except OSError:
+            return None
+
     def retired(self, number: int) -> None:
         """A closed segment is in the archive now, and no longer here."""
         self._bytes_before.pop(number, None)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which closed segments leave the journal for the archive, and when?
 
-Oldest first, when it is older than `keep_days` or the journal larger than `keep_bytes`, and never before every
-sink has passed it. What is in the archive is read as if it were still in the journal.
+Oldest first, when it is older than `keep_days` or the journal larger than `keep_bytes`, and never before
+every sink has passed it. What is in the archive is read as if it were still in the journal.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ class Retention:
 def _closed(shelf: Shelf, open_segment: int) -> list[tuple[int, int]]:
     """Closed segments in the journal, each with the one that follows it."""
     numbers = [n for n in shelf.local() if n <= open_segment]
-    return list(zip(numbers, numbers[1:], strict=False))
+    return list(itertools.pairwise(numbers))
 
 
 def _began_ms(shelf: Shelf, number: int) -> int | None:

