@@ -19,16 +19,24 @@ from collector.deadletters import DeadLetters
 from collector.entry import Entry
 from collector.growth import Growth
 from collector.health import SinkHealth
-from collector.measuring import measurements
+from collector.measuring import gaps, measurements
 from collector.playback import START, Page, Playback
 from collector.registry import Registry
 from collector.segment import Damage, Position
-from collector.sinks.base import Measurement, Sink, SinkRejected, SinkUnavailable
+from collector.sinks.base import Gap, Measurement, Sink, SinkRejected, SinkUnavailable
 
 log = logging.getLogger("collector.consumer")
 
 _ENTRIES_PER_WRITE = 100
 T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class _Found:
+    """What some entries hold."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -84,7 +92,8 @@ class Consumer:
             return False
         if page.entries and self._number is None:
             self._number = page.entries[0].number - 1
-        await self._deliver(await asyncio.to_thread(self._measure, page.entries), page.after)
+        found = await asyncio.to_thread(self._measure, page.entries)
+        await self._deliver(found, page.after)
         if page.entries:
             self._number, self._received_ms = page.entries[-1].number, page.entries[-1].received_ms
         self.on_progress()
@@ -107,20 +116,21 @@ class Consumer:
         self.damages.update(page.damages)
         return page
 
-    def _measure(self, entries: Sequence[Entry]) -> list[Measurement]:
-        found: list[Measurement] = []
+    def _measure(self, entries: Sequence[Entry]) -> _Found:
+        found = _Found()
         for entry in entries:
             try:
-                found += measurements(entry, self.registry)
+                found.measurements += measurements(entry, self.registry)
+                found.gaps += gaps(entry)
             except Exception:  # it was decoded once; whatever this is, the next entry is not to wait for it
                 log.exception("entry.unreadable sink=%s at=%s", self.sink.name, entry.at)
                 self.health.unreadable += 1
         return found
 
-    async def _deliver(self, batch: Sequence[Measurement], after: Position) -> None:
-        refused = 0
+    async def _deliver(self, found: _Found, after: Position) -> None:
+        batch, refused = found.measurements, 0
         try:
-            await self._until_it_works(lambda: self.cursor.write(batch, after))
+            await self._until_it_works(lambda: self.cursor.write(batch, after, found.gaps))
         except SinkRejected as e:
             refused = len(e.rejections)
             await asyncio.to_thread(self._bury, batch, e)

@@ -18,16 +18,16 @@ from typing import Protocol, runtime_checkable
 
 from collector.disk import Disk
 from collector.segment import Position
-from collector.sinks.base import Measurement, Sink
+from collector.sinks.base import Gap, Measurement, Sink
 
 log = logging.getLogger("collector.cursor")
 
 
 @runtime_checkable
 class KeepsCursor(Protocol):
-    """A sink that stores the position together with the measurements, both or neither."""
+    """A sink that stores the position together with measurements and gaps, all or nothing."""
 
-    async def write_at(self, batch: Sequence[Measurement], cursor: str) -> None: ...
+    async def write_at(self, batch: Sequence[Measurement], cursor: str, gaps: Sequence[Gap] = ()) -> None: ...
     async def cursor(self) -> str | None: ...
 
 
@@ -35,7 +35,9 @@ class Cursor(Protocol):
     """Writes to a sink and remembers up to where; `keep` comes after `write`, and after its dead letters."""
 
     async def load(self) -> Position | None: ...
-    async def write(self, batch: Sequence[Measurement], after: Position, /) -> None: ...
+    async def write(
+        self, batch: Sequence[Measurement], after: Position, /, gaps: Sequence[Gap] = ()
+    ) -> None: ...
     async def keep(self, after: Position, /) -> None: ...
 
 
@@ -49,9 +51,9 @@ class OwnCursor:
         """Where to go on; None to begin at the beginning."""
         return _parse(await self._sink.cursor())
 
-    async def write(self, batch: Sequence[Measurement], after: Position) -> None:
-        """Store both."""
-        await self._sink.write_at(batch, str(after))
+    async def write(self, batch: Sequence[Measurement], after: Position, gaps: Sequence[Gap] = ()) -> None:
+        """Store all three."""
+        await self._sink.write_at(batch, str(after), gaps)
 
     async def keep(self, _after: Position) -> None:
         """Nothing more to do."""
@@ -72,7 +74,12 @@ class FileCursor:
         except FileNotFoundError:
             return None
 
-    async def write(self, batch: Sequence[Measurement], _after: Position) -> None:
+    async def write(
+        self,
+        batch: Sequence[Measurement],
+        _after: Position,
+        gaps: Sequence[Gap] = (),  # noqa: ARG002  # only a sink that keeps its own cursor has a place for them
+    ) -> None:
         """Store the measurements."""
         if batch:
             await self._sink.write(batch)

@@ -55,6 +55,10 @@ class Health:
         upkeep_problem: why a checkpoint or the archive failed.
         journal_damaged: places in the journal that could not be read.
         dead_letters_dropped: not written, for the day's file was full or the disk did not take them.
+        inbox_messages: messages that wait to be stored.
+        pause_s: for how long agents are asked to hold back at present, None when they need not.
+        heard_ms: by registered device, when something of it was last accepted.
+        device_drops: messages not taken because the device sent more than its share.
         presence: by device, whether it said it was there (`status` topic).
     """
 
@@ -83,6 +87,10 @@ class Health:
     mqtt_connected: bool = False
     mqtt_problem: str | None = None
     last_received_ms: int | None = None
+    inbox_messages: int = 0
+    pause_s: int | None = None
+    heard_ms: dict[str, int] = field(default_factory=dict)
+    device_drops: Counter[str] = field(default_factory=Counter)
     presence: dict[str, bool] = field(default_factory=dict)
     sinks: dict[str, SinkHealth] = field(default_factory=dict)
     started_ms: int = field(default_factory=lambda: int(time.time() * 1000))

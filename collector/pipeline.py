@@ -90,6 +90,7 @@ class _Pipeline:
             dead_letters=letters,
             health=self.health,
             max_message_bytes=self.config.options.journal.max_message_bytes,
+            min_free_bytes=self.config.options.journal.min_free_bytes,
         )
         self.inbox = Inbox()
         self.receiver = Receiver(self.config.broker, self.inbox, self.health)
@@ -117,6 +118,7 @@ class _Pipeline:
         backoff = Backoff(first_s=1, most_s=30)
         intake.note_journal()
         while messages := await self.inbox.take(_GROUP_MESSAGES):
+            self.health.inbox_messages = len(self.inbox)
             try:
                 answers = await asyncio.to_thread(intake.take, messages)
             except JournalUnavailable as e:

@@ -41,6 +41,7 @@ class Board:
         self.days: dict[str, Day] = {}
         self.last_seen: Mapping[str, LastSeen] = {}
         self.records: int | None = None
+        self.lost: Mapping[str, int] = {}
         self.problem: str | None = None
         self.ready = asyncio.Event()
         self._view = view
@@ -82,6 +83,7 @@ class Board:
     async def _pass(self) -> None:
         self.last_seen = await self.ask(self._view.reader.last_seen)
         self.records = await self.ask(self._view.reader.count)
+        self.lost = await self.ask(self._view.reader.lost)
         news = [s for s, seen in self.last_seen.items() if self._is_news(s, seen)]
         for some in _groups(news, AT_ONCE):
             await self.ask(functools.partial(self._read_tails, some))

@@ -12,6 +12,7 @@ from agent.contract import histogram
 from agent.contract.kinds import Dns, Fields, Host, Interface, Latency, Reach
 from agent.contract.reason import Reason
 from collector.registry import Placement, School
+from collector.sinks.base import Gap
 from tests.unit.collector.web.fakes import HOUR_MS, MINUTE_MS, RollUp, Seen, Stored
 
 PLACES = (
@@ -88,6 +89,12 @@ class Country:
         if place is None or place.story is None or kind not in MAKERS:
             return []
         return [r for r in _made(place, kind, self.now_ms) if start_ms <= r.at_ms < end_ms]
+
+    def gaps(self, _device: str) -> list[Gap]:
+        return []
+
+    def lost(self) -> dict[str, int]:
+        return {}
 
     def rtt_rollups(self, school_id: str, *, start_ms: int, end_ms: int) -> Sequence[RollUp]:
         place = self.places.get(school_id)

@@ -11,7 +11,7 @@ from agent.contract.kinds import Fields
 from agent.contract.record import ClockState
 from collector.health import Health
 from collector.registry import Placement, School
-from collector.sinks.base import SinkUnavailable
+from collector.sinks.base import Gap, SinkUnavailable
 from collector.web.view import View
 
 MINUTE_MS = 60_000
@@ -35,6 +35,7 @@ class Stored:
     detail: str | None = None
     clock: ClockState = CLOCK
     backlog: bool = False
+    time_basis: str = "device"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,7 @@ class Reader:
     stored: dict[str, list[Stored]] = field(default_factory=dict)
     rollups: dict[str, list[RollUp]] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
+    lost_ranges: list[Gap] = field(default_factory=list)
     problem: str | None = None
     asked: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -78,6 +80,14 @@ class Reader:
         self.asked.append((school_id, kind, start_ms))
         found = self.stored.get(school_id, [])
         return [s for s in found if s.kind == kind and start_ms <= s.at_ms < end_ms]
+
+    def gaps(self, device: str) -> list[Gap]:
+        self._check()
+        return [gap for gap in self.lost_ranges if gap.device == device]
+
+    def lost(self) -> dict[str, int]:
+        self._check()
+        return {gap.device: gap.last_seq - gap.first_seq + 1 for gap in self.lost_ranges}
 
     def rtt_rollups(self, school_id: str, *, start_ms: int, end_ms: int) -> Sequence[RollUp]:
         self._check()
