@@ -20,7 +20,8 @@ from collector.segment import Position
 
 log = logging.getLogger("collector.upkeep")
 
-EVERY_S = 600
+FIRST_S = 5
+EVERY_S = 60
 
 
 @dataclass(kw_only=True)
@@ -38,7 +39,8 @@ class Upkeep:
     health: Health
 
     async def run(self) -> None:
-        """Look every ten minutes until cancelled."""
+        """Look every minute until cancelled; the first time when the sinks have found their places."""
+        await asyncio.sleep(FIRST_S)
         while True:
             self.health.upkeep_problem = await asyncio.to_thread(self.once, int(time.time() * 1000))
             await asyncio.sleep(EVERY_S)
