@@ -2,7 +2,8 @@
 """How do messages get from the network's thread into the event loop without either waiting for the other?
 
 Limited in messages and bytes, as a whole and for each sender, and taken out one sender after the other: who
-sends more than its share waits behind nobody but itself, and loses nothing but its own. What does not fit is
+sends more than its share waits behind nobody but itself, and loses nothing but its own. A sender's rate is
+limited as well, so that a flood is turned away before it costs the time the others need. What does not fit is
 not taken; since nothing of it is acknowledged, its agent sends it again.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from collector.message import Message
@@ -19,7 +22,10 @@ MAX_MESSAGES = 20_000
 MAX_BYTES = 128 * 1024 * 1024
 SENDER_MESSAGES = 64
 SENDER_BYTES = 8 * 1024 * 1024
-"""An agent has a handful of batches under way; these are more than it ever has unacknowledged."""
+SENDER_PER_S = 50.0
+"""An agent has a handful of batches under way; these are more than it ever sends."""
+
+_SENDERS_REMEMBERED = 50_000
 
 
 @dataclass(slots=True)
@@ -28,6 +34,14 @@ class _Queue:
 
     messages: deque[Message] = field(default_factory=deque)
     bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """How much of its allowance a sender had used at a time."""
+
+    messages: float
+    at_s: float
 
 
 class Inbox:
@@ -40,10 +54,15 @@ class Inbox:
         max_bytes: int = MAX_BYTES,
         sender_messages: int = SENDER_MESSAGES,
         sender_bytes: int = SENDER_BYTES,
+        sender_per_s: float = SENDER_PER_S,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._most = max_messages, max_bytes
         self._most_of_one = sender_messages, sender_bytes
+        self._sender_per_s = sender_per_s
+        self._now_s = now_s
+        self._spent: OrderedDict[str, _Spent] = OrderedDict()
         self._lock = threading.Lock()
         self._queues: OrderedDict[str, _Queue] = OrderedDict()
         self._count = 0
@@ -64,8 +83,22 @@ class Inbox:
                 self._bytes + size <= self._most[1],
                 mine[0] < self._most_of_one[0],
                 mine[1] + size <= self._most_of_one[1] or not mine[0],
+                self._spent_by(topic) + 1 <= self._most_of_one[0],
             )
         )
+
+    def _spent_by(self, topic: str) -> float:
+        """Messages a sender has not yet been given back."""
+        spent = self._spent.get(topic)
+        if spent is None:
+            return 0.0
+        return max(0.0, spent.messages - (self._now_s() - spent.at_s) * self._sender_per_s)
+
+    def _spend(self, topic: str) -> None:
+        self._spent[topic] = _Spent(self._spent_by(topic) + 1, self._now_s())
+        self._spent.move_to_end(topic)
+        if len(self._spent) > _SENDERS_REMEMBERED:
+            self._spent.popitem(last=False)
 
     def offer(self, message: Message) -> bool:
         """Put a message in; False when there is no room, or nobody takes any more."""
@@ -73,6 +106,7 @@ class Inbox:
         with self._lock:
             if not self.has_room(message.topic, size):
                 return False
+            self._spend(message.topic)
             queue = self._queues.setdefault(message.topic, _Queue())
             queue.messages.append(message)
             queue.bytes += size

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast does evidence become durable, beside SQLite and a plain file on the same disk?
 
-Each takes the same groups of real batches, one fsync (or commit) a group, one after the other in turns, so that
-a busy disk is busy for all. Ratios of one run mean something; figures of two machines do not.
+Each takes the same groups of real batches, one fsync (or commit) a group, one after the other in turns, so
+that a busy disk is busy for all. Ratios of one run mean something; figures of two machines do not.
 """
 
 from __future__ import annotations

@@ -77,3 +77,16 @@ async def test_senders_take_turns_and_each_keeps_its_order() -> None:
 
     taken = [(m.topic == topics.up("kz-1"), m.payload[0]) for m in await inbox.take(6)]
     assert taken == [(True, 0), (False, 0), (True, 1), (False, 1), (True, 2), (False, 2)]
+
+
+async def test_a_sender_that_goes_on_and_on_is_given_so_much_a_second() -> None:
+    now_s = 0.0
+    inbox = Inbox(sender_messages=10, sender_per_s=2, now_s=lambda: now_s)
+    taken = 0
+    for tick in range(100):
+        now_s = tick / 10
+        taken += sum(inbox.offer(message(b"flood")) for _ in range(50))
+        if len(inbox):
+            await inbox.take(100)
+
+    assert 10 + 2 * 9 <= taken <= 10 + 2 * 10
