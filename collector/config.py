@@ -44,9 +44,39 @@ class JournalOptions:
     max_message_bytes: int = option(
         "larger messages are refused", MAX_MESSAGE_BYTES, low=1024, high=4 * 1024 * 1024
     )
+    archive_directory: str | None = option(
+        "folder for compressed segments that keep_days or keep_bytes retire; read as if still in the journal",
+        None,
+        example="/var/lib/schoolpulse/archive",
+    )
+    keep_days: int = option("segments older than this go to the archive; 0 for never", 0, low=0)
+    keep_bytes: int = option("so do the oldest of a journal larger than this; 0 for any size", 0, low=0)
+    min_free_bytes: int = option(
+        "with less space left on its disk agents are asked to slow down", 2**30, low=0
+    )
+    checkpoint_key_file: str | None = option(
+        "Ed25519 key (PEM) that signs the daily checkpoints; unset: checkpoint.key in the journal's folder, "
+        "made at the first start; better kept elsewhere",
+        None,
+        example="/etc/schoolpulse/checkpoint.key",
+    )
 
     def __post_init__(self) -> None:
         _refuse_empty(self, "directory")
+        if self.archive_directory == self.directory:
+            raise ValueError("archive_directory is the journal's; it needs one of its own")
+        if (self.keep_days or self.keep_bytes) and self.archive_directory is None:
+            raise ValueError("keep_days and keep_bytes need an archive_directory: nothing is thrown away")
+
+    @property
+    def archive(self) -> Path | None:
+        """Where closed segments go."""
+        return None if self.archive_directory is None else Path(self.archive_directory)
+
+    @property
+    def checkpoint_key(self) -> Path:
+        """Where the key of the checkpoints is."""
+        return Path(self.checkpoint_key_file or f"{self.directory}/checkpoint.key")
 
 
 @dataclass(frozen=True, kw_only=True)

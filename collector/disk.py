@@ -99,6 +99,11 @@ class Disk:
         finally:
             os.close(fd)
 
+    def free(self, directory: Path) -> int:
+        """Bytes left for this user where the folder is."""
+        stat = os.statvfs(directory)
+        return stat.f_bavail * stat.f_frsize
+
     def lock(self, path: Path) -> int:
         """Hold a file for this process alone until it is closed or the process ends, however it ends."""
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)

@@ -26,6 +26,7 @@ from collector.health import Health
 from collector.journal import Journal
 from collector.measuring import unplaced
 from collector.message import Message
+from collector.pressure import pause_s
 from collector.registry import Registry
 
 log = logging.getLogger("collector.intake")
@@ -63,6 +64,7 @@ class Intake:
     health: Health
     max_message_bytes: int = MAX_MESSAGE_BYTES
     desk: Desk = field(default_factory=Desk)
+    min_free_bytes: int = 0
 
     def take(self, messages: Sequence[Message]) -> list[Answer]:
         """Take a group in; returns what to publish.
@@ -80,8 +82,15 @@ class Intake:
         finally:
             self.dead_letters.commit()
         self.note_journal()
-        acks = answers((t.admitted.batch for t in group.taken), self.journal.seen, int(time.time() * 1000))
+        batches = (t.admitted.batch for t in group.taken)
+        now_ms = int(time.time() * 1000)
+        acks = answers(batches, self.journal.seen, now_ms, pause_s=self._note_pause())
         return [*acks, *group.certificates]
+
+    def _note_pause(self) -> int | None:
+        """For how long agents had better hold back, None when they need not."""
+        self.health.pause_s = pause_s(self.health, self.min_free_bytes)
+        return self.health.pause_s
 
     def _take_one(self, message: Message, group: _Group) -> None:
         self.health.last_received_ms = message.received_ms
@@ -119,6 +128,7 @@ class Intake:
     def _note_stored(self, taken: _Taken) -> None:
         """Count, and write letters, only now that the journal has the batch: else it all comes again."""
         batch, is_new = taken.admitted.batch, RangeSet(taken.new)
+        self.health.heard_ms[batch.device] = taken.admitted.message.received_ms
         accepted = sum(record.seq in is_new for record in batch.records)
         self._note_unplaced(taken)
         refused = [r for r in taken.admitted.refused if r.seq in is_new]
@@ -151,6 +161,8 @@ class Intake:
         self.health.journal_bytes = self.journal.size_bytes
         self.health.journal_entries = self.journal.entries
         self.health.journal_position = str(self.journal.committed)
+        self.health.journal_torn = self.journal.torn
+        self.health.journal_free_bytes = self.journal.free_bytes()
 
 
 def _entry(admitted: Admitted, new: tuple[Range, ...]) -> NewEntry:

@@ -12,7 +12,7 @@ from collector.admission import Admitted
 from collector.entry import Entry
 from collector.moment import place_in_time
 from collector.registry import Registry
-from collector.sinks.base import Measurement
+from collector.sinks.base import Gap, Measurement
 
 
 def measurements(entry: Entry, registry: Registry) -> list[Measurement]:
@@ -41,6 +41,28 @@ def measurements(entry: Entry, registry: Registry) -> list[Measurement]:
                 )
             )
     return placed
+
+
+def gaps(entry: Entry) -> list[Gap]:
+    """What an entry accounts for without having it; records that made no sense are among the dead letters.
+
+    Raises:
+        DecodeError: the payload cannot be read by this version.
+    """
+    decoded = decode_batch(entry.payload)
+    seqs = [r.seq for r in decoded.batch.records] + [r.seq for r in decoded.refused]
+    here = RangeSet((seq, seq) for seq in seqs)
+    return [
+        Gap(
+            device=entry.device,
+            session=entry.session,
+            first_seq=low,
+            last_seq=high,
+            received_ms=entry.received_ms,
+        )
+        for new in entry.new
+        for low, high in here.missing(*new)
+    ]
 
 
 def unplaced(admitted: Admitted, new: Sequence[Range], registry: Registry) -> Iterator[Refused]:

@@ -38,9 +38,11 @@ from collector.intake import Intake
 from collector.journal import Journal
 from collector.playback import Playback
 from collector.receiver import Receiver
+from collector.retention import Retention
 from collector.segment import Damage
 from collector.sinks.base import Sink
 from collector.sinks.reader import StoreReader
+from collector.upkeep import Upkeep
 from collector.web.server import PageUnavailable, serve
 from collector.web.view import View
 
@@ -61,7 +63,10 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     health = Health.of(list(config.sinks))
     options = config.options.journal
     journal = await asyncio.to_thread(
-        Journal.open, Path(options.directory), segment_bytes=options.segment_bytes
+        Journal.open,
+        Path(options.directory),
+        archive=options.archive,
+        segment_bytes=options.segment_bytes,
     )
     with contextlib.closing(journal):
         async with _sinks(config) as sinks, _desk(config) as desk:
@@ -89,6 +94,7 @@ class _Pipeline:
             health=self.health,
             max_message_bytes=self.config.options.journal.max_message_bytes,
             desk=self.desk,
+            min_free_bytes=self.config.options.journal.min_free_bytes,
         )
         self.inbox = Inbox()
         self.receiver = Receiver(self.config.broker, self.inbox, self.health)
@@ -103,6 +109,7 @@ class _Pipeline:
                 *(tasks.create_task(_tidy(sink), name=f"tidy.{sink.name}") for sink in self.sinks),
                 tasks.create_task(self._show(), name="page"),
                 tasks.create_task(self._do_duty(), name="authority"),
+                tasks.create_task(self._upkeep().run(), name="upkeep"),
             ]
             await stop.wait()
             log.info("collector.stopping")
@@ -116,6 +123,7 @@ class _Pipeline:
         backoff = Backoff(first_s=1, most_s=30)
         intake.note_journal()
         while messages := await self.inbox.take(_GROUP_MESSAGES):
+            self.health.inbox_messages = len(self.inbox)
             try:
                 answers = await asyncio.to_thread(intake.take, messages)
             except JournalUnavailable as e:
@@ -133,12 +141,22 @@ class _Pipeline:
         return Consumer(
             sink=sink,
             cursor=cursor_of(sink, self.journal.directory / "cursors"),
-            playback=Playback(self.journal.directory),
+            playback=Playback(self.journal.directory, archive=self.journal.shelf.archive),
             registry=self.config.registry,
             dead_letters=letters,
             health=self.health.sinks[sink.name],
             damages=self.damages,
             on_progress=self._note_progress,
+        )
+
+    def _upkeep(self) -> Upkeep:
+        options = self.config.options.journal
+        return Upkeep(
+            journal=self.journal,
+            key_file=options.checkpoint_key,
+            retention=Retention(keep_days=options.keep_days, keep_bytes=options.keep_bytes),
+            passed=lambda: min((c.passed for c in self.consumers), default=self.journal.committed),
+            health=self.health,
         )
 
     def _note_progress(self) -> None:

@@ -128,15 +128,18 @@ class Ack:
         up_to_seq: every seq from 1 to here is accounted for; 0 for none.
         ranges: further ranges beyond that, inclusive, ascending.
         wall_ms: the collector's Unix time when it answered.
+        pause_s: for so long the agent should hold back what can wait; None when it need not.
     """
 
     session: str
     up_to_seq: int
     wall_ms: int
     ranges: tuple[tuple[int, int], ...] = ()
+    pause_s: int | None = None
 
     def __post_init__(self) -> None:
         _require(SESSION.fullmatch(self.session), "session", "must be 16 hexadecimal digits")
+        _require(self.pause_s is None or 0 <= self.pause_s <= MAX_SEQ, "pause_s", "is out of range")
         _require(0 <= self.up_to_seq <= MAX_SEQ, "up_to_seq", "is out of range")
         for low, high in self.ranges:
             _require(1 <= low <= high <= MAX_SEQ, "ranges", f"[{low}, {high}] is not a range")

@@ -34,6 +34,7 @@ _LIVE_INTERVALS = 2
 _GREETING_S = 10.0
 _FIRST_PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 300.0
+_LONGEST_HOLD_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Publisher:
         self._backlog_until: Position | None = self._live_after
         self._talked_at_s = time.monotonic()
         self._asked_at_s = -float("inf")
+        self._hold_until_s = -float("inf")
         self._ack_timer: asyncio.TimerHandle | None = None
         self._has_forgotten = False
         self._has_ever_forgotten = False
@@ -128,6 +130,8 @@ class Publisher:
             due_s = next_start_s(time.monotonic(), interval_s, phase) - time.monotonic()
             is_urgent = await _happens(self._urgent, due_s)
             await self._talking.wait()
+            if self._hold_s() > 0 and not is_urgent:
+                continue
             self._urgent.clear()
             self._send_live(is_urgent=is_urgent)
 
@@ -161,6 +165,7 @@ class Publisher:
 
     async def _drain(self) -> None:
         while True:
+            await asyncio.sleep(self._hold_s())
             await self._talking.wait()
             self._more_backlog.clear()
             until = self._backlog_until
@@ -193,6 +198,7 @@ class Publisher:
         self.on_time(ack.wall_ms)
         if ack.session == self._spool.session:
             self._drop_timer()
+        self._hold_until_s = time.monotonic() + min(ack.pause_s or 0, _LONGEST_HOLD_S)
         lost_until = self._spool.newest_covered(ack)
         self._note_progress(self._spool.acknowledge(ack))
         if lost_until and lost_until > (self._backlog_until or (0, 0)):
@@ -208,6 +214,10 @@ class Publisher:
             log.info("publisher.acknowledged records=%d", forgotten)
         self._has_forgotten |= forgotten > 0
         self._has_ever_forgotten |= forgotten > 0
+
+    def _hold_s(self) -> float:
+        """How long the collector still wants what can wait to be held back."""
+        return max(0.0, self._hold_until_s - time.monotonic())
 
     def _on_connection(self, is_up: bool) -> None:
         if not is_up:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.sinks import chunks, rollups
-from collector.sinks.base import SinkUnavailable
+from collector.sinks.base import Gap, SinkUnavailable
 from collector.sinks.compaction import HOT_ROWS
 from collector.sinks.problems import describe
 from collector.sinks.rollups import RollUp, Span
@@ -55,6 +55,26 @@ class StoreReader:
         with self._snapshot() as db:
             rows = db.execute(query).fetchall()
         return {row[0]: LastSeen(at_ms=row[1], received_ms=row[2], device=row[3]) for row in rows}
+
+    def gaps(self, device: str) -> list[Gap]:
+        """What a device said no longer exists, as it was told."""
+        query = (
+            "SELECT device, session, first_seq, last_seq, gaps.received_ms FROM gaps"
+            " JOIN sessions ON sessions.no = session_no WHERE device = ? ORDER BY gaps.received_ms, first_seq"
+        )
+        with self._snapshot() as db:
+            rows = db.execute(query, (device,)).fetchall()
+        return [Gap(device=r[0], session=r[1], first_seq=r[2], last_seq=r[3], received_ms=r[4]) for r in rows]
+
+    def lost(self) -> dict[str, int]:
+        """How many records each device that lost any said no longer exist."""
+        query = (
+            "SELECT device, CAST(total(last_seq - first_seq + 1) AS INTEGER) FROM gaps"
+            " JOIN sessions ON sessions.no = session_no"
+            " GROUP BY device"
+        )
+        with self._snapshot() as db:
+            return dict(db.execute(query).fetchall())
 
     def records(self, school_id: str, kind: str, *, start_ms: int, end_ms: int) -> list[Stored]:
         """Records that began in start_ms … end_ms (exclusive), ascending."""

@@ -8,9 +8,17 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 DAY_MS = 86_400_000
 FIRST_DAY = -(2**62) // DAY_MS
+
+GAPS = """
+    CREATE TABLE gaps (
+        session_no INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+        received_ms INTEGER NOT NULL, PRIMARY KEY (session_no, first_seq, last_seq)
+    ) STRICT, WITHOUT ROWID
+    """
+"""What devices said no longer exists; a page and `/metrics` count it."""
 
 TABLES = (
     """
@@ -35,6 +43,7 @@ TABLES = (
         PRIMARY KEY (session_no, block)
     ) STRICT, WITHOUT ROWID
     """,
+    GAPS,
     # School first: a batch comes from one school, so a commit touches few pages; a web page reads one range.
     """
     CREATE TABLE hot (
@@ -72,6 +81,9 @@ def open_for_writing(path: Path, *, busy_s: float) -> sqlite3.Connection:
         with transaction(db):
             if _version(db) == 0:
                 _create(db)
+            elif _version(db) == 1:
+                db.execute(GAPS)
+                db.execute(f"PRAGMA user_version = {VERSION}")
         _expect_version(db)
     except BaseException:
         db.close()

@@ -21,7 +21,7 @@ from typing import ClassVar, TypeVar
 from agent.contract.decoder import DecodeError
 from agent.contract.option import option
 from collector.sinks import compaction, rollups, seen
-from collector.sinks.base import Measurement, SinkUnavailable
+from collector.sinks.base import Gap, Measurement, SinkUnavailable
 from collector.sinks.problems import describe
 from collector.sinks.schema import FIRST_DAY, day_of, open_for_writing, transaction
 from collector.sinks.stored import Damaged, Stored, from_measurement, to_body
@@ -67,9 +67,9 @@ class StoreSink:
         """Store those of the batch that are new."""
         await self._run(_write, batch, None)
 
-    async def write_at(self, batch: Sequence[Measurement], cursor: str) -> None:
-        """Store the batch and the position up to which the journal has been read, both or neither."""
-        await self._run(_write, batch, cursor)
+    async def write_at(self, batch: Sequence[Measurement], cursor: str, gaps: Sequence[Gap] = ()) -> None:
+        """Store batch, gaps and the position up to which the journal has been read, all or nothing."""
+        await self._run(_write, batch, cursor, gaps)
 
     async def cursor(self) -> str | None:
         """The position of the last `write_at`; None in a new store."""
@@ -129,8 +129,11 @@ class StoreSink:
         self._db = None
 
 
-def _write(db: sqlite3.Connection, batch: Sequence[Measurement], cursor: str | None) -> None:
+def _write(
+    db: sqlite3.Connection, batch: Sequence[Measurement], cursor: str | None, gaps: Sequence[Gap] = ()
+) -> None:
     with transaction(db):
+        _insert_gaps(db, gaps)
         schools = {s: _number(db, "schools", (s,)) for s in sorted({m.school.id for m in batch})}
         sessions = {s: _number(db, "sessions", s) for s in sorted({(m.device, m.session) for m in batch})}
         identities = [(sessions[m.device, m.session], m.record.seq) for m in batch]
@@ -148,6 +151,16 @@ def _insert(db: sqlite3.Connection, rows: Sequence[tuple[int, int, Stored]]) -> 
     db.executemany(
         "INSERT INTO hot (school_no, at_ms, session_no, seq, kind, body) VALUES (?, ?, ?, ?, ?, ?)",
         [(school_no, s.at_ms, session_no, s.seq, s.kind, to_body(s)) for school_no, session_no, s in rows],
+    )
+
+
+def _insert_gaps(db: sqlite3.Connection, gaps: Sequence[Gap]) -> None:
+    db.executemany(
+        "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)",
+        [
+            (_number(db, "sessions", (g.device, g.session)), g.first_seq, g.last_seq, g.received_ms)
+            for g in gaps
+        ],
     )
 
 

@@ -52,6 +52,7 @@ class Board:
         self.records: int | None = None
         self.looked_ms: int | None = None
         self.read_ms: int | None = None
+        self.lost: Mapping[str, int] = {}
         self.ready = asyncio.Event()
         self._problems: dict[str, str] = {}
         self._view = view
@@ -115,7 +116,8 @@ class Board:
 
     async def _look(self) -> None:
         looked_ms, reader = self._view.now_ms(), self._view.reader
-        self.last_seen, self.records = await asyncio.to_thread(lambda: (reader.last_seen(), reader.count()))
+        found = await asyncio.to_thread(lambda: (reader.last_seen(), reader.count(), reader.lost()))
+        self.last_seen, self.records, self.lost = found
         self.looked_ms = looked_ms
 
     async def _pass(self) -> None:

@@ -24,7 +24,8 @@ def parts(health: Health, store_problem: str | None) -> tuple[Part, ...]:
     """Every part, in the order a record passes them."""
     return (
         Part("mqtt", health.mqtt_connected, _mqtt(health)),
-        Part("journal", health.journal_problem is None, health.journal_problem or "writable"),
+        Part("journal", health.journal_problem is None, health.journal_problem or _journal(health)),
+        Part("archive", health.upkeep_problem is None, health.upkeep_problem or "in order"),
         *(_sink(name, sink) for name, sink in sorted(health.sinks.items())),
         *_revocation_list(health),
         Part("page", store_problem is None, store_problem or "store readable"),
@@ -56,6 +57,13 @@ def _mqtt(health: Health) -> str:
     if health.mqtt_connected:
         return "connected"
     return health.mqtt_problem or "not connected"
+
+
+def _journal(health: Health) -> str:
+    damaged = f", damaged in {health.journal_damaged} places" if health.journal_damaged else ""
+    free = health.journal_free_bytes
+    space = "" if free is None else f", {free / 1e9:.1f} GB free"
+    return f"writable{space}{damaged}"
 
 
 def _sink(name: str, sink: SinkHealth) -> Part:

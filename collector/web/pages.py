@@ -67,12 +67,13 @@ class Site:
             return self.message(
                 404, "No such school", "Neither the registry nor the store knows this school."
             )
-        read = functools.partial(school.Found.read, self._view.reader, found.id, fleet.now_ms)
+        devices = self._devices(found.id)
+        read = functools.partial(school.Found.read, self._view.reader, found.id, fleet.now_ms, devices)
         try:
             records = await self._board.ask(read)
         except SinkUnavailable as e:
             return self.message(503, "The store cannot be read", str(e))
-        devices, seen = self._devices(found.id), self._board.last_seen.get(found.id)
+        seen = self._board.last_seen.get(found.id)
         make = functools.partial(school.make, devices=devices, seen=seen)
         made = await asyncio.to_thread(make, fleet, found, records, self._times(query))
         return self._html("school.html", view=made, query=query, fleet=fleet, times=self._times(query))
@@ -97,7 +98,14 @@ class Site:
         fleet = self._fleet()
         registered = {s.id for s in self._view.registry.schools()}
         schools = tuple(s for s in fleet.schools() if s.id in registered)
-        scrape = metrics.Scrape(health=self._view.health, records=self._board.records, schools=schools)
+        devices = {p.device for s in registered for p in self._view.registry.devices_of(s)}
+        scrape = metrics.Scrape(
+            health=self._view.health,
+            records=self._board.records,
+            schools=schools,
+            lost={device: n for device, n in self._board.lost.items() if device in devices},
+            now_ms=self._view.now_ms(),
+        )
         return web.Response(body=metrics.text(scrape), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def static(self, request: web.Request) -> web.Response:

@@ -48,7 +48,7 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def receiving(options: MqttOptions | Broker, **limits: int) -> AsyncIterator[Running]:
+async def receiving(options: MqttOptions | Broker, **limits: Any) -> AsyncIterator[Running]:
     broker = options if isinstance(options, Broker) else Broker(options=options)
     inbox, health = Inbox(**limits), Health()
     receiver = Receiver(broker, inbox, health)

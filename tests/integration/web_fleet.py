@@ -12,6 +12,7 @@ from agent.contract import histogram
 from agent.contract.kinds import Dns, Fields, Host, Interface, Latency, Reach
 from agent.contract.reason import Reason
 from collector.registry import Placement, School
+from collector.sinks.base import Gap
 from tests.unit.collector.web.fakes import HOUR_MS, MINUTE_MS, RollUp, Seen, Stored
 
 PLACES = (
@@ -93,6 +94,12 @@ class Country:
         self, starts: Mapping[str, int], kind: str, *, end_ms: int
     ) -> dict[str, Sequence[Stored]]:
         return {i: self.records(i, kind, start_ms=a, end_ms=end_ms) for i, a in starts.items()}
+
+    def gaps(self, _device: str) -> list[Gap]:
+        return []
+
+    def lost(self) -> dict[str, int]:
+        return {}
 
     def rtt_rollups(self, school_id: str, *, start_ms: int, end_ms: int) -> Sequence[RollUp]:
         place = self.places.get(school_id)

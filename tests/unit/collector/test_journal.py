@@ -16,8 +16,8 @@ from collector.entry import entry_body
 from collector.errors import JournalLocked, JournalUnavailable
 from collector.journal import Journal
 from collector.playback import START, Playback
-from collector.recovery import segment_path
 from collector.segment import MAGIC, NO_CHAIN, Position, make_frame
+from collector.shelf import segment_path
 from tests.unit.collector.samples import DEVICE, SESSION, entry, payloads
 
 
