@@ -19,6 +19,7 @@ from tests.bench.figure import Figure
 BENCHES: dict[str, str] = {
     "footprint": "tests.bench.footprint",
     "wire": "tests.bench.wire",
+    "linkbed": "tests.bench.linkbed",
 }
 OUTPUT = Path("build/bench.json")
 

@@ -12,6 +12,7 @@ Needs root, ip(8), a C compiler and /dev/net/tun. Nothing of the machine's own n
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -29,6 +30,7 @@ from tests.linkbed.truth import Truth
 
 TREE = Path(__file__).resolve().parents[2]
 _ROUTERS = ("router", "modem", "operator")
+_NUMBERS = itertools.count(1)
 _CLOSED_PORT = 9
 _START_S = 10.0
 
@@ -43,7 +45,8 @@ class Bed:
     """
 
     def __init__(self, *, keeps_packets: bool = False, seed: int = 1, serves: bool = True) -> None:
-        self.rooms = {room: f"{namespace.PREFIX}{os.getpid()}-{room}" for room in place.ROOMS}
+        number = next(_NUMBERS)
+        self.rooms = {room: f"{namespace.PREFIX}{os.getpid()}-{number}-{room}" for room in place.ROOMS}
         self.keeps_packets = keeps_packets
         self.seed = seed
         self._serves = serves
