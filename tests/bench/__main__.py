@@ -20,6 +20,7 @@ BENCHES: dict[str, str] = {
     "footprint": "tests.bench.footprint",
     "wire": "tests.bench.wire",
     "linkbed": "tests.bench.linkbed",
+    "latency": "tests.bench.latency",
 }
 OUTPUT = Path("build/bench.json")
 

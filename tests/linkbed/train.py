@@ -75,8 +75,8 @@ class Train:
             namespace.open_socket(bed.rooms[near], *udp) as sender,
             namespace.open_socket(bed.rooms[far], *udp) as receiver,
         ):
-            _prepare(sender, _TX_SOFTWARE | _OPT_ID | _OPT_TSONLY)
-            _prepare(receiver, _RX_SOFTWARE)
+            prepare(sender, receives=False)
+            prepare(receiver, receives=True)
             receiver.bind((far_host, _PORT))
             sender.bind((near_host, 0))
             sender.connect((far_host, _PORT))
@@ -132,9 +132,11 @@ def rate_bps(passages: list[Passage], *, length_bytes: int) -> float:
     return (len(stamps) - 1) * length_bytes * 8e9 / (stamps[-1] - stamps[0])
 
 
-def _prepare(sock: socket.socket, flags: int) -> None:
+def prepare(sock: socket.socket, *, receives: bool) -> None:
+    """Have the kernel stamp what this socket receives, or else what it sends, and hold a great deal of it."""
     for option in (_SO_SNDBUFFORCE, _SO_RCVBUFFORCE):
         sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
+    flags = _RX_SOFTWARE if receives else _TX_SOFTWARE | _OPT_ID | _OPT_TSONLY
     sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPING_NEW, flags | _SOFTWARE)
 
 
@@ -146,7 +148,7 @@ def _received(receiver: socket.socket) -> Iterator[tuple[int, int]]:
             data, ancillary, _, _ = receiver.recvmsg(_SEQ.size, _ANCILLARY_BYTES)
         except TimeoutError:
             return
-        yield _SEQ.unpack(data)[0], _stamp_ns(ancillary)
+        yield _SEQ.unpack(data)[0], stamp_ns(ancillary)
 
 
 def _left(sender: socket.socket) -> Iterator[tuple[int, int]]:
@@ -162,10 +164,11 @@ def _left(sender: socket.socket) -> Iterator[tuple[int, int]]:
         number = next(
             _EE_DATA.unpack_from(d)[0] for level, kind, d in ancillary if (level, kind) == _IP_RECVERR
         )
-        yield number, _stamp_ns(ancillary)
+        yield number, stamp_ns(ancillary)
 
 
-def _stamp_ns(ancillary: AncillaryData) -> int:
+def stamp_ns(ancillary: AncillaryData) -> int:
+    """The kernel's stamp that came with a message, Unix time."""
     seconds, nanoseconds = _TIMESPEC.unpack_from(_message(ancillary, _STAMP))
     return int(seconds * _BILLION + nanoseconds)
 
