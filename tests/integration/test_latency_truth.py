@@ -37,18 +37,18 @@ LINKS = {
 
 COUNT_UNSTAMPED = """
 import asyncio, sys
-from agent.echo import icmp, stamp
+from agent.echo import icmp
 from agent.echo.address import parse
 from agent.echo.ask import ask
 from agent.echo.plan import evenly
 found = []
-read = stamp.stamp_ns
-def counted(ancillary):
-    found.append(read(ancillary))
+read = icmp.EchoLine._on_mono
+def counted(*arguments):
+    found.append(read(*arguments))
     return found[-1]
-stamp.stamp_ns = counted
+icmp.EchoLine._on_mono = counted
 async def rounds():
-    for _ in range(20):
+    for _ in range(15):
         await ask(evenly([parse(sys.argv[1])], every_s=0.01, count=2), timeout_s=1, tcp_port=443)
         await asyncio.sleep(0.05)
 asyncio.run(rounds())
@@ -62,11 +62,19 @@ def bed() -> Iterator[Bed]:
         yield bed
 
 
-@pytest.mark.parametrize("host", [place.ANCHORS[0], place.ANCHORS_6[0]])
-@pytest.mark.parametrize("link", LINKS)
+OVER_IPV6 = ("20 % loss", "duplicates that come later", "late and lost")
+
+
+@pytest.mark.parametrize(
+    ("link", "host"),
+    [
+        *((link, place.ANCHORS[0]) for link in LINKS),
+        *((link, place.ANCHORS_6[0]) for link in OVER_IPV6),
+    ],
+)
 def test_each_request_is_told_as_it_was(bed: Bed, link: str, host: str) -> None:
     bed.apply(LINKS[link])
-    echoes = exchange(bed, host, count=300, every_s=0.004, timeout_s=0.25)
+    echoes = exchange(bed, host, count=200, every_s=0.004, timeout_s=0.25)
     lost = sum(echo.answers == 0 for echo in echoes)
     twice = sum(echo.answers > 1 for echo in echoes)
     print(f"{len(echoes)} requests, {lost} lost, {twice} answered more than once")
@@ -79,7 +87,7 @@ def test_each_request_is_told_as_it_was(bed: Bed, link: str, host: str) -> None:
 def test_every_packet_of_a_round_is_stamped_by_the_kernel_from_the_first_on(bed: Bed) -> None:
     bed.apply(Link())
     stamps, missing = bed.run("school", [sys.executable, "-c", COUNT_UNSTAMPED, place.GATEWAY[0]]).split()
-    assert (int(stamps), int(missing)) == (80, 0)
+    assert (int(stamps), int(missing)) == (60, 0)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +96,6 @@ def test_every_packet_of_a_round_is_stamped_by_the_kernel_from_the_first_on(bed:
         ("cable", "down_other"),
         ("modem", "down_provider"),
         ("line", "down_provider"),
-        ("up", "down_provider"),
         ("down", "down_provider"),
         ("operator", "down_provider"),
         ("dns", "degraded"),
@@ -96,7 +103,7 @@ def test_every_packet_of_a_round_is_stamped_by_the_kernel_from_the_first_on(bed:
     ],
 )
 def test_reach_hints_at_the_place_that_is_cut(bed: Bed, cut: str, hint: str) -> None:
-    options = {"watch_s": 0.6, "anchor_every_s": 0.05, "gateway_every_s": 0.2, "timeout_s": 0.3}
+    options = {"watch_s": 0.9, "anchor_every_s": 0.1, "gateway_every_s": 0.3, "timeout_s": 0.3}
     bed.apply(Link(rtt_ms=20), Cut(cut))
     fields = reach(bed, **options, degraded_loss_ratio=0.4)
     bed.apply(Mend(cut))

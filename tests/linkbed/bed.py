@@ -66,7 +66,7 @@ class Bed:
     def __exit__(self, *_: object) -> None:
         for program in self._programs:
             program.kill()
-            program.wait()
+            program.communicate()
         if self._link is not None:
             self._link.stop()
         for name in self.rooms.values():

@@ -33,6 +33,8 @@ _IPV6_BYTES = 40
 _ECHO = struct.Struct("!BxxxI")
 _REQUESTS, _ANSWERS = (8, 128), (0, 129)
 _STAMPS_BEGIN_S = 0.1
+_PATIENCE = 2
+"""As the latency probe has it."""
 
 SPIN = "while True: pass"
 
@@ -128,7 +130,8 @@ def _wire_ms(stamps: dict[bool, int]) -> float | None:
 
 async def _tell(arguments: dict[str, Any]) -> list[dict[str, Any]]:
     plan = evenly([parse(arguments["host"])], every_s=arguments["every_s"], count=arguments["count"])
-    answers = await ask(plan, timeout_s=arguments["timeout_s"], tcp_port=443)
+    timeout_s = arguments["timeout_s"]
+    answers = await ask(plan, timeout_s=timeout_s, patience_s=_PATIENCE * timeout_s, tcp_port=443)
     return [{"rtt_ms": o.rtt_ms, "late": o.late, "duplicates": o.duplicates} for o in answers.outcomes]
 
 
