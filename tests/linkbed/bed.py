@@ -119,6 +119,24 @@ class Bed:
         self._programs.append(program)
         return program
 
+    def wait_for_way(self, room: str, host: str) -> None:
+        """Until the room reaches a host of the internet.
+
+        After a start, and after a cut of a cable, a bridge needs a second or so until it has a carrier.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        give_up_s = time.monotonic() + _START_S
+        while True:
+            with namespace.open_socket(self.rooms[room], family, socket.SOCK_STREAM) as knock:
+                knock.settimeout(0.1)
+                try:
+                    knock.connect((host, _CLOSED_PORT))
+                except ConnectionRefusedError:
+                    return
+                except OSError as e:
+                    if time.monotonic() > give_up_s:
+                        raise RuntimeError(f"no way from {room} to {host}") from e
+
     def _build(self) -> None:
         for name in self.rooms.values():
             namespace.add(name)
@@ -138,7 +156,7 @@ class Bed:
         self.apply(Link())
         for room in ("school", "pupil"):
             for host in place.WEB:
-                self._wait_for_way(room, host)
+                self.wait_for_way(room, host)
         if self._serves:
             self._start_servers()
 
@@ -149,21 +167,6 @@ class Bed:
             namespace.forward(self.rooms[room])
         for room in ("school", "pupil"):
             namespace.write_resolvers(self.rooms[room], place.RESOLVERS[:1])
-
-    def _wait_for_way(self, room: str, host: str) -> None:
-        """Until the bridges have a carrier and all know each other's hardware addresses: a second or so."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        give_up_s = time.monotonic() + _START_S
-        while True:
-            with namespace.open_socket(self.rooms[room], family, socket.SOCK_STREAM) as knock:
-                knock.settimeout(0.1)
-                try:
-                    knock.connect((host, _CLOSED_PORT))
-                except ConnectionRefusedError:
-                    return
-                except OSError as e:
-                    if time.monotonic() > give_up_s:
-                        raise RuntimeError(f"no way from {room} to {host}") from e
 
     def _arguments(self) -> list[str]:
         ends = [f"{self.rooms[room]}:{device}" for room, device in (place.NEAR, place.FAR)]
