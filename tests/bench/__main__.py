@@ -20,6 +20,8 @@ BENCHES: dict[str, str] = {
     "footprint": "tests.bench.footprint",
     "journal": "tests.bench.journal",
     "wire": "tests.bench.wire",
+    "linkbed": "tests.bench.linkbed",
+    "latency": "tests.bench.latency",
 }
 OUTPUT = Path("build/bench.json")
 
