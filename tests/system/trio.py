@@ -72,7 +72,7 @@ enabled = true
 every_s = 2
 count = 2
 spacing_s = 0.05
-timeout_s = 0.5
+timeout_s = 0.4
 deadline_s = 1.9
 targets = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 [probes.dns]
