@@ -27,7 +27,15 @@ LINT = (
 )
 
 SUITES: dict[str, tuple[str, ...]] = {
-    "unit": ("-n", "auto", "tests/unit", "tests/contract", "tests/architecture", "tests/drivers"),
+    "unit": (
+        "-n",
+        "auto",
+        "tests/unit",
+        "tests/contract",
+        "tests/architecture",
+        "tests/drivers",
+        "tests/powercut",
+    ),
     "integration": ("tests/integration",),
     "system": ("tests/system",),
     "deploy": ("tests/deploy",),
