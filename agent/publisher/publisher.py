@@ -89,6 +89,7 @@ class Publisher:
                 pause_s = _FIRST_PAUSE_S
                 self._begin()
                 await self._silent.wait()
+                self._spool.sent(None)
                 self._talked_at_s = time.monotonic()
                 self._talking.clear()
             else:
@@ -128,6 +129,7 @@ class Publisher:
             if not self._send(self._batch(run, want_ack=want_ack, backlog=False)):
                 return
             self._live_after = run.end
+            self._spool.sent(run.end)
             if want_ack:
                 self._expect_ack()
         if self._is_ack_due() and self._spool.end() is not None:
