@@ -82,7 +82,7 @@ class SpoolOptions:
     )
     max_age_days: float = option("records older than this go, and that is recorded", 90.0, low=1, high=3650)
     max_memory_bytes: int = option(
-        "as much waits in memory while the card takes nothing", 4 * 1024 * 1024, low=65536
+        "as much waits in memory while the card takes nothing", 4 * 1024 * 1024, low=262_144
     )
     segment_bytes: int = option("size of one file", 256 * 1024, low=4096)
     commit_every_s: float = option(

@@ -54,11 +54,6 @@ class Drop:
         if lost:
             self.gone.setdefault(chunk.session, []).extend(lost)
 
-    def take(self, other: Drop) -> None:
-        """Count what another drop lets go."""
-        for session, seqs in other.gone.items():
-            self.gone.setdefault(session, []).extend(seqs)
-
     def events(self) -> list[Event]:
         """One for each session."""
         return [

@@ -38,8 +38,8 @@ Position = tuple[int, int]
 """Number of the session and seq of the record: the order in which records were made."""
 
 FILE_BYTES = 256 * 1024
-_PACK_RECORDS = 128
-_JOINED_RECORDS = 200
+_PACK_RECORDS = 100
+_JOINED_RECORDS = 100
 """A block is packed anew with each commit until it holds so many; that is some milliseconds of work."""
 
 _RECORD_BYTES = 2000
@@ -289,6 +289,9 @@ class Spool:
     def _unsaved_bytes(self) -> int:
         return sum(map(_memory_bytes, self._unsaved()))
 
+    def _packed_bytes(self) -> int:
+        return sum(_memory_bytes(c) for c in self._unsaved() if c.payload is not None)
+
     def _is_due(self, now_ms: int) -> bool:
         if self._problem is not None:
             return now_ms - self._tried_ms >= self._commit_every_ms
@@ -311,10 +314,9 @@ class Spool:
         for chunk in self._unsaved():
             if chunk.payload is None and len(chunk.seqs) >= _PACK_RECORDS:
                 self._replace(chunk, [_packed(chunk.session, *p) for p in _pieces(chunk)])
+                if self._packed_bytes() > self._max_memory_bytes:
+                    self._drop_from_memory()
                 self._save_early()
-        while self._unsaved_bytes() > self._max_memory_bytes:
-            if not self._drop_from_memory():
-                return
 
     def _replace(self, chunk: Chunk, others: Sequence[Chunk]) -> None:
         self._queue.remove(chunk)
@@ -484,32 +486,32 @@ class Spool:
             self._queue.put(made)
         self._note_drop(drop)
 
-    def _drop_from_memory(self) -> bool:
-        """Make what waits in memory smaller by a tenth; False when nothing more can go."""
+    def _drop_from_memory(self) -> None:
+        """Make what waits in memory smaller by a tenth, least valuable and oldest first."""
         drop = Drop("spool full")
-        wanted = self._max_memory_bytes * 9 // 10
         for most in range(LEVELS):
-            for chunk in self._unsaved():
-                if self._unsaved_bytes() <= wanted:
-                    break
-                if any(chunk.levels[: most + 1]):
-                    self._thin(chunk, drop, most)
+            self._thin(drop, most)
         events = self._drop_records(drop)
         self._next_seq += len(events)
         for event in events:
             self._young(self.session).add(event)
-        self._save_early()
         self._note_drop(drop)
-        return bool(events)
 
-    def _thin(self, chunk: Chunk, drop: Drop, most: int) -> None:
-        one = Drop(drop.why)
-        one.sift(chunk.session, self._records_of(chunk), most)
-        drop.take(one)
-        kept = one.kept.get(chunk.session, [])
-        self._replace(
-            chunk, [_packed(chunk.session, *p) for p in pack_all(chunk.session, kept)] if kept else []
-        )
+    def _thin(self, drop: Drop, most: int) -> None:
+        """Let records up to a level go until there is room; what stays of several is packed together."""
+        excess = self._packed_bytes() - self._max_memory_bytes * 9 // 10
+        drop.kept = {}
+        for chunk in [c for c in self._unsaved() if c.payload is not None]:
+            if excess <= 0:
+                break
+            if any(chunk.levels[: most + 1]):
+                before = drop.count
+                drop.sift(chunk.session, self._records_of(chunk), most)
+                excess -= _memory_bytes(chunk) * (drop.count - before) // len(chunk.seqs)
+                self._queue.remove(chunk)
+        for session, records in drop.kept.items():
+            for piece in pack_all(session, records):
+                self._queue.put(_packed(session, *piece))
 
     def _drop_records(self, drop: Drop) -> list[Record]:
         """The records of a drop, numbered but not yet kept."""

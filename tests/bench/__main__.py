@@ -18,6 +18,7 @@ from tests.bench.figure import Figure
 
 BENCHES: dict[str, str] = {
     "footprint": "tests.bench.footprint",
+    "spool": "tests.bench.spool",
     "wire": "tests.bench.wire",
 }
 OUTPUT = Path("build/bench.json")
