@@ -103,6 +103,7 @@ class Publisher:
         """Report and drain until the collector falls silent."""
         self._begin()
         await self._silent.wait()
+        self._spool.sent(None)
         self._talked_at_s = time.monotonic()
         self._talking.clear()
 
@@ -142,6 +143,7 @@ class Publisher:
             if not self._send(replace(batch, want_ack=want_ack)):
                 return
             self._live_after = run.end
+            self._spool.sent(run.end)
             if want_ack:
                 self._expect_ack()
         if self._is_ack_due() and self._spool.end() is not None:
