@@ -111,8 +111,10 @@ class Card:
                 self._file(place.file).overwrite(place.slot * SLOT_BYTES, frame(payload))
             if places:
                 self._file(places[-1].file).sync()
-        except OSError:
+        except OSError as e:
             self._give_back(places)
+            if isinstance(e, FileNotFoundError):
+                self._leave()
             raise
         return places
 
@@ -217,7 +219,8 @@ class Card:
         if self._current is not None:
             self._file(self._current).sync()
         self._leave()
-        self._newest += 1
+        self._disk.make_directory(self._directory)
+        self._newest = max([self._newest, *file_numbers(self._disk, self._directory)]) + 1
         path, size = self._path(self._newest), max(self._file_bytes, slots * SLOT_BYTES)
         try:
             file = self._disk.open(path, new=True)
@@ -252,16 +255,19 @@ class Card:
 
     def _empty_spoiled(self) -> None:
         for number in sorted({p.file for p in self.spoiled}):
-            wanted = [p for p in self.spoiled if p.file == number]
-            file = self._disk.open(self._path(number))
-            try:
-                for place in wanted:
-                    for slot in set(place.covers()) - self._live[number]:
-                        file.overwrite(slot * SLOT_BYTES, bytes(SLOT_BYTES))
-                file.sync()
-            finally:
-                file.close()
-            self.spoiled.difference_update(wanted)
+            wanted = {p for p in self.spoiled if p.file == number}
+            with contextlib.suppress(FileNotFoundError):
+                self._empty(number, {slot for p in wanted for slot in p.covers()} - self._live[number])
+            self.spoiled -= wanted
+
+    def _empty(self, number: int, slots: set[int]) -> None:
+        file = self._disk.open(self._path(number))
+        try:
+            for slot in slots:
+                file.overwrite(slot * SLOT_BYTES, bytes(SLOT_BYTES))
+            file.sync()
+        finally:
+            file.close()
 
     def _path(self, number: int) -> Path:
         return file_path(self._directory, number)

@@ -7,7 +7,7 @@ never dropped, so no later drop changes a count.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from agent.contract.kinds import Event
 from agent.contract.record import Record
@@ -43,9 +43,12 @@ class Drop:
             if level(record) <= most:
                 self.gone.setdefault(session, []).append(record.seq)
             else:
-                self.kept.setdefault(session, []).append(record)
-        if session in self.kept:
-            self.kept[session].sort(key=lambda r: r.seq)
+                self.keep(session, [record])
+
+    def keep(self, session: str, records: Iterable[Record]) -> None:
+        """Some records stay."""
+        for record in records:
+            self.kept.setdefault(session, []).append(record)
 
     def lose(self, chunk: Chunk) -> None:
         """Count what a chunk should hold and could not be read."""
@@ -53,6 +56,11 @@ class Drop:
         lost = [seq for seq in chunk.seqs if seq not in accounted]
         if lost:
             self.gone.setdefault(chunk.session, []).extend(lost)
+
+    def kept_in_order(self) -> Iterator[tuple[str, list[Record]]]:
+        """What stays, by session, each ascending."""
+        for session, records in self.kept.items():
+            yield session, sorted(records, key=lambda r: r.seq)
 
     def events(self) -> list[Event]:
         """One for each session."""
@@ -65,8 +73,8 @@ class Drop:
 def least_worthy(queue: Queue, current: int | None) -> tuple[int, int] | None:
     """The file to make smaller next, and up to which level its records go; None when nothing may go.
 
-    The least valuable level that makes up a fair share of some file, and of such files the oldest; the file
-    that is written to only when there is no other.
+    The least valuable level that makes up a fair share of some file, and of such files the oldest, the one
+    that is written to last.
     """
     levels: dict[int, list[int]] = {}
     for chunk in queue:
@@ -74,10 +82,10 @@ def least_worthy(queue: Queue, current: int | None) -> tuple[int, int] | None:
             of_file = levels.setdefault(chunk.place.file, [0] * (LEVELS + 1))
             for i, n in enumerate(chunk.levels):
                 of_file[i] += n
-    for candidates in ([n for n in sorted(levels) if n != current], [n for n in levels if n == current]):
-        for most in range(LEVELS):
-            for number in candidates:
-                going = sum(levels[number][: most + 1])
-                if going and going * _WORTHWHILE >= sum(levels[number]):
-                    return number, most
+    in_order = sorted(levels, key=lambda number: (number == current, number))
+    for most in range(LEVELS):
+        for number in in_order:
+            going = sum(levels[number][: most + 1])
+            if going and going * _WORTHWHILE >= sum(levels[number]):
+                return number, most
     return None

@@ -148,6 +148,8 @@ class Spool:
             has_written = self._store()
         except OSError as e:
             self._refused(e)
+            # After a write error the kernel shows what it could not write: a restart must not believe it.
+            self._save_early()
             return False
         self._taken()
         return has_written
@@ -472,8 +474,8 @@ class Spool:
             drop.sift(chunk.session, self._records_of(chunk), most)
             drop.lose(chunk)
         events = self._drop_records(drop)
-        kept = [*drop.kept.items(), *([(self.session, events)] if events else [])]
-        pieces = [(s, *piece) for s, records in kept if records for piece in pack_all(s, records)]
+        drop.keep(self.session, events)
+        pieces = [(s, *piece) for s, records in drop.kept_in_order() for piece in pack_all(s, records)]
         places = self._card.rewrite(number, [payload for _, _, payload in pieces])
         self._next_seq += len(events)
         for chunk in chunks:
@@ -509,7 +511,7 @@ class Spool:
                 drop.sift(chunk.session, self._records_of(chunk), most)
                 excess -= _memory_bytes(chunk) * (drop.count - before) // len(chunk.seqs)
                 self._queue.remove(chunk)
-        for session, records in drop.kept.items():
+        for session, records in drop.kept_in_order():
             for piece in pack_all(session, records):
                 self._queue.put(_packed(session, *piece))
 

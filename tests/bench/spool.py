@@ -218,7 +218,7 @@ def _live(day: _Day, kernel: _Kernel, *, is_online: bool) -> int:
             if day.now_ms >= ask_due_ms and (end := day.spool.end()):
                 ask_due_ms = day.now_ms + 330_000
                 day.spool.acknowledge(Ack(session=day.spool.session, up_to_seq=end[1], wall_ms=0))
-        is_time = day.spool.commit_if_due() if is_online else second % 60 == 0 and day.spool.commit()
+        is_time = day.spool.commit_if_due() if is_online else second % 60 == 30 and day.spool.commit()
         if is_time:
             commits += 1
             kernel.touched(day.now_ms)

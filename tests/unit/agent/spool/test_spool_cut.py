@@ -214,7 +214,7 @@ def test_after_a_cut_at_any_operation_everything_committed_comes_back_and_nothin
     cuts = histories = operations = 0
     while cuts < CUTS:
         world = a_world(dice.randrange(2**32), is_small=dice.random() < 0.4)
-        cutter = Cutter(world, share=min(1.0, 60 / (STEPS * 4)))
+        cutter = Cutter(world, share=0.1)
         live(world)
         cuts, histories, operations = cuts + cutter.cuts, histories + 1, operations + world.disk.operations
     print(f"\nspool: {cuts} power cuts in {histories} histories of {operations} disk operations, seed {SEED}")
@@ -223,10 +223,11 @@ def test_after_a_cut_at_any_operation_everything_committed_comes_back_and_nothin
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
 def test_errors_at_any_operation_lose_and_invent_nothing(number: int) -> None:
     dice = random.Random(SEED)
-    for _ in range(15):
+    for _ in range(10):
         world = a_world(dice.randrange(2**32), is_small=False)
         for at in dice.sample(range(10, 400), 8):
             world.disk.faults[at] = Fault(number, dice.choice((0, 100)))
+        Cutter(world, share=0.03)
         live(world)
         found = pending(world.alive())
         gone = set().union(*world.drops.values())
