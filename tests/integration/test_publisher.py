@@ -58,7 +58,7 @@ class StandInCollector:
         if batch.want_ack:
             up_to = next((high for low, high in ranges if low == 1), 0)
             rest = tuple(r for r in ranges if r[0] > 1)
-            ack = Ack(session=batch.session, up_to_seq=up_to, wall_ms=0, ranges=rest)
+            ack = Ack(session=batch.session, up_to_seq=up_to, wall_ms=1_795_000_000_000, ranges=rest)
             client.publish(topics.ack(batch.device), encode_ack(ack))
 
 
@@ -202,3 +202,18 @@ async def test_a_host_that_cannot_be_resolved_stops_nothing(tmp_path: Path) -> N
         await asyncio.sleep(2)
 
     assert spool.state().records == 5
+
+
+async def test_an_answer_to_what_was_just_sent_tells_the_time(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", lambda: CLOCK)
+    learnt: list[tuple[int, int, int]] = []
+    with Mosquitto(tmp_path) as broker, contextlib.closing(spool):
+        collector = StandInCollector(broker.port)
+        async with publishing(spool, broker.port) as publisher:
+            publisher._learn = lambda *answer: learnt.append(answer)
+            fill(spool, 1)
+            publisher.hurry()
+            await until(lambda: bool(learnt))
+        collector.stop()
+
+    assert learnt[0] == (1_795_000_000_000, CLOCK.mono_ms, CLOCK.mono_ms)
