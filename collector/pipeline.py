@@ -37,6 +37,7 @@ from collector.journal import Journal
 from collector.playback import Playback
 from collector.receiver import Receiver
 from collector.segment import Damage
+from collector.settling import Settling
 from collector.sinks.base import Sink
 from collector.sinks.reader import StoreReader
 from collector.web.server import PageUnavailable, serve
@@ -125,7 +126,10 @@ class _Pipeline:
             self._note_progress()
 
     def _consumer(self, sink: Sink, letters: DeadLetters) -> Consumer:
+        clocks = self.journal.directory / "cursors" / f"{sink.name}.clocks"
+        holds = not getattr(sink, "moves", False)
         return Consumer(
+            settling=Settling(clocks, self.journal.directory, self.config.registry, holds=holds),
             sink=sink,
             cursor=cursor_of(sink, self.journal.directory / "cursors"),
             playback=Playback(self.journal.directory),

@@ -40,7 +40,7 @@ class Playback:
     """One reader of a journal directory; any number may read beside the writer."""
 
     def __init__(self, directory: Path, *, start: Position = START, disk: Disk | None = None) -> None:
-        self._directory = directory
+        self.directory = directory
         self._disk = disk or Disk()
         self.at = start
         self._chain: bytes | None = None
@@ -56,7 +56,7 @@ class Playback:
             OSError: the disk does not let us.
         """
         page = Page(after=self.at, chain=self._chain)
-        numbers = segment_numbers(self._directory, self._disk)
+        numbers = segment_numbers(self.directory, self._disk)
         for number in self._ahead(numbers, until):
             self._read_segment(page, number, until, at_most, is_newest=number == numbers[-1])
             if page.is_full(at_most):
@@ -70,7 +70,7 @@ class Playback:
     def _read_segment(
         self, page: Page, number: int, until: Position | None, at_most: int, *, is_newest: bool
     ) -> None:
-        path = segment_path(self._directory, number)
+        path = segment_path(self.directory, number)
         here = page.after if page.after.segment == number else Position(number, 0)
         here = max(here, Position(number, len(MAGIC)))
         end = until.offset if until is not None and until.segment == number else self._disk.size(path)

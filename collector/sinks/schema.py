@@ -8,8 +8,9 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 DAY_MS = 86_400_000
+_BEFORE_UNSETTLED = 1
 FIRST_DAY = -(2**62) // DAY_MS
 
 TABLES = (
@@ -48,6 +49,13 @@ TABLES = (
         records INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (school_no, day, kind)
     ) STRICT
     """,
+    # records that stand where their arrival put them, until the time of their boot becomes known
+    """
+    CREATE TABLE unsettled (
+        session_no INTEGER NOT NULL, seq INTEGER NOT NULL, school_no INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+        kind TEXT NOT NULL, PRIMARY KEY (session_no, seq)
+    ) STRICT, WITHOUT ROWID
+    """,
     # The body is JSON of sent, received, late and the histogram.
     """
     CREATE TABLE rollups (
@@ -72,6 +80,8 @@ def open_for_writing(path: Path, *, busy_s: float) -> sqlite3.Connection:
         with transaction(db):
             if _version(db) == 0:
                 _create(db)
+            elif _version(db) == _BEFORE_UNSETTLED:
+                _add_unsettled(db)
         _expect_version(db)
     except BaseException:
         db.close()
@@ -112,6 +122,12 @@ def day_of(at_ms: int) -> int:
 def _create(db: sqlite3.Connection) -> None:
     for statement in TABLES:
         db.execute(statement)
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _add_unsettled(db: sqlite3.Connection) -> None:
+    """A store of version 1 has forgotten what its times rest on; they stay as they are."""
+    db.execute(next(statement for statement in TABLES if "TABLE unsettled" in statement))
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 

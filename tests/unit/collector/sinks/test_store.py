@@ -254,7 +254,7 @@ async def test_store_is_left_alone_when_it_is_of_another_version(sink: StoreSink
     await _fail(sink, "PRAGMA user_version = 9")
     await sink.close()
     for ask in (sink.cursor(), asyncio.to_thread(StoreReader(path).count)):
-        with pytest.raises(SinkUnavailable, match="format 9, this version reads 1"):
+        with pytest.raises(SinkUnavailable, match="format 9, this version reads 2"):
             await ask
 
 
