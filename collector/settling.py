@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -128,12 +129,6 @@ class Settling:
         )
         return int(n)
 
-    def close(self) -> None:
-        """Close the file."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-
     def _settle(self, entry: Entry, batch: Batch) -> Iterator[Measurement]:
         """Boots whose time the entry makes known, and the records that waited for it."""
         db = self._opened()
@@ -200,6 +195,7 @@ class Settling:
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
             self._db = _open(self._path)
+            weakref.finalize(self, self._db.close)
         return self._db
 
 
