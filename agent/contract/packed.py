@@ -45,7 +45,8 @@ def pack(plain: Plain) -> bytes:
     blocks = _blocks(plain["records"])
     in_order = [r for _, rows in blocks for r in rows]
     in_order.sort(key=_completion_ms)
-    is_steady = [r["seq"] for r in in_order] == list(range(plain["first_seq"], plain["last_seq"] + 1))
+    is_complete = len(in_order) == plain["last_seq"] - plain["first_seq"] + 1
+    is_steady = is_complete and all(r["seq"] == plain["first_seq"] + i for i, r in enumerate(in_order))
     out = Writer()
     _write_header(out, plain, is_steady=is_steady)
     out.varint(len(blocks))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agent.contract.codec import MAX_PLAIN_BYTES, Form, decode_ack, decode_batch, encode, encode_ack
 from agent.contract.decoder import DecodeError
 from agent.contract.dictionary import DICTIONARIES
-from agent.contract.record import Ack, Batch, ClockState, to_plain
+from agent.contract.record import MAX_SEQ, Ack, Batch, ClockState, to_plain
 from tests.contract.strategies import batches, sessions
 
 CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=60_000, boot="0badcafe")
@@ -167,3 +167,11 @@ def _packed(body: bytes) -> bytes:
 def _decodes_or_refuses(payload: bytes) -> None:
     with contextlib.suppress(DecodeError):
         decode_batch(payload)
+
+
+@pytest.mark.parametrize("form", ["json", "packed"])
+def test_a_batch_that_says_much_was_dropped_costs_no_more_than_it_holds(form: Form) -> None:
+    """A coverage-guided fuzzer found 2^53 numbers being written down to be compared."""
+    lost = Batch(device="kz-1", session="00000000000000aa", first_seq=1, last_seq=MAX_SEQ, clock=CLOCK)
+
+    assert decode_batch(encode(lost, form)).batch == lost
