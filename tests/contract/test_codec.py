@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import zlib
@@ -175,3 +176,20 @@ def test_a_batch_that_says_much_was_dropped_costs_no_more_than_it_holds(form: Fo
     lost = Batch(device="kz-1", session="00000000000000aa", first_seq=1, last_seq=MAX_SEQ, clock=CLOCK)
 
     assert decode_batch(encode(lost, form)).batch == lost
+
+
+def test_a_figure_of_a_wrong_type_that_others_are_predicted_from_is_refused() -> None:
+    """A coverage-guided fuzzer found a histogram column of decimals; predictions summed its pairs."""
+    body = base64.b64decode(_DECIMAL_HISTOGRAM)
+    squeeze = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, DICTIONARIES[1])
+
+    with pytest.raises(DecodeError, match="predicted"):
+        decode_batch(b"\x01\x01" + squeeze.compress(body) + squeeze.flush())
+
+
+_DECIMAL_HISTOGRAM = (
+    b"AWH/////////Bv/6AizAkv/lvWigjQYkKzxNAQMDARAQUVFRUVFRUVFRUQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    b"AAAAAAAAAAAAAFVV1Tr5AQABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    b"AAAFAAAAAACvrlFRa3otMGltZW91dAAUMCzCkv/lvWigjQYkKzx/3QeSTgAHdGltZW91dAAUbmZmZmaAxgoGVVVVVVVV1Tr5AQAB"
+    b"BQEQEIQ="
+)
