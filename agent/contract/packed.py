@@ -24,7 +24,7 @@ from agent.contract.columns import ColumnType, Head, Reader, Writer, head_of
 from agent.contract.decoder import DecodeError
 from agent.contract.dictionary import DICTIONARIES, NEWEST
 from agent.contract.kinds import KINDS, key_names
-from agent.contract.prediction import NEAR, PREDICTED
+from agent.contract.prediction import NEAR, PREDICTED, Predict
 
 FORMAT = 1
 MAX_ROWS = 65536
@@ -247,10 +247,18 @@ def _read_cells(
     kind, name = field_of
     if head.type is ColumnType.PREDICTED:
         predict = PREDICTED.get(kind, {}).get(name)
-        return [predict(t) if predict else None for t in tables]
+        return [_predicted(predict, t) if predict else None for t in tables]
     near = NEAR.get(kind, {}).get(name) if head.is_near else None
-    expected = [near(t) if near else 0 for t in tables] if head.is_near else []
+    expected = [_predicted(near, t) if near else 0 for t in tables] if head.is_near else []
     return body.cells(head, len(tables), base, expected)
+
+
+def _predicted(predict: Predict, table: Plain) -> Any:
+    """What follows from the columns before, whose types nobody has looked at yet."""
+    try:
+        return predict(table)
+    except (TypeError, ValueError, ArithmeticError, LookupError) as e:
+        raise DecodeError("records", f"figures that others are predicted from make no sense: {e}") from e
 
 
 def _name(kind: str, place: int) -> str:

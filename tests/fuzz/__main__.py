@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from tests.fuzz.seeds import CORPUS, TREE, seeds
 
@@ -26,7 +28,8 @@ _DONE = re.compile(r"Done (\d+) runs? in (\d+) second")
 _COVERED = re.compile(r"cov: (\d+)")
 _LONGEST_BYTES = 4096
 _KEPT_BYTES = 1024
-_KEPT_FILES = 25
+
+Line = tuple[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,20 +96,37 @@ def _fuzz_one(target: str, seconds: int) -> Outcome:
 
 
 def _keep(target: str) -> None:
-    """Keep the smallest inputs that together reach everything, where they are small."""
-    small = BUILD / f"{target}-small"
-    shutil.rmtree(small, ignore_errors=True)
-    small.mkdir()
-    merge = [sys.executable, "-m", "tests.fuzz.inside", target, "-merge=1", str(small), str(BUILD / target)]
-    subprocess.run(merge, cwd=TREE, capture_output=True, check=False)
-    paths = sorted((p for p in small.iterdir() if 0 < p.stat().st_size <= _KEPT_BYTES), key=_size)
+    """Keep small inputs that reach lines which no smaller one reaches, nor what is there already."""
+    reached: set[Line] = set().union(*(_lines(target, data) for data in seeds(target)))
     (CORPUS / target).mkdir(parents=True, exist_ok=True)
-    for path in paths[-_KEPT_FILES:]:
-        shutil.copy(path, CORPUS / target / path.name[:12])
+    found = sorted((p.read_bytes() for p in (BUILD / target).iterdir()), key=len)
+    for data in found:
+        new = set() if len(data) > _KEPT_BYTES else _lines(target, data) - reached
+        if new:
+            reached |= new
+            (CORPUS / target / hashlib.sha256(data).hexdigest()[:12]).write_bytes(data)
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size
+def _lines(target: str, data: bytes) -> set[Line]:
+    """Lines of ours that an input reaches, and from where."""
+    from tests.fuzz.targets import TARGETS  # noqa: PLC0415
+
+    reached: set[Line] = set()
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Callable[..., Any] | None:
+        name = frame.f_code.co_filename
+        if not name.startswith((f"{TREE}/agent", f"{TREE}/collector")):
+            return None
+        if event == "line":
+            reached.add((name, frame.f_lineno))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        TARGETS[target](data)
+    finally:
+        sys.settrace(None)
+    return reached
 
 
 if __name__ == "__main__":
