@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.contract.kinds import KINDS
 from collector.sinks.base import SinkUnavailable
 from collector.sinks.reader import StoreReader
 from collector.sinks.stored import Stored
@@ -154,9 +155,8 @@ class Trio:
     def stored(self) -> list[Stored]:
         """Every record in the embedded store."""
         reader = StoreReader(self.directory / "store.sqlite")
-        kinds = ("reach", "latency", "dns", "interface", "host", "event")
         try:
-            return [s for k in kinds for s in reader.records("kz-school", k, start_ms=0, end_ms=2**52)]
+            return [s for k in KINDS for s in reader.records("kz-school", k, start_ms=0, end_ms=2**52)]
         except SinkUnavailable:
             return []
 
