@@ -32,7 +32,7 @@ from collector.sinks.reader import StoreReader
 from collector.sinks.store import StoreOptions, StoreSink
 from tests.unit.collector.samples import DEVICE, NOW_MS, REGISTRY, SESSION, batch, batch_entry, clock, record
 
-EXAMPLES = int(os.environ.get("SCHOOLPULSE_TEST_HISTORIES", "60"))
+EXAMPLES = int(os.environ.get("SCHOOLPULSE_TEST_HISTORIES", "40"))
 BOOTS = ("00000001", "00000002", "00000003")
 _checked: Counter[str] = Counter()
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from agent.clock.offset import MAX_ROUND_TRIP_MS
 from tests.unit.agent.clock.machine import YEAR_MS, Machine
 
-EXAMPLES = int(os.environ.get("SCHOOLPULSE_TEST_HISTORIES", "150"))
+EXAMPLES = int(os.environ.get("SCHOOLPULSE_TEST_HISTORIES", "60"))
 _wrong = st.sampled_from([0, -56 * YEAR_MS, 7 * YEAR_MS, -5000, 5000]) | st.integers(
     -60 * YEAR_MS, 60 * YEAR_MS
 )

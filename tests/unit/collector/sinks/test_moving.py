@@ -49,7 +49,7 @@ async def _written(path: Path, *batches: list[Measurement], tidy: bool) -> dict[
     return content(path)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(measurements(), st.integers(-3 * DAY_MS, 3 * DAY_MS), st.booleans())
 def test_a_store_after_moving_is_as_if_the_time_had_been_known(
     batch: list[Measurement], by_ms: int, tidy: bool
