@@ -25,6 +25,9 @@ log = logging.getLogger("agent.clock")
 SAVE_EVERY_MS = 30 * 60_000
 SAVE_NEWS_EVERY_MS = 10 * 60_000
 _STEP_MS = 500
+_STEPS_TOLD = 5
+"""Of more than these at once only the sum is told."""
+
 _KERNEL_ERROR_MS = 10
 
 
@@ -76,8 +79,10 @@ class Clock:
         steps_ms, self._steps_ms = self._steps_ms, []
         set_by, self._set_by = self._set_by, []
         events = [Event(event="clock_set", subject=source, step_ms=step) for source, step in set_by]
-        if steps_ms:
-            events.append(Event(event="clock_step", count=len(steps_ms), step_ms=sum(steps_ms)))
+        first, rest = steps_ms[:_STEPS_TOLD], steps_ms[_STEPS_TOLD:]
+        events += [Event(event="clock_step", count=1, step_ms=step) for step in first]
+        if rest:
+            events.append(Event(event="clock_step", count=len(rest), step_ms=sum(rest)))
         return events
 
     def save(self, *, at_once: bool = False) -> None:

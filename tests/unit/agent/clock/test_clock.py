@@ -51,6 +51,19 @@ def test_a_step_while_running_changes_no_time_that_was_known(machine: Machine, s
     assert clock.take_events() == []
 
 
+def test_a_clock_that_steps_all_the_time_is_told_in_few_records(machine: Machine) -> None:
+    clock = machine.start()
+    clock.now()
+    for _ in range(1000):
+        machine.set_wall(1000)
+        clock.now()
+    told = clock.take_events()
+
+    assert len(told) == 6
+    assert sum(e.count or 0 for e in told) == 1000
+    assert sum(e.step_ms or 0 for e in told) == 1_000_000
+
+
 def test_the_collectors_answer_gives_the_time_to_half_a_round_trip(machine: Machine) -> None:
     clock = machine.start()
     machine.ask(clock, there_ms=1900, back_ms=100)
