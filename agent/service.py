@@ -81,6 +81,7 @@ class Service:
             for task in workers:
                 task.cancel()
             await asyncio.wait(workers)
+            self._note_clock()
             self._clock.save(at_once=True)
             self._spool.close()
             publisher.cancel()
@@ -95,10 +96,13 @@ class Service:
 
     async def _watch_clock(self) -> None:
         while True:
-            for event in self._clock.take_events():
-                self._event(event)
+            self._note_clock()
             self._clock.save()
             await asyncio.sleep(_WATCH_CLOCK_S)
+
+    def _note_clock(self) -> None:
+        for event in self._clock.take_events():
+            self._event(event)
 
     def _record_start(self) -> None:
         """Say that the agent started, and whether it had been stopped properly before."""
