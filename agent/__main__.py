@@ -26,8 +26,7 @@ from agent.errors import AgentError, ConfigError
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
 from agent.scheduler import Scheduler
-from agent.spool.segment import read_segment
-from agent.spool.spool import segment_paths
+from agent.spool.contents import contents_of
 
 DEFAULT_CONFIG = Path("/etc/schoolpulse/agent.toml")
 EXIT_FAILED, EXIT_CONFIG = 1, 78
@@ -189,15 +188,7 @@ def _spool(options: argparse.Namespace) -> int:
     if not directory.is_dir():
         print(f"school-agent: {directory} does not exist: the agent has not run here", file=sys.stderr)
         return EXIT_FAILED
-    contents = [(path, read_segment(path)) for path in segment_paths(directory)]
-    state = {
-        "directory": str(directory),
-        "segments": len(contents),
-        "bytes": sum(path.stat().st_size for path, _ in contents),
-        "records": sum(len(c.records) for _, c in contents),
-        "sessions": len({c.session for _, c in contents if c.session}),
-        "damaged_bytes": sum(c.damaged_bytes for _, c in contents),
-    }
+    state = {"directory": str(directory), **dataclasses.asdict(contents_of(directory))}
     print(json.dumps(state) if options.json else "\n".join(f"{k}: {v}" for k, v in state.items()))
     return 0
 

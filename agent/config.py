@@ -60,11 +60,22 @@ class SpoolOptions:
 
     directory: str = option("folder of its own", "/var/lib/schoolpulse/spool")
     max_bytes: int = option(
-        "when it is larger the oldest records go, and that is recorded", 64 * 1024 * 1024, low=1_000_000
+        "when its files are larger the least valuable records go first, and that is recorded",
+        64 * 1024 * 1024,
+        low=1_000_000,
+    )
+    max_age_days: float = option("records older than this go, and that is recorded", 90.0, low=1, high=3650)
+    max_memory_bytes: int = option(
+        "as much waits in memory while the card takes nothing", 4 * 1024 * 1024, low=262_144
     )
     segment_bytes: int = option("size of one file", 256 * 1024, low=4096)
     commit_every_s: float = option(
         "a power cut loses at most what was made since the last commit", 60.0, low=0.1, high=3600
+    )
+    trust_connection: bool = option(
+        "what was sent to a collector that answers waits for its acknowledgement, up to 15 min, before it is "
+        "written to the card; false writes it like all else, 6 MB a day more",
+        True,
     )
 
     def __post_init__(self) -> None:
@@ -113,6 +124,7 @@ class AgentConfig:
     probes: tuple[Probe, ...]
     password: str | None = None
     tls: ssl.SSLContext | None = None
+    runtime_directory: Path | None = None
 
 
 def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> AgentConfig:
@@ -126,8 +138,13 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Agen
         options = decode(AgentOptions, plain, strict=True)
         options = _with_identity(options, plain.get("mqtt", {}))
         probes = tuple(build_probes(_beside_the_spool(options)))
-        password, tls = read_password(options.mqtt, environment), make_tls(options.mqtt)
-        return AgentConfig(options=options, probes=probes, password=password, tls=tls)
+        return AgentConfig(
+            options=options,
+            probes=probes,
+            password=read_password(options.mqtt, environment),
+            tls=make_tls(options.mqtt),
+            runtime_directory=_runtime_directory(environment),
+        )
     except OSError as e:
         raise ConfigError(file, f"cannot be read: {e.strerror} ({e.filename})") from e
     except UnicodeDecodeError as e:
@@ -177,3 +194,9 @@ def _beside_the_spool(options: AgentOptions) -> dict[str, Any]:
     if isinstance(host, dict):
         return {**options.probes, "host": {"disk": options.spool.directory, **host}}
     return options.probes
+
+
+def _runtime_directory(environment: Mapping[str, str]) -> Path | None:
+    """What systemd made for the agent (systemd.exec(5)): a tmpfs that outlives the process."""
+    first = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(first) if first else None

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from agent.clock.clock import Clock
-from agent.config import AgentConfig
+from agent.config import AgentConfig, AgentOptions
 from agent.contract.kinds import Event, Fields, Host
 from agent.echo.icmp import icmp_permission
 from agent.identity.keeper import Keeper
@@ -30,6 +30,8 @@ log = logging.getLogger("agent.service")
 
 _MARKER = "running"
 _WATCH_CLOCK_S = 5.0
+_LOOK_EVERY_S = 1.0
+_LONGEST_GRACE_S = 900.0
 
 
 class Service:
@@ -44,8 +46,13 @@ class Service:
         self._spool = Spool(
             directory,
             self._clock.now,
+            early=config.runtime_directory,
             max_bytes=options.spool.max_bytes,
+            max_memory_bytes=options.spool.max_memory_bytes,
+            max_age_days=options.spool.max_age_days,
             segment_bytes=options.spool.segment_bytes,
+            commit_every_s=options.spool.commit_every_s,
+            sent_grace_s=_sent_grace_s(options),
         )
         self._link = Link(options.device, self._spool.session, options.mqtt, config.password, config.tls)
         self._publisher = Publisher(
@@ -102,8 +109,8 @@ class Service:
 
     async def _commit(self) -> None:
         while True:
-            await asyncio.sleep(self._config.options.spool.commit_every_s)
-            self._spool.commit()
+            await asyncio.sleep(min(_LOOK_EVERY_S, self._config.options.spool.commit_every_s))
+            self._spool.commit_if_due()
 
     async def _watch_clock(self) -> None:
         while True:
@@ -155,6 +162,8 @@ class Service:
             spool_records=state.records,
             spool_bytes=state.bytes,
             spool_oldest_s=oldest_s,
+            spool_writable=state.problem is None,
+            spool_dropped=state.dropped,
             wire_bytes_today=self._wire_bytes_today(),
         )
 
@@ -164,3 +173,12 @@ class Service:
         if today != self._day:
             self._day, self._wire_bytes_before_today = today, self._link.wire_bytes
         return self._link.wire_bytes - self._wire_bytes_before_today
+
+
+def _sent_grace_s(options: AgentOptions) -> float:
+    """How long what was sent may wait for its acknowledgement before it goes to the card after all."""
+    if not options.spool.trust_connection:
+        return options.spool.commit_every_s
+    mqtt = options.mqtt
+    grace_s = mqtt.asks_every_s + mqtt.report_every_s + mqtt.ack_timeout_s
+    return max(options.spool.commit_every_s, min(_LONGEST_GRACE_S, grace_s))

@@ -42,7 +42,10 @@ class JournalOptions:
     )
     segment_bytes: int = option("size at which a new file begins", SEGMENT_BYTES, low=4096, high=2**31)
     max_message_bytes: int = option(
-        "larger messages are refused", MAX_MESSAGE_BYTES, low=1024, high=4 * 1024 * 1024
+        "larger messages are refused; agents send up to 60 kB",
+        MAX_MESSAGE_BYTES,
+        low=65536,
+        high=4 * 1024 * 1024,
     )
     archive_directory: str | None = option(
         "folder for compressed segments that keep_days or keep_bytes retire; read as if still in the journal",

@@ -131,13 +131,14 @@ class Intake:
         self.health.heard_ms[batch.device] = taken.admitted.message.received_ms
         accepted = sum(record.seq in is_new for record in batch.records)
         self._note_unplaced(taken)
-        refused = [r for r in taken.admitted.refused if r.seq in is_new]
+        refused = taken.admitted.refused if taken.new else ()
         for record in refused:
             self.dead_letters.add_record(taken.admitted, record)
         self.health.records_accepted += accepted
         self.health.records_duplicate += len(batch.records) - accepted
         self.health.records_refused += len(refused)
-        self.health.records_dropped_by_agents += is_new.count() - accepted - len({r.seq for r in refused})
+        unread = {r.seq for r in refused if r.seq in is_new}
+        self.health.records_dropped_by_agents += is_new.count() - accepted - len(unread)
 
     def _note_unplaced(self, taken: _Taken) -> None:
         for lost in unplaced(taken.admitted, taken.new, self.registry):

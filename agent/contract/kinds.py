@@ -118,6 +118,8 @@ class Host:
         "payload bytes published since UTC midnight or, if later, the agent's start"
     )
     clock_synchronised: bool | None = flag("whether the kernel says the clock is synchronised")
+    spool_writable: bool | None = flag("whether the card takes what the spool writes")
+    spool_dropped: int | None = number("records the spool had to drop since the agent started")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +131,7 @@ class Event:
     event: str = key(
         "agent_started, unclean_shutdown, clock_step (the wall clock was set: by `step_ms`), clock_set (true "
         "time became known: `subject` kernel or collector, `step_ms` what was wrong before), spool_dropped, "
-        "spool_damaged, probe_overran …"
+        "spool_damaged, spool_unwritable, spool_writable …"
     )
     count: int | None = number("how many things it concerns")
     first_seq: int | None = number("first sequence number concerned")

@@ -115,6 +115,7 @@ class Publisher:
         """Report and drain until the collector falls silent."""
         self._begin()
         await self._silent.wait()
+        self._spool.sent(None)
         self._talked_at_s = time.monotonic()
         self._talking.clear()
 
@@ -155,6 +156,7 @@ class Publisher:
             if not self._send(batch):
                 return
             self._live_after = run.end
+            self._spool.sent(run.end)
             if want_ack:
                 self._first_sent = batch.last_seq, batch.clock.mono_ms
                 self._expect_ack()

@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,10 +109,11 @@ class MemoryDisk:
         operations: numbers given so far.
         cut_at: operation at which the power goes, None for never.
         cut_after: whether that operation is still done.
-        faults: what goes wrong at which operation.
+        faults: what goes wrong at which operation, unless that is in `volatile`.
         refuses: errno with which every change is refused while it is set (EROFS).
         capacity: bytes of all files together; beyond, writes are short and fail with ENOSPC.
         volatile: a directory that a power cut empties (tmpfs).
+        watch: called before and after each operation; it may take survivors, as if the power went there.
         log: names of the operations, in order.
     """
 
@@ -123,6 +125,7 @@ class MemoryDisk:
         self.refuses: int | None = None
         self.capacity: int | None = None
         self.volatile = volatile
+        self.watch: Callable[[], object] | None = None
         self.log: list[tuple[str, str]] = []
         self.is_cut = False
         self.dice = random.Random(seed)
@@ -136,6 +139,8 @@ class MemoryDisk:
 
     def make_directory(self, directory: Path) -> None:
         """Directories are never lost here: every program makes them anew at its start."""
+        if directory in self._directories:
+            return
         with _Step(self, "mkdir", directory):
             self._directories |= {directory, *directory.parents}
 
@@ -276,9 +281,11 @@ class _Step:
         disk._alive()
         disk.operations += 1
         disk.log.append((self._name, self._path.name))
+        if disk.watch:
+            disk.watch()
         if disk.cut_at == disk.operations and not disk.cut_after:
             self._cut()
-        fault = disk.faults.get(disk.operations)
+        fault = None if disk._is_volatile(self._path) else disk.faults.get(disk.operations)
         if fault is None and disk.refuses is not None and not disk._is_volatile(self._path):
             fault = Fault(disk.refuses)
         if fault is not None and not (self._name == "write" and fault.short):
@@ -286,6 +293,8 @@ class _Step:
         return self._allowed(fault)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._disk.watch:
+            self._disk.watch()
         if self._disk.cut_at == self._disk.operations and kind is None:
             self._cut()
 

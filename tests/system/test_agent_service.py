@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.spool.segment import read_segment
-from agent.spool.spool import segment_paths
+from agent.contract.kinds import Event
+from agent.contract.record import Record
+from agent.spool.block import scan, unpack
 from tests.system.trio import Trio, wait_until
 
 pytestmark = [pytest.mark.parts, pytest.mark.timeout(120)]
@@ -23,11 +24,16 @@ def trio(tmp_path: Path) -> Iterator[Trio]:
         yield made
 
 
+def _kept(trio: Trio) -> dict[tuple[str, int], Record]:
+    """Everything on the card of an agent that reached no broker."""
+    found = [f.payload for p in (trio.directory / "spool").glob("*.blocks") for f in scan(p.read_bytes())]
+    contents = [unpack(payload) for payload in found if payload]
+    return {(session, r.seq): r for session, records in contents for r in records}
+
+
 def _events(trio: Trio) -> list[tuple[str, str | None]]:
-    """Events in the spool of an agent that reached no broker."""
-    contents = [read_segment(p) for p in segment_paths(trio.directory / "spool")]
-    fields = [r.fields for c in contents for r in c.records if r.kind == "event"]
-    return [(f.event, f.subject) for f in fields if f is not None and f.kind == "event"]  # type: ignore[union-attr]
+    fields = [r.fields for r in _kept(trio).values()]
+    return [(f.event, f.subject) for f in fields if isinstance(f, Event)]
 
 
 def test_an_agent_without_a_broker_measures_and_keeps(trio: Trio) -> None:
@@ -35,8 +41,7 @@ def test_an_agent_without_a_broker_measures_and_keeps(trio: Trio) -> None:
     wait_until(lambda: len(trio.noted("made")) >= 10, 30, "ten records")
 
     assert trio.stop("agent") == 0
-    kept = [r for p in segment_paths(trio.directory / "spool") for r in read_segment(p).records]
-    assert len(kept) == len(trio.noted("made"))
+    assert len(_kept(trio)) == len(trio.noted("made"))
 
 
 def test_a_killed_agent_says_so_at_its_next_start(trio: Trio) -> None:

@@ -75,6 +75,7 @@ def test_spool_counts_what_waits(tmp_path: Path, config: str, capsys: pytest.Cap
     spool = Spool(tmp_path / "spool", lambda: clock)
     for _ in range(3):
         spool.append(kind="reach", clock=clock, duration_ms=1, fields=Reach(up=True))
+    spool.commit()
 
     assert main(["spool", "--json", "--config", config]) == 0
     state = json.loads(capsys.readouterr().out)

@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from agent.contract.kinds import Event, Reach
+from agent.contract.kinds import Event, Fields, Latency, Reach
 from agent.contract.record import Ack, ClockState, Record
-from agent.spool.segment import SegmentWriter, read_segment
+from agent.spool.block import frame, pack, scan, unpack
 from agent.spool.spool import Spool
 
 CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=1000, boot="0badcafe")
@@ -25,6 +28,20 @@ def _now() -> ClockState:
 
 def _fill(spool: Spool, n: int) -> list[Record]:
     return [spool.append(kind="reach", clock=CLOCK, duration_ms=i, fields=Reach(up=True)) for i in range(n)]
+
+
+def _fill_up(spool: Spool, n: int) -> list[Record]:
+    """Records that do not pack well, committed a few at a time."""
+    made = []
+    for i in range(n):
+        detail = hashlib.shake_256(f"{i}".encode()).hexdigest(96)
+        made.append(
+            spool.append(kind="reach", clock=CLOCK, duration_ms=i, detail=detail, fields=Reach(up=True))
+        )
+        if i % 7 == 0:
+            spool.commit()
+    spool.commit()
+    return made
 
 
 def _pending(spool: Spool, limit: int = 7) -> list[tuple[str, Record]]:
@@ -55,15 +72,15 @@ def test_a_new_start_is_a_new_session_and_finds_the_old_records(tmp_path: Path) 
 
 
 def test_acknowledged_records_are_forgotten_and_their_files_removed(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, _now, segment_bytes=4096)
-    _fill(spool, 100)
-    files = len(list(tmp_path.glob("*.seg")))
-    forgotten = spool.acknowledge(Ack(session=spool.session, up_to_seq=60, ranges=((70, 80),), wall_ms=0))
+    spool = Spool(tmp_path, _now, segment_bytes=16384)
+    _fill_up(spool, 500)
+    files = len(list(tmp_path.glob("*.blocks")))
+    forgotten = spool.acknowledge(Ack(session=spool.session, up_to_seq=460, ranges=((470, 480),), wall_ms=0))
 
-    assert files > 3
-    assert forgotten == 71
-    assert [r.seq for _, r in _pending(spool)] == [*range(61, 70), *range(81, 101)]
-    assert len(list(tmp_path.glob("*.seg"))) < files
+    assert files > 2
+    assert forgotten == 471
+    assert [r.seq for _, r in _pending(spool)] == [*range(461, 470), *range(481, 501)]
+    assert len(list(tmp_path.glob("*.blocks"))) < files
 
 
 def test_an_acknowledgement_of_another_session_changes_nothing(tmp_path: Path) -> None:
@@ -87,65 +104,235 @@ def test_a_run_states_that_nothing_is_left_between_it_and_the_one_before(tmp_pat
 
 
 def test_a_full_spool_drops_the_oldest_and_records_it(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, _now, max_bytes=20_000, segment_bytes=4096)
-    made = _fill(spool, 300)
+    spool = Spool(tmp_path, _now, max_bytes=65536, segment_bytes=16384)
+    made = _fill_up(spool, 500)
     pending = [r for _, r in _pending(spool)]
     drops = [r.fields for r in pending if isinstance(r.fields, Event) and r.fields.event == "spool_dropped"]
     counted = sum(d.count or 0 for d in drops)
 
-    assert spool.state().bytes <= 20_000 + 4096
+    assert spool.state().bytes <= 65536
     assert drops
     measured = [r for r in pending if r.kind == "reach"]
-    assert measured == made[-len(measured) :]
+    assert measured == [r for r in made if r in measured]
     assert counted == len(made) - len(measured) == spool.state().dropped
 
 
-def test_a_torn_end_is_counted_and_the_rest_is_read(tmp_path: Path) -> None:
-    first = Spool(tmp_path, _now)
+def test_a_torn_block_is_counted_emptied_and_the_rest_is_read(tmp_path: Path) -> None:
+    first = Spool(tmp_path / "card", _now, early=tmp_path / "run")
     made = _fill(first, 5)
-    path = next(tmp_path.glob("*.seg"))
-    path.write_bytes(path.read_bytes()[:-10])
-    second = Spool(tmp_path, _now)
+    first.commit()
+    first.acknowledge(Ack(session=first.session, up_to_seq=0, ranges=((99, 99),), wall_ms=0))
+    path = next((tmp_path / "card").glob("*.blocks"))
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 : 4096 * 3 + 600] = frame(pack("00" * 8, made))[:20] * 30
+    path.write_bytes(content)
+    second = Spool(tmp_path / "card", _now, early=tmp_path / "run")
+    _fill(second, 1)
+    second.close()
 
-    assert [r for _, r in _pending(second)] == made[:4]
-    assert second.state().damaged_bytes > 0
+    assert [r for _, r in _pending(second)][:5] == made
+    assert second.state().damaged_bytes == 4096
+    assert Spool(tmp_path / "card", _now, early=tmp_path / "run").state().damaged_bytes == 0
 
 
 @given(st.data())
-def test_no_damage_makes_a_record_that_was_never_written(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    path = tmp_path_factory.mktemp("s") / "00000001.seg"
-    writer = SegmentWriter(path, "00" * 8)
+def test_no_damage_makes_a_record_that_was_never_written(data: st.DataObject) -> None:
     made = [
         Record(seq=i, kind="reach", clock=CLOCK, duration_ms=i, fields=Reach(anchors=i)) for i in range(1, 6)
     ]
-    for record in made:
-        writer.append(record)
-    writer.close()
-    content = bytearray(path.read_bytes())
+    content = bytearray(frame(pack("00" * 8, made[:3])) + frame(pack("00" * 8, made[3:])))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(content)
 
-    assert set(read_segment(path).records) <= set(made)
+    found = [r for f in scan(bytes(content)) if f.payload is not None for r in unpack(f.payload)[1]]
+    assert [r for r in made if r in found] == found
 
 
 @given(st.binary(max_size=400))
-def test_a_file_of_garbage_gives_no_records(tmp_path_factory: pytest.TempPathFactory, garbage: bytes) -> None:
-    path = tmp_path_factory.mktemp("s") / "00000001.seg"
-    for start in (b"", b"SPSEG1\n\0" + bytes(8), b"SPSEG1\n\0" + bytes(8) + b"\xa5\x5a"):
-        path.write_bytes(start + garbage)
-        assert read_segment(path).records == ()
+def test_a_file_of_garbage_gives_no_records(garbage: bytes) -> None:
+    for start in (b"", b"SPB1", b"SPB1\x10\0\0\0"):
+        assert [f.payload for f in scan(start + garbage)] in ([], [None])
 
 
 def test_a_disk_that_refuses_keeps_records_in_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     spool = Spool(tmp_path / "file", _now)
     made = _fill(spool, 3)
+    trouble, *kept = [r for _, r in _pending(spool)]
+
+    assert kept == made
+    assert trouble.fields == Event(event="spool_unwritable", subject="File exists")
+    assert "File exists" in (spool.state().problem or "")
+
+
+class Time:
+    """Clocks that a test sets."""
+
+    def __init__(self) -> None:
+        self.state = CLOCK
+
+    def __call__(self) -> ClockState:
+        return self.state
+
+    def passes(self, seconds: float) -> None:
+        ms = int(seconds * 1000)
+        self.state = dataclasses.replace(
+            self.state, wall_ms=self.state.wall_ms + ms, mono_ms=self.state.mono_ms + ms
+        )
+
+
+def _timed(tmp_path: Path, time: Time, **options: Any) -> Spool:
+    return Spool(tmp_path / "card", time, early=tmp_path / "run", **options)
+
+
+def _add(spool: Spool, fields: Fields, n: int = 1) -> list[Record]:
+    return [
+        spool.append(kind=fields.kind, clock=spool._now(), duration_ms=0, fields=fields) for _ in range(n)
+    ]
+
+
+def test_what_is_acknowledged_in_time_never_reaches_the_card(tmp_path: Path) -> None:
+    time = Time()
+    spool = _timed(tmp_path, time)
+    for _ in range(100):
+        (made,) = _add(spool, Reach(up=True))
+        spool.sent(spool.end())
+        time.passes(55)
+        assert not spool.commit_if_due()
+        spool.acknowledge(Ack(session=spool.session, up_to_seq=made.seq, wall_ms=0))
+
+    assert not list((tmp_path / "card").glob("*"))
+
+
+def test_what_was_not_sent_is_committed_within_the_interval(tmp_path: Path) -> None:
+    time = Time()
+    spool = _timed(tmp_path, time)
+    _add(spool, Reach(up=True))
+    time.passes(59)
+    assert not spool.commit_if_due()
+    time.passes(1)
+
+    assert spool.commit_if_due()
+    assert spool.state().unsaved == 0
+
+
+def test_what_was_sent_is_committed_when_the_collector_falls_silent_or_does_not_answer(
+    tmp_path: Path,
+) -> None:
+    time = Time()
+    spool = _timed(tmp_path, time, sent_grace_s=600)
+    _add(spool, Reach(up=True))
+    spool.sent(spool.end())
+    time.passes(599)
+    assert not spool.commit_if_due()
+    spool.sent(None)
+    assert spool.commit_if_due()
+    _add(spool, Reach(up=True))
+    spool.sent(spool.end())
+    time.passes(600)
+
+    assert spool.commit_if_due()
+
+
+def test_a_state_change_is_on_the_card_at_once(tmp_path: Path) -> None:
+    spool = _timed(tmp_path, Time())
+    _add(spool, Reach(up=True), 3)
+    _add(spool, Event(event="clock_step", step_ms=5))
+
+    assert spool.state().unsaved == 0
+
+
+def test_latency_goes_before_reach_and_reach_before_events(tmp_path: Path) -> None:
+    spool = _timed(tmp_path, Time(), max_bytes=262_144, segment_bytes=65536)
+    kinds: list[Fields] = [
+        Latency(target="a"),
+        Reach(up=True),
+        Latency(target="b"),
+        Event(event="clock_step"),
+    ]
+    for i in range(600):
+        _add(spool, kinds[i % 4])
+        for _ in range(2):
+            detail = hashlib.shake_256(f"{i}{_}".encode()).hexdigest(1000)
+            spool.append(
+                kind="latency", clock=CLOCK, duration_ms=0, detail=detail, fields=Latency(target="c")
+            )
+        spool.commit()
+    kept = [r.fields for _, r in _pending(spool)]
+    drops = [f for f in kept if isinstance(f, Event) and f.event == "spool_dropped"]
+
+    assert spool.state().dropped == sum(d.count or 0 for d in drops) > 0
+    assert sum(isinstance(f, Reach) for f in kept) == 150
+    assert sum(isinstance(f, Event) and f.event == "clock_step" for f in kept) == 150
+    assert spool.state().bytes <= 262_144
+
+
+def test_a_drop_is_counted_exactly_and_the_counts_outlive_a_restart_and_later_drops(tmp_path: Path) -> None:
+    made = 0
+    for _ in range(4):
+        spool = _timed(tmp_path, Time(), max_bytes=65536, segment_bytes=16384)
+        made += len(_fill_up(spool, 300))
+        spool.close()
+    spool = _timed(tmp_path, Time(), max_bytes=65536, segment_bytes=16384)
+    pending = [r for _, r in _pending(spool)]
+    drops = [r.fields for r in pending if isinstance(r.fields, Event) and r.fields.event == "spool_dropped"]
+
+    assert sum(r.kind == "reach" for r in pending) + sum(d.count or 0 for d in drops) == made
+
+
+def test_what_is_too_old_goes_and_that_is_recorded(tmp_path: Path) -> None:
+    time = Time()
+    time.state = dataclasses.replace(CLOCK, age_s=0)
+    spool = _timed(tmp_path, time, max_age_days=90, segment_bytes=4096)
+    old = _add(spool, Reach(up=True), 5)
+    spool.commit()
+    time.passes(50 * 86400)
+    recent = _add(spool, Reach(up=False), 5)
+    spool.commit()
+    time.state = dataclasses.replace(time.state, boot="12345678", mono_ms=10**7)
+    time.passes(45 * 86400)
+    spool.commit_if_due()
+    kept = [r for _, r in _pending(spool)]
+
+    assert [r for r in kept if r.kind == "reach"] == recent
+    (drop,) = [r for r in kept if r.kind == "event"]
+    assert drop.detail == "too old"
+    assert drop.fields == Event(
+        event="spool_dropped", count=5, first_seq=1, last_seq=old[-1].seq, subject=spool.session
+    )
+
+
+@pytest.mark.parametrize("age_s", [None, 0])
+def test_a_clock_that_was_never_good_makes_nothing_old(tmp_path: Path, age_s: int | None) -> None:
+    time = Time()
+    time.state = ClockState(wall_ms=5000, mono_ms=5000, boot="11111111", age_s=None)
+    spool = _timed(tmp_path, time, segment_bytes=4096)
+    made = _add(spool, Reach(up=True), 5)
+    spool.commit()
+    time.state = ClockState(wall_ms=CLOCK.wall_ms, mono_ms=10**7, boot="22222222", age_s=age_s)
+    spool.commit_if_due()
 
     assert [r for _, r in _pending(spool)] == made
-    assert "Not a directory" in (spool.state().problem or "")
+
+
+def test_a_file_that_cannot_be_read_claims_nothing_about_what_is_in_it(tmp_path: Path) -> None:
+    first = _timed(tmp_path, Time(), segment_bytes=4096)
+    for _ in range(3):
+        _add(first, Reach(up=True), 4)
+        first.commit()
+        first._tip = None
+    first.close()
+    middle = sorted((tmp_path / "card").glob("*.blocks"))[1]
+    middle.rename(tmp_path / "aside")
+    middle.mkdir()
+    second = _timed(tmp_path, Time(), segment_bytes=4096)
+    runs = []
+    after = None
+    while run := second.next_run(after=after):
+        runs.append((run.first_seq, run.records[-1].seq))
+        after = run.end
+
+    assert runs == [(1, 4), (9, 12)]
 
 
 class SpoolModel(RuleBasedStateMachine):
@@ -156,7 +343,7 @@ class SpoolModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = self.root / str(next(self.numbers))
-        self.spool = Spool(self.directory, _now, segment_bytes=4096)
+        self.spool = Spool(self.directory, _now, segment_bytes=16384)
         self.expected: list[tuple[str, Record]] = []
         self.acknowledged: list[tuple[str, Record]] = []
 
@@ -169,7 +356,7 @@ class SpoolModel(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.spool.close()
-        self.spool = Spool(self.directory, _now, segment_bytes=4096)
+        self.spool = Spool(self.directory, _now, segment_bytes=16384)
         pending = _pending(self.spool)
         assert [p for p in pending if p not in self.acknowledged] == self.expected
         self.expected, self.acknowledged = pending, []

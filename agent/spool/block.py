@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+r"""How do records lie on the card, and which of them are whole?
+
+    file  = slots of 4096 bytes, filled with zeros when it is made
+    block = magic "SPB1", length of the payload (u32), CRC-32 of both (u32), payload, zeros up to whole slots
+
+Little-endian. A payload is a batch in the packed form (`agent.contract.packed`): records of one session, some
+25 bytes each. A block starts in any slot; nothing follows from the order of slots.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from agent.contract.codec import decode_batch, encode
+from agent.contract.record import Batch, Record
+
+SLOT_BYTES = 4096
+_HEAD = struct.Struct("<4sII")
+_MAGIC = b"SPB1"
+ROOM = SLOT_BYTES - _HEAD.size
+"""Bytes of payload that fit into a block of one slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A block in a file, or, where the payload is None, a slot that holds neither a whole block nor zeros."""
+
+    slot: int
+    slots: int
+    payload: bytes | None
+
+
+def pack(session: str, records: Sequence[Record]) -> bytes:
+    """Records of one session, ascending, as a payload."""
+    return encode(
+        Batch(
+            device="spool",
+            session=session,
+            first_seq=records[0].seq,
+            clock=records[-1].clock,
+            records=tuple(records),
+        )
+    )
+
+
+def unpack(payload: bytes) -> tuple[str, tuple[Record, ...]]:
+    """Session and records of a payload; those of kinds this version does not know are left out.
+
+    Raises:
+        DecodeError: it was written by a version that packs otherwise.
+    """
+    batch = decode_batch(payload).batch
+    return batch.session, batch.records
+
+
+def pack_all(session: str, records: Sequence[Record]) -> Iterator[tuple[Sequence[Record], bytes]]:
+    """Pieces that fit into one slot each; a record too large for one has a piece of its own."""
+    payload = pack(session, records)
+    if len(payload) <= ROOM or len(records) == 1:
+        yield records, payload
+        return
+    half = len(records) // 2
+    yield from pack_all(session, records[:half])
+    yield from pack_all(session, records[half:])
+
+
+def frame(payload: bytes) -> bytes:
+    """A block."""
+    block = _HEAD.pack(_MAGIC, len(payload), _checksum(payload)) + payload
+    return block + bytes(-len(block) % SLOT_BYTES)
+
+
+def slots_of(payload: bytes) -> int:
+    """How many slots its block takes."""
+    return -(-(_HEAD.size + len(payload)) // SLOT_BYTES)
+
+
+def scan(data: bytes) -> Iterator[Found]:
+    """Everything in a file but empty slots."""
+    slot = 0
+    while slot * SLOT_BYTES < len(data):
+        payload = read_block(data[slot * SLOT_BYTES :] if slot else data)
+        slots = 1 if payload is None else slots_of(payload)
+        if payload is not None or any(data[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES]):
+            yield Found(slot, slots, payload)
+        slot += slots
+
+
+def read_block(data: bytes) -> bytes | None:
+    """The payload of the block at the beginning, None where there is no whole one."""
+    if len(data) < _HEAD.size:
+        return None
+    magic, length, checksum = _HEAD.unpack_from(data)
+    payload = data[_HEAD.size : _HEAD.size + length]
+    if magic != _MAGIC or len(payload) != length or _checksum(payload) != checksum:
+        return None
+    return payload
+
+
+def _checksum(payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(struct.pack("<I", len(payload))))

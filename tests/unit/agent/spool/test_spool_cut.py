@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whenever the power goes: does the spool start, with all that was committed, and with nothing else?
+
+Random histories of append, commit, acknowledge, send, restart and kill, on a disk that forgets what was not
+synced. Each history is run once whole to count its disk operations, then cut at operations spread over all of
+it, and what every one of some surviving images gives is compared with a plain list of what went in.
+
+`SCHOOLPULSE_TEST_CUTS` cut points are made, 1,000 by default; the recorded run makes 12,000.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.contract.kinds import Event, Latency, Reach
+from agent.contract.record import Ack, ClockState, Record
+from agent.spool.drop import Drop
+from agent.spool.spool import Spool
+from tests.powercut.disk import Fault, MemoryDisk
+
+CUTS = int(os.environ.get("SCHOOLPULSE_TEST_CUTS", "1000"))
+SEED = int(os.environ.get("SCHOOLPULSE_TEST_SEED", "0")) or random.SystemRandom().randrange(10**6)
+CARD, RUN = Path("/card/spool"), Path("/run/agent")
+STEPS = 60
+
+Identity = tuple[str, int]
+
+
+class _Watched(Spool):
+    """A spool that notes every record before it is kept; one that is half kept may come back or not."""
+
+    def __init__(self, world: World, *arguments: Any, **options: Any) -> None:
+        self._made, self._drops = world.made, world.drops
+        super().__init__(*arguments, **options)
+
+    def append(self, **record: Any) -> Record:
+        self._made[self.session, self._next_seq] = Record(seq=self._next_seq, **record)
+        return super().append(**record)
+
+    def _drop_records(self, drop: Drop) -> list[Record]:
+        records = super()._drop_records(drop)
+        for record, (session, seqs) in zip(records, drop.gone.items(), strict=True):
+            self._made[self.session, record.seq] = record
+            self._drops[self.session, record.seq] = {(session, seq) for seq in seqs}
+        return records
+
+
+@dataclass
+class World:
+    """A spool, its disk, and what is known of it.
+
+    Attributes:
+        made: every record there ever was.
+        committed: what a commit that came back covered.
+        acknowledged: what must not be asked for any more.
+        drops: what exactly each record of a drop counts.
+    """
+
+    disk: MemoryDisk
+    dice: random.Random
+    made: dict[Identity, Record] = field(default_factory=dict)
+    committed: set[Identity] = field(default_factory=set)
+    acknowledged: set[Identity] = field(default_factory=set)
+    drops: dict[Identity, set[Identity]] = field(default_factory=dict)
+    mono_ms: int = 1000
+    boot: int = 1
+    spool: Spool | None = None
+    is_small: bool = False
+
+    def now(self) -> ClockState:
+        self.mono_ms += 50
+        return ClockState(wall_ms=self.mono_ms, mono_ms=self.mono_ms, boot=f"{self.boot:08x}", age_s=0)
+
+    def start(self) -> None:
+        self.spool = _Watched(
+            self,
+            CARD,
+            self.now,
+            early=RUN,
+            disk=self.disk,
+            segment_bytes=16384,
+            max_bytes=65536 if self.is_small else 2**20,
+            max_memory_bytes=20_000,
+        )
+
+    def step(self) -> None:
+        act = self.dice.choices(
+            [self.append, self.state_change, self.commit, self.acknowledge, self.restart, self.kill],
+            weights=[50, 6, 25, 12, 2, 3],
+        )[0]
+        act()
+
+    def append(self) -> None:
+        for _ in range(self.dice.choice((1, 1, 2, 5, 60))):
+            kind = self.dice.choice(
+                (Reach(up=True), Latency(target="a", rtt_min_ms=self.dice.random() * 100))
+            )
+            self._append(kind)
+
+    def state_change(self) -> None:
+        self._append(Event(event="clock_step", step_ms=self.dice.randrange(10**6)))
+
+    def _append(self, fields: Reach | Latency | Event) -> None:
+        self.alive().append(
+            kind=fields.kind, clock=self.now(), duration_ms=self.dice.randrange(100), fields=fields
+        )
+
+    def commit(self) -> None:
+        spool = self.alive()
+        waiting = set(pending(spool))
+        if spool.commit() or spool.state().unsaved == 0:
+            self.committed |= waiting & set(pending(spool))
+
+    def acknowledge(self) -> None:
+        waiting = sorted(pending(self.alive()))
+        if not waiting:
+            return
+        session = self.dice.choice(waiting)[0]
+        seqs = [seq for s, seq in waiting if s == session]
+        up_to, low = self.dice.choice([0, *seqs]), self.dice.choice(seqs)
+        high = low + self.dice.randrange(20)
+        gone = {(session, q) for q in seqs if q <= up_to or low <= q <= high}
+        # An acknowledgement under way counts: the collector has them, whatever the spool does now.
+        self.acknowledged |= gone
+        self.alive().acknowledge(Ack(session=session, up_to_seq=up_to, ranges=((low, high),), wall_ms=0))
+
+    def restart(self) -> None:
+        self.alive().close()
+        self.commit_all()
+        self.start()
+
+    def commit_all(self) -> None:
+        if self.alive().state().unsaved == 0:
+            self.committed |= set(pending(self.alive()))
+
+    def kill(self) -> None:
+        before = pending(self.alive())
+        self.disk.killed()
+        self.start()
+        after = pending(self.alive())
+        gone = set().union(*self.drops.values())
+        assert set(before) - gone <= set(after), "a kill lost records"
+        assert after.items() <= self.made.items()
+
+    def alive(self) -> Spool:
+        assert self.spool is not None
+        return self.spool
+
+
+def pending(spool: Spool) -> dict[Identity, Record]:
+    found: dict[Identity, Record] = {}
+    after = None
+    while run := spool.next_run(after=after, limit=50):
+        covered = range(run.first_seq, run.records[-1].seq + 1)
+        assert all(r.seq in covered for r in run.records)
+        for record in run.records:
+            assert (run.session, record.seq) not in found, "twice in one pass"
+            found[run.session, record.seq] = record
+        after = run.end
+    return found
+
+
+class Cutter:
+    """Cuts the power at some operations of a history, in a copy, and looks at what is left."""
+
+    def __init__(self, world: World, share: float) -> None:
+        self.cuts = 0
+        self._world, self._share = world, share
+        self._dice = random.Random(world.dice.random())
+        world.disk.watch = self._maybe
+
+    def _maybe(self) -> None:
+        if self._dice.random() < self._share:
+            self.cuts += 1
+            check_recovery(self._world, self._world.disk.survivor(self._dice))
+
+
+def check_recovery(world: World, disk: MemoryDisk) -> None:
+    again = World(disk, random.Random(disk.dice.random()), boot=world.boot + 1, is_small=world.is_small)
+    again.start()
+    found = pending(again.alive())
+    told = [i for i in world.drops if i in found or i in world.acknowledged]
+    gone = set().union(*(world.drops[i] for i in told))
+    missing = world.committed - world.acknowledged - set(found) - gone
+
+    assert found.items() <= world.made.items(), "something was invented or changed"
+    assert not missing, f"committed and lost: {sorted(missing)[:5]}"
+    assert not gone & set(found) - world.acknowledged, "something came back that was counted as dropped"
+    assert again.alive().state().problem is None
+    if again.dice.random() < 0.2:
+        check_going_on(again, set(found))
+
+
+def check_going_on(world: World, found: set[Identity]) -> None:
+    """What came back stands the next cut, too."""
+    world.state_change()
+    again = World(world.disk.survivor(world.dice), world.dice, boot=world.boot + 1, is_small=world.is_small)
+    again.start()
+    told = [i for i in world.drops if i in pending(again.alive())]
+    gone = set().union(*(world.drops[i] for i in told))
+    assert found - gone <= set(pending(again.alive()))
+
+
+@pytest.mark.timeout(3600)
+def test_after_a_cut_at_any_operation_everything_committed_comes_back_and_nothing_else() -> None:
+    dice = random.Random(SEED)
+    cuts = histories = operations = 0
+    while cuts < CUTS:
+        world = a_world(dice.randrange(2**32), is_small=dice.random() < 0.4)
+        cutter = Cutter(world, share=0.1)
+        live(world)
+        cuts, histories, operations = cuts + cutter.cuts, histories + 1, operations + world.disk.operations
+    print(f"\nspool: {cuts} power cuts in {histories} histories of {operations} disk operations, seed {SEED}")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
+def test_errors_at_any_operation_lose_and_invent_nothing(number: int) -> None:
+    dice = random.Random(SEED)
+    for _ in range(10):
+        world = a_world(dice.randrange(2**32), is_small=False)
+        for at in dice.sample(range(10, 400), 8):
+            world.disk.faults[at] = Fault(number, dice.choice((0, 100)))
+        Cutter(world, share=0.03)
+        live(world)
+        found = pending(world.alive())
+        gone = set().union(*world.drops.values())
+
+        assert found.items() <= world.made.items()
+        assert set(world.made) - world.acknowledged - set(found) == gone - world.acknowledged
+        assert all(world.made[i].fields.count == len(seqs) for i, seqs in world.drops.items())  # type: ignore[union-attr]
+
+
+def a_world(seed: int, *, is_small: bool) -> World:
+    return World(MemoryDisk(volatile=RUN, seed=seed), random.Random(seed), is_small=is_small)
+
+
+def live(world: World) -> None:
+    world.start()
+    for _ in range(STEPS):
+        world.step()
