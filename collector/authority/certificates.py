@@ -115,7 +115,14 @@ def requested_key(csr: str, device: str) -> PublicKey:
         key = request.public_key()
         is_signed = request.is_signature_valid
         names = [attribute.value for attribute in request.subject]
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion) as e:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        UnsupportedAlgorithm,
+        InvalidSignature,
+        x509.InvalidVersion,
+    ) as e:
         raise Refused(f"not a certificate request: {str(e)[:80]}") from e
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise Refused("the key of the request is not P-256")

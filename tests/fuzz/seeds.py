@@ -15,7 +15,7 @@ from agent.contract.codec import encode_ack
 from agent.contract.dictionary import DICTIONARIES
 from agent.contract.record import Ack, Record
 from agent.echo import message, packet
-from agent.spool.segment import SegmentWriter
+from agent.spool.block import frame, pack
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.segment import MAGIC, Position, make_frame
 from tests.contract.vectors import BATCHES
@@ -52,13 +52,7 @@ def _topics() -> list[bytes]:
 
 
 def _spool() -> list[bytes]:
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, "1.seg")
-        writer = SegmentWriter(path, "00000000000000aa")
-        for record in _records():
-            writer.append(record)
-        writer.close()
-        data = path.read_bytes()
+    data = frame(pack("00000000000000aa", sorted(_records(), key=lambda r: r.seq)))
     return [data, data[:-7], data[:100] + data[103:]]
 
 

@@ -23,7 +23,8 @@ from agent.contract.dictionary import DICTIONARIES, NEWEST
 from agent.contract.packed import FORMAT
 from agent.echo import message, packet
 from agent.errors import ConfigError as AgentConfigError
-from agent.spool.segment import HEADER_BYTES, read_segment
+from agent.spool.block import scan as spool_blocks
+from agent.spool.block import unpack
 from collector.config import load_config as load_collector
 from collector.enrolment import load_csv_registry, load_registry
 from collector.entry import read_frame
@@ -78,11 +79,13 @@ def topic(data: bytes) -> None:
 
 
 def spool(data: bytes) -> None:
-    """Every byte is in a whole record or counted as damaged."""
-    with _file(data) as path:
-        contents = read_segment(path)
-    assert 0 <= contents.damaged_bytes <= max(len(data), HEADER_BYTES)
-    assert not contents.records or contents.session is not None
+    """Blocks lie in the file; what is in one is whole records of one session, or refused."""
+    for found in spool_blocks(data):
+        if found.payload is not None:
+            with contextlib.suppress(DecodeError):
+                session, records = unpack(found.payload)
+                assert session
+                assert all(record.seq > 0 for record in records)
 
 
 def journal(data: bytes) -> None:
