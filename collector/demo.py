@@ -12,6 +12,7 @@ import ctypes
 import fcntl
 import functools
 import getpass
+import json
 import os
 import shutil
 import signal
@@ -276,8 +277,10 @@ def _metrics(page: str) -> list[str]:
 def _tell_warnings(log: Path) -> None:
     """What the agent warned of (ICMP not permitted) concerns whoever tries it out."""
     for line in log.read_text(errors="replace").splitlines():
-        if line.startswith("WARNING"):
-            print(f"agent: {line}", flush=True)
+        with contextlib.suppress(ValueError):
+            said = json.loads(line)
+            if said["level"] == "WARNING":
+                print(f"agent: {said['message']}", flush=True)
 
 
 def _listens(port: int) -> bool:
