@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from agent.clock import Clock
+from agent.clock.clock import Clock
 from agent.config import AgentConfig, AgentOptions, build_probes, load_config
 from agent.contract.log import UnknownLevel, start_logging
 from agent.contract.record import Record, to_plain

@@ -19,10 +19,11 @@ from collector.deadletters import DeadLetters
 from collector.entry import Entry
 from collector.growth import Growth
 from collector.health import SinkHealth
-from collector.measuring import gaps, measurements
+from collector.measuring import gaps
 from collector.playback import START, Page, Playback
 from collector.registry import Registry
 from collector.segment import Damage, Position
+from collector.settling import Settling
 from collector.sinks.base import Gap, Measurement, Sink, SinkRejected, SinkUnavailable
 
 log = logging.getLogger("collector.consumer")
@@ -49,6 +50,7 @@ class Consumer:
         passed: everything before it is handed over and need not be read again.
         on_progress: called after each hand-over.
         patience: after so many tries in vain give up; None never does.
+        settling: what it knows of the devices' clocks; kept in memory where none is given.
     """
 
     sink: Sink
@@ -59,12 +61,20 @@ class Consumer:
     health: SinkHealth
     damages: set[Damage] = field(default_factory=set)
     patience: int | None = None
+    settling: Settling | None = None
     on_progress: Callable[[], None] = lambda: None
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=1, most_s=120))
     started: asyncio.Event = field(default_factory=asyncio.Event)
     passed: Position = START
     _number: int | None = None
     _received_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        holds = not getattr(self.sink, "moves", False)
+        shelf = self.playback.shelf
+        self.clocks = self.settling or Settling(
+            None, shelf.directory, self.registry, archive=shelf.archive, holds=holds
+        )
 
     async def run(self, growth: Growth) -> None:
         """Go on where it stopped, then follow the journal until cancelled."""
@@ -80,9 +90,14 @@ class Consumer:
         if at > committed:
             log.warning("cursor.beyond_journal sink=%s at=%s end=%s", self.sink.name, at, committed)
             at = START
-        self.playback.at = self.passed = at
+        await self.catch_up(at)
         self.started.set()
         log.info("sink.started sink=%s at=%s", self.sink.name, at)
+
+    async def catch_up(self, at: Position) -> None:
+        """Go on from a place, knowing what the journal says of clocks before it."""
+        await self._until_it_works(lambda: asyncio.to_thread(self.clocks.catch_up, at))
+        self.playback.at = self.passed = at
 
     async def feed(self, *, until: Position | None = None) -> bool:
         """Hand over the next few entries; False when there are none."""
@@ -92,8 +107,9 @@ class Consumer:
             return False
         if page.entries and self._number is None:
             self._number = page.entries[0].number - 1
-        found = await asyncio.to_thread(self._measure, page.entries)
+        found = await self._until_it_works(lambda: asyncio.to_thread(self._measure, page.entries))
         await self._deliver(found, page.after)
+        await self._until_it_works(lambda: asyncio.to_thread(self.clocks.keep, page.after))
         if page.entries:
             self._number, self._received_ms = page.entries[-1].number, page.entries[-1].received_ms
         self.on_progress()
@@ -118,10 +134,13 @@ class Consumer:
 
     def _measure(self, entries: Sequence[Entry]) -> _Found:
         found = _Found()
+        self.clocks.begin()
         for entry in entries:
             try:
-                found.measurements += measurements(entry, self.registry)
+                found.measurements += self.clocks.take(entry)
                 found.gaps += gaps(entry)
+            except OSError:
+                raise
             except Exception:  # it was decoded once; whatever this is, the next entry is not to wait for it
                 log.exception("entry.unreadable sink=%s at=%s", self.sink.name, entry.at)
                 self.health.unreadable += 1

@@ -40,6 +40,7 @@ from collector.playback import Playback
 from collector.receiver import Receiver
 from collector.retention import Retention
 from collector.segment import Damage
+from collector.settling import Settling
 from collector.sinks.base import Sink
 from collector.sinks.reader import StoreReader
 from collector.upkeep import Upkeep
@@ -138,7 +139,16 @@ class _Pipeline:
             self._note_progress()
 
     def _consumer(self, sink: Sink, letters: DeadLetters) -> Consumer:
+        clocks = self.journal.directory / "cursors" / f"{sink.name}.clocks"
+        holds = not getattr(sink, "moves", False)
         return Consumer(
+            settling=Settling(
+                clocks,
+                self.journal.directory,
+                self.config.registry,
+                archive=self.journal.shelf.archive,
+                holds=holds,
+            ),
             sink=sink,
             cursor=cursor_of(sink, self.journal.directory / "cursors"),
             playback=Playback(self.journal.directory, archive=self.journal.shelf.archive),

@@ -47,7 +47,7 @@ class Playback:
         start: Position = START,
         disk: Disk | None = None,
     ) -> None:
-        self._shelf = Shelf(directory, archive=archive, disk=disk)
+        self.shelf = Shelf(directory, archive=archive, disk=disk)
         self.at = start
         self._chain: bytes | None = None
 
@@ -62,7 +62,7 @@ class Playback:
             OSError: the disk does not let us.
         """
         page = Page(after=self.at, chain=self._chain)
-        numbers = self._shelf.numbers()
+        numbers = self.shelf.numbers()
         for number in self._ahead(numbers, until):
             _note_missing(page, number)
             self._read_segment(page, number, until, at_most, is_newest=number == numbers[-1])
@@ -70,6 +70,10 @@ class Playback:
                 break
         self.at, self._chain = page.after, page.chain
         return page
+
+    def seek(self, at: Position) -> None:
+        """Read on from an entry anywhere; what stands before it is not checked."""
+        self.at, self._chain = at, None
 
     def _ahead(self, numbers: list[int], until: Position | None) -> Iterator[int]:
         return (n for n in numbers if n >= self.at.segment and (until is None or n <= until.segment))
@@ -80,7 +84,7 @@ class Playback:
         here = page.after if page.after.segment == number else Position(number, 0)
         here = max(here, Position(number, len(MAGIC)))
         end = until.offset if until is not None and until.segment == number else None
-        for found in self._shelf.scan(number, page.chain, offset=here.offset, end=end):
+        for found in self.shelf.scan(number, page.chain, offset=here.offset, end=end):
             if isinstance(found, Damage) and found.problem == "tail" and is_newest and until is None:
                 return
             self._take(page, found)

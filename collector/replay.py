@@ -39,6 +39,7 @@ async def replay(config: Config, kind: str, start: Position) -> tuple[SinkHealth
         patience=_PATIENCE,
     )
     try:
+        await consumer.catch_up(start)
         while await consumer.feed():
             pass
     finally:

@@ -28,6 +28,9 @@ from agent.spool.spool import Position, Run, Spool
 
 log = logging.getLogger("agent.publisher")
 
+Learn = Callable[[int, int, int], None]
+"""Takes the collector's wall_ms, and this device's mono_ms of question and answer."""
+
 _BATCH_RECORDS = 200
 _MAX_SESSIONS_GREETED = 20
 _LIVE_INTERVALS = 2
@@ -50,13 +53,22 @@ class Publisher:
     """Brings the spool to the collector."""
 
     def __init__(
-        self, device: str, spool: Spool, link: Link, options: MqttOptions, now: Callable[[], ClockState]
+        self,
+        device: str,
+        spool: Spool,
+        link: Link,
+        options: MqttOptions,
+        now: Callable[[], ClockState],
+        *,
+        learn: Learn = lambda _wall_ms, _asked_ms, _answered_ms: None,
     ) -> None:
         self._device = device
         self._spool = spool
         self._link = link
         self._options = options
         self._now = now
+        self._learn = learn
+        self._first_sent: tuple[int, int] | None = None
         self._live_after: Position | None = spool.end()
         self._backlog_until: Position | None = self._live_after
         self._talked_at_s = time.monotonic()
@@ -140,11 +152,13 @@ class Publisher:
         while found := self._next_batch(after=self._live_after):
             run, batch = found
             want_ack = is_urgent or self._is_ack_due()
-            if not self._send(replace(batch, want_ack=want_ack)):
+            batch = replace(batch, want_ack=want_ack)
+            if not self._send(batch):
                 return
             self._live_after = run.end
             self._spool.sent(run.end)
             if want_ack:
+                self._first_sent = batch.last_seq, batch.clock.mono_ms
                 self._expect_ack()
         if self._is_ack_due() and self._spool.end() is not None:
             self._send(self._question(self._spool.session))
@@ -200,6 +214,7 @@ class Publisher:
         self.on_time(ack.wall_ms)
         if ack.session == self._spool.session:
             self._drop_timer()
+            self._learn_time(ack)
         self._hold_until_s = time.monotonic() + min(ack.pause_s or 0, _LONGEST_HOLD_S)
         lost_until = self._spool.newest_covered(ack)
         self._note_progress(self._spool.acknowledge(ack))
@@ -220,6 +235,12 @@ class Publisher:
     def _hold_s(self) -> float:
         """How long the collector still wants what can wait to be held back."""
         return max(0.0, self._hold_until_s - time.monotonic())
+
+    def _learn_time(self, ack: Ack) -> None:
+        """What covers a number was made after that number first left, however long it was under way."""
+        if self._first_sent is not None and _covers(ack, self._first_sent[0]):
+            self._learn(ack.wall_ms, self._first_sent[1], self._now().mono_ms)
+            self._first_sent = None
 
     def _on_connection(self, is_up: bool) -> None:
         if not is_up:

@@ -77,7 +77,11 @@ class SinkRejected(Exception):
 
 
 class Sink(Protocol):
-    """One file, one class. `write` is idempotent: the same batch again changes nothing."""
+    """One file, one class. `write` is idempotent: the same batch again changes nothing.
+
+    A sink with `moves = True` gets every record at once, and again when its time is corrected: it then moves
+    it. Any other one gets a record when its time will not change any more, or it has waited long enough.
+    """
 
     name: str
 

@@ -69,7 +69,7 @@ _ENVELOPE: dict[str, Callable[[Stored], Any]] = {
     "reason": lambda r: r.reason,
     "detail": lambda r: r.detail,
     "backlog": lambda r: r.backlog,
-    "time_basis": lambda r: str(r.time_basis),
+    "time_basis": lambda r: r.time_basis,
     "has_fields": lambda r: r.fields is not None,
 }
 

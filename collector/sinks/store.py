@@ -3,7 +3,8 @@
 
 New records go into a table of hot rows, in one durable transaction (WAL, synchronous FULL) with the roll-ups
 and with the journal position they came from. `tidy` moves past days into compressed chunks. A record is
-stored once by its identity (device, session, seq), for ever: the first time counts, whatever came after it.
+stored once by its identity (device, session, seq), for ever: the first time counts, whatever came after it,
+but that a record whose time was not known moves to its place when that becomes known.
 The file is a view of the journal: when it is damaged, move it away and it is built again from there.
 """
 
@@ -20,7 +21,8 @@ from typing import ClassVar, TypeVar
 
 from agent.contract.decoder import DecodeError
 from agent.contract.option import option
-from collector.sinks import compaction, rollups, seen
+from collector.moment import TimeBasis
+from collector.sinks import compaction, moving, rollups, seen
 from collector.sinks.base import Gap, Measurement, SinkUnavailable
 from collector.sinks.problems import describe
 from collector.sinks.schema import FIRST_DAY, day_of, open_for_writing, transaction
@@ -29,6 +31,7 @@ from collector.sinks.stored import Damaged, Stored, from_measurement, to_body
 log = logging.getLogger("collector.sinks.store")
 T = TypeVar("T")
 _HOUR_MS = 3_600_000
+CORRECTED = TimeBasis.CORRECTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,7 @@ class StoreSink:
     """The only writer of the file; readers have `collector.sinks.reader`."""
 
     name = "store"
+    moves = True
     OPTIONS: ClassVar[type[StoreOptions]] = StoreOptions
 
     def __init__(self, options: StoreOptions) -> None:
@@ -139,8 +143,12 @@ def _write(
         identities = [(sessions[m.device, m.session], m.record.seq) for m in batch]
         is_new = seen.mark_new(db, identities)
         new = [m for m, n in zip(batch, is_new, strict=True) if n]
+        again = [m for m, n in zip(batch, is_new, strict=True) if not n and m.time_basis is CORRECTED]
         rows = [(schools[m.school.id], sessions[m.device, m.session], from_measurement(m)) for m in new]
         _insert(db, rows)
+        moving.note_unsettled(db, rows)
+        moves = [(schools[m.school.id], sessions[m.device, m.session], from_measurement(m)) for m in again]
+        _insert(db, moving.take_out(db, moves))
         rollups.add(db, ((school_no, stored) for school_no, _, stored in rows))
         _count(db, new)
         if cursor is not None:

@@ -112,8 +112,9 @@ def from_row(row: Sequence[Any]) -> Stored:
 
 def _from_row(row: Sequence[Any]) -> Stored:
     device, session, seq, kind, at_ms, body = row
-    cells = json.loads(body)
-    wall_ms, mono_ms, boot, age_s, duration_ms, reason, detail, received_ms, backlog, values = cells[:10]
+    wall_ms, mono_ms, boot, age_s, duration_ms, reason, detail, received_ms, backlog, values, *rest = (
+        json.loads(body)
+    )
     return Stored(
         device=device,
         session=session,
@@ -129,7 +130,7 @@ def _from_row(row: Sequence[Any]) -> Stored:
         clock=ClockState(wall_ms=wall_ms, mono_ms=mono_ms, boot=boot, age_s=age_s),
         received_ms=received_ms,
         backlog=backlog,
-        time_basis=TimeBasis(cells[10]) if len(cells) > 10 else TimeBasis.DEVICE,  # noqa: PLR2004
+        time_basis=TimeBasis(rest[0]) if rest else TimeBasis.DEVICE,
     )
 
 

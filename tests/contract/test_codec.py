@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import zlib
@@ -15,7 +16,7 @@ from agent.contract.codec import MAX_PLAIN_BYTES, Form, decode_ack, decode_batch
 from agent.contract.decoder import DecodeError
 from agent.contract.dictionary import DICTIONARIES
 from agent.contract.kinds import Latency
-from agent.contract.record import Ack, Batch, ClockState, Record, to_plain
+from agent.contract.record import MAX_SEQ, MAX_SPAN, Ack, Batch, ClockState, Record, to_plain
 from tests.contract.strategies import batches, sessions
 
 CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=60_000, boot="0badcafe")
@@ -178,3 +179,37 @@ def _packed(body: bytes) -> bytes:
 def _decodes_or_refuses(payload: bytes) -> None:
     with contextlib.suppress(DecodeError):
         decode_batch(payload)
+
+
+@pytest.mark.parametrize("form", ["json", "packed"])
+def test_a_batch_that_says_much_was_dropped_costs_no_more_than_it_holds(form: Form) -> None:
+    """A coverage-guided fuzzer found 2^53 numbers being written down to be compared."""
+    first_seq = MAX_SEQ - MAX_SPAN + 1
+    lost = Batch(
+        device="kz-1", session="00000000000000aa", first_seq=first_seq, last_seq=MAX_SEQ, clock=CLOCK
+    )
+
+    assert decode_batch(encode(lost, form)).batch == lost
+
+
+def test_a_batch_that_says_everything_was_dropped_is_refused() -> None:
+    claim = {**HEADER, "last_seq": MAX_SEQ, "records": []}
+    with pytest.raises(DecodeError, match="last_seq"):
+        decode_batch(json.dumps(claim).encode())
+
+
+def test_a_figure_of_a_wrong_type_that_others_are_predicted_from_is_refused() -> None:
+    """A coverage-guided fuzzer found a histogram column of decimals; predictions summed its pairs."""
+    body = base64.b64decode(_DECIMAL_HISTOGRAM)
+    squeeze = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, DICTIONARIES[1])
+
+    with pytest.raises(DecodeError, match="predicted"):
+        decode_batch(b"\x01\x01" + squeeze.compress(body) + squeeze.flush())
+
+
+_DECIMAL_HISTOGRAM = (
+    b"AWH/////////Bv/6AizAkv/lvWigjQYkKzxNAQMDARAQUVFRUVFRUVFRUQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    b"AAAAAAAAAAAAAFVV1Tr5AQABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    b"AAAFAAAAAACvrlFRa3otMGltZW91dAAUMCzCkv/lvWigjQYkKzx/3QeSTgAHdGltZW91dAAUbmZmZmaAxgoGVVVVVVVV1Tr5AQAB"
+    b"BQEQEIQ="
+)

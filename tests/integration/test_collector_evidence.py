@@ -39,7 +39,7 @@ bucket = "{bucket}"
 token_file = "{token}"
 timeout_s = 2
 """
-OUTSIDE_ALL_TIME = clock(wall_ms=2**53 - 1)
+OUTSIDE_ALL_TIME = clock(wall_ms=1 - 2**53)
 UNKNOWN_TIME = clock(wall_ms=1000, boot="01dcafe0", age_s=None)
 
 
@@ -176,7 +176,8 @@ def test_a_sink_under_fire_gets_everything_once_and_holds_up_nobody(
             refused = [letter for letter in collector.letters() if letter["reason"] == "sink"]
 
             stored = sum(row["count_ok"] for row in influxdb.query('SELECT count(*) FROM "reach"'))
-            assert stored + len(refused) == 188
+            held = 4  # of a boot whose time nobody knows: InfluxDB gets them after six hours (decision 0013)
+            assert stored + len(refused) + held == 188
             assert len(refused) == 4
             with capsys.disabled():
                 print(f"\nfire: {len(fire.seen)} requests, {stored} points, {len(refused)} dead letters")

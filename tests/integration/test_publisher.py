@@ -59,7 +59,13 @@ class StandInCollector:
         if batch.want_ack:
             up_to = next((high for low, high in ranges if low == 1), 0)
             rest = tuple(r for r in ranges if r[0] > 1)
-            ack = Ack(session=batch.session, up_to_seq=up_to, wall_ms=0, ranges=rest, pause_s=self.pause_s)
+            ack = Ack(
+                session=batch.session,
+                up_to_seq=up_to,
+                wall_ms=1_795_000_000_000,
+                ranges=rest,
+                pause_s=self.pause_s,
+            )
             client.publish(topics.ack(batch.device), encode_ack(ack))
 
 
@@ -247,3 +253,18 @@ async def test_a_collector_that_asks_for_a_pause_is_left_alone_but_for_what_is_u
             await until(lambda: is_complete(collector, spool, 6))
             assert publisher._hold_s() == 0
         collector.stop()
+
+
+async def test_an_answer_to_what_was_just_sent_tells_the_time(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", lambda: CLOCK)
+    learnt: list[tuple[int, int, int]] = []
+    with Mosquitto(tmp_path) as broker, contextlib.closing(spool):
+        collector = StandInCollector(broker.port)
+        async with publishing(spool, broker.port) as publisher:
+            publisher._learn = lambda *answer: learnt.append(answer)
+            fill(spool, 1)
+            publisher.hurry()
+            await until(lambda: bool(learnt))
+        collector.stop()
+
+    assert learnt[0] == (1_795_000_000_000, CLOCK.mono_ms, CLOCK.mono_ms)
