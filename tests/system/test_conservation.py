@@ -209,7 +209,7 @@ def test_a_month_offline_drains_beside_live_data_and_within_its_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backlog_bps = 100_000
-    trio = Trio(tmp_path, backlog_bps=backlog_bps, spool_bytes=DAYS * 160_000)
+    trio = Trio(tmp_path, backlog_bps=backlog_bps, spool_bytes=DAYS * 1_000_000)
     state = _offline(trio, monkeypatch)
     trio.start("broker")
     with Listener(trio.broker.port) as listener, running(trio, "collector", "agent"):
