@@ -16,7 +16,6 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,10 @@ from agent.spool.chunk import Chunk, Queue
 from agent.spool.disk import Disk
 from agent.spool.drop import Drop, least_worthy
 from agent.spool.early import Early, EarlyLog
+from agent.spool.reading import Position, Reader, Run
 from agent.spool.value import LEVELS, STATE_CHANGES, age_days
 
 log = logging.getLogger("agent.spool")
-
-Position = tuple[int, int]
-"""Number of the session and seq of the record: the order in which records were made."""
 
 FILE_BYTES = 256 * 1024
 _PACK_RECORDS = 100
@@ -46,16 +43,6 @@ _RECORD_BYTES = 2000
 _EARLY_BYTES = 256 * 1024
 _TOO_OLD_EVERY_MS = 3_600_000
 _NO_END = 2**63
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Neighbouring records to send in one batch; `first_seq` states what that of a `Batch` does."""
-
-    session: str
-    first_seq: int
-    records: tuple[Record, ...]
-    end: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +109,8 @@ class Spool:
         self._sent_until: Position | None = None
         self._queue = Queue()
         self._tip: Chunk | None = None
-        self._loaded: tuple[Chunk | None, tuple[Record, ...]] = (None, ())
         self._card = Card(disk or Disk(), directory, segment_bytes)
+        self._reader = Reader(self._queue, self._card, self.session)
         self._early = EarlyLog(disk or Disk(), early or directory, now().boot)
         self._recover()
 
@@ -187,7 +174,7 @@ class Spool:
             low = after[1] if after and after[0] == index else 0
             high = until[1] if until and until[0] == index else _NO_END
             is_outside = (after and index < after[0]) or (until and index > until[0])
-            run = None if is_outside else self._run(index, session, (low, high), limit)
+            run = None if is_outside else self._reader.run(index, session, (low, high), limit)
             if run:
                 return run
         return None
@@ -471,7 +458,7 @@ class Spool:
         chunks = self._queue.in_file(number)
         drop = Drop(why)
         for chunk in chunks:
-            drop.sift(chunk.session, self._records_of(chunk), most)
+            drop.sift(chunk.session, self._reader.records_of(chunk), most)
             drop.lose(chunk)
         events = self._drop_records(drop)
         drop.keep(self.session, events)
@@ -508,7 +495,7 @@ class Spool:
                 break
             if any(chunk.levels[: most + 1]):
                 before = drop.count
-                drop.sift(chunk.session, self._records_of(chunk), most)
+                drop.sift(chunk.session, self._reader.records_of(chunk), most)
                 excess -= _memory_bytes(chunk) * (drop.count - before) // len(chunk.seqs)
                 self._queue.remove(chunk)
         for session, records in drop.kept_in_order():
@@ -529,49 +516,6 @@ class Spool:
         self._dropped += drop.count
         for event in drop.events():
             log.warning("spool.dropped reason=%s session=%s count=%d", drop.why, event.subject, event.count)
-
-    # -- reading
-
-    def _run(self, index: int, session: str, between: tuple[int, int], limit: int) -> Run | None:
-        low, high = between
-        while found := self._queue.first(session, low, high, limit):
-            records = self._readable(found)
-            if records:
-                return self._stated(index, session, records)
-            low = found[0][1].seqs[-1]
-        return None
-
-    def _stated(self, index: int, session: str, records: list[Record]) -> Run:
-        """A run that claims no more than is known to be gone."""
-        first_seq = self._queue.predecessor(session, records[0].seq) + 1
-        if self._card.is_unread and session != self.session:
-            # A file that could not be read may come back with what is missing here.
-            first_seq = records[0].seq
-            records = [r for i, r in enumerate(records) if r.seq == first_seq + i]
-        return Run(session, first_seq, tuple(records), (index, records[-1].seq))
-
-    def _readable(self, found: list[tuple[int, Chunk]]) -> list[Record]:
-        """Records up to the first that cannot be read."""
-        loaded: dict[int, dict[int, Record]] = {}
-        for _, chunk in found:
-            if id(chunk) not in loaded:
-                loaded[id(chunk)] = {r.seq: r for r in self._records_of(chunk)}
-        records = (loaded[id(chunk)].get(seq) for seq, chunk in found)
-        return [r for r in takewhile(lambda r: r is not None, records) if r is not None]
-
-    def _records_of(self, chunk: Chunk) -> list[Record]:
-        """The waiting records of a chunk; none where they cannot be read."""
-        if chunk.records is not None:
-            return chunk.waiting()
-        if self._loaded[0] is not chunk:
-            try:
-                payload = self._card.load(chunk.place) if chunk.place else chunk.payload or b""
-            except OSError as e:
-                log.error("spool.unreadable place=%s problem=%s", chunk.place, e)  # noqa: TRY400 -- no traceback needed
-                return []
-            self._loaded = (chunk, unpack(payload)[1])
-        waiting = set(chunk.seqs)
-        return [r for r in self._loaded[1] if r.seq in waiting]
 
 
 def _packed(session: str, records: Sequence[Record], payload: bytes) -> Chunk:
