@@ -6,13 +6,15 @@ ONLY ?=
 VENV := .venv
 IN_VENV := $(VENV)/bin/python
 
-.PHONY: help run test bench lint docs clean venv packages check-python
+.PHONY: help run test bench fuzz conservation lint docs clean venv packages check-python
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run     try it here: broker, collector and agent on this machine, and a page to look at"
 	@echo "make test    everything CI runs, installing what it needs     (ONLY=unit: one suite)"
 	@echo "make bench   measure, print and write build/bench.json        (ONLY=name: one bench)"
+	@echo "make fuzz    ask a fuzzer for bytes that break a reader         (ONLY=dns SECONDS=60)"
+	@echo "make conservation   made = stored + counted drops, with long outages and 30 days offline"
 	@echo "make lint    rules, format, types, who may import whom"
 	@echo "make docs    write the generated parts of the documents anew"
 	@echo "make clean   remove everything make has made"
@@ -28,6 +30,12 @@ test: venv packages
 
 bench: venv
 	@$(IN_VENV) -m tests.bench $(ONLY)
+
+fuzz: venv
+	@$(IN_VENV) -m tests.fuzz $(ONLY) --seconds $(or $(SECONDS),10)
+
+conservation: venv packages
+	@SCHOOLPULSE_TEST_CONSERVATION=full $(IN_VENV) -m pytest -s -p no:randomly tests/system/test_conservation.py
 
 lint: venv
 	@$(IN_VENV) -m tests.suites lint

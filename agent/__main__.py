@@ -9,20 +9,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import datetime as dt
 import json
-import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from agent.clock import Clock
+from agent.clock.clock import Clock
 from agent.config import AgentConfig, AgentOptions, build_probes, load_config
+from agent.contract.log import UnknownLevel, start_logging
 from agent.contract.record import Record, to_plain
 from agent.echo.icmp import icmp_permission
-from agent.errors import ConfigError
+from agent.errors import AgentError, ConfigError
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
 from agent.scheduler import Scheduler
@@ -40,12 +40,11 @@ _ICMP = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `school-agent`."""
     options = make_parser().parse_args(arguments)
-    level = os.environ.get("SCHOOLPULSE_LOG_LEVEL", "INFO").upper()
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     try:
+        start_logging()
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
-    except ConfigError as e:
+    except (ConfigError, UnknownLevel) as e:
         print(f"school-agent: {e}", file=sys.stderr)
         return EXIT_CONFIG
     except BrokenPipeError:
@@ -67,6 +66,17 @@ def make_parser() -> argparse.ArgumentParser:
     _add(commands, "check", _check, "read the configuration and say what it means; touches no network")
     _add(commands, "probes", _probes, "list the probes and their options")
     _add(commands, "spool", _spool, "say what waits in the spool")
+    enrol = _add(commands, "enrol", _enrol, "make this device known, with the file the centre gave")
+    enrol.add_argument("file", type=Path, metavar="FILE", help="the enrolment file")
+    enrol.add_argument(
+        "--directory", type=Path, help="where keys are kept (default: [identity] of agent.toml)"
+    )
+    enrol.add_argument("--again", action="store_true", help="forget who this device was, make new keys")
+    way = enrol.add_mutually_exclusive_group()
+    way.add_argument("--request", type=Path, metavar="OUT", help="send nothing, write the request to a file")
+    way.add_argument(
+        "--answer", type=Path, metavar="IN", help="send nothing, take the answer of `enrol sign` from a file"
+    )
     return parser
 
 
@@ -181,6 +191,48 @@ def _spool(options: argparse.Namespace) -> int:
     state = {"directory": str(directory), **dataclasses.asdict(contents_of(directory))}
     print(json.dumps(state) if options.json else "\n".join(f"{k}: {v}" for k, v in state.items()))
     return 0
+
+
+def _enrol(options: argparse.Namespace) -> int:
+    from agent.identity import enrolment, folder  # noqa: PLC0415 -- the other commands make no keys
+
+    directory = options.directory or Path(_config_or_defaults(options.config).options.identity.directory)
+    try:
+        given = enrolment.load(options.file)
+        known = None if options.again else folder.enrolled(directory)
+        if known is not None:
+            print(
+                f"school-agent: enrolled as {known.device} already; --again makes new keys", file=sys.stderr
+            )
+            return EXIT_FAILED
+        if options.again and not options.answer:
+            folder.forget(directory)
+        if options.request:
+            folder.prepare(directory)
+            folder.write(options.request, enrolment.request(given, directory))
+        elif options.answer:
+            enrolment.accept(given, directory, options.answer.read_bytes())
+        else:
+            enrolment.enrol(given, directory)
+    except (AgentError, OSError, ValueError) as e:
+        print(f"school-agent: {e}", file=sys.stderr)
+        return EXIT_FAILED
+    _say_enrolled(given.device, folder.certificate(directory), as_json=options.json)
+    return 0
+
+
+def _say_enrolled(device: str, certificate: Any, *, as_json: bool) -> None:
+    until_s = None if certificate is None else certificate.not_after_s
+    if as_json:
+        print(json.dumps({"device": device, "enrolled": until_s is not None, "until_s": until_s}))
+    elif until_s is None:
+        print(f"{device}: request written; the centre answers it with `school-collector enrol sign`")
+    else:
+        print(f"{device}: enrolled, certificate until {_day(until_s)}")
+
+
+def _day(unix_s: int) -> str:
+    return dt.datetime.fromtimestamp(unix_s, dt.UTC).date().isoformat()
 
 
 def _config_or_defaults(file: Path | None) -> AgentConfig:

@@ -3,41 +3,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import ssl
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from agent.contract.broker import BrokerOptions, make_tls, read_password
 from agent.contract.codec import Form
 from agent.contract.decoder import DecodeError, decode, nearest
+from agent.contract.option import option
 from agent.contract.record import DEVICE
 from agent.errors import ConfigError
+from agent.identity import folder
 from agent.probes import PROBES, load
-from agent.probes.base import Probe, option
+from agent.probes.base import Probe
 
 _REPORTS_PER_ACK = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class MqttOptions:
+class MqttOptions(BrokerOptions):
     """The table `[mqtt]`: the broker and how to report to it."""
 
-    host: str = option("name or address of the broker", "localhost")
     port: int = option("its port; 8883 is usual with TLS", 1883, low=1, high=65535)
-    protocol: Literal["auto", "5", "3.1.1"] = option(
-        "MQTT version; `auto` tries 5 and falls back to 3.1.1", "auto"
-    )
-    username: str | None = option("user name, where the broker wants one", None)
-    password_file: str | None = option(
-        "file with the password, or the name of a systemd credential; never the password itself", None
-    )
-    ca_file: str | None = option(
-        "certificates the broker's is checked against; setting it turns TLS on", None
-    )
-    cert_file: str | None = option("the device's certificate", None)
-    key_file: str | None = option("the device's private key", None)
     payload: Form = option("`packed` for few bytes, `json` for reading along", "packed")
     report_every_s: float = option(
         "seconds between two batches; 300 or more on metered links", 60.0, low=1, high=86400
@@ -60,14 +52,6 @@ class MqttOptions:
         if self.ack_every_s is not None:
             return self.ack_every_s
         return min(3600.0, max(300.0, _REPORTS_PER_ACK * self.report_every_s))
-
-    def __post_init__(self) -> None:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file go together: set both or neither")
-        if self.cert_file and not self.ca_file:
-            raise ValueError("cert_file needs ca_file: without it TLS is off")
-        if self.password_file and not self.username:
-            raise ValueError("password_file needs username")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +78,24 @@ class SpoolOptions:
         True,
     )
 
+    def __post_init__(self) -> None:
+        if not self.directory:
+            raise DecodeError("directory", "must not be empty")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityOptions:
+    """The table `[identity]`: keys made on the device, and its certificate."""
+
+    directory: str = option(
+        "folder of its own; once enrolled, broker, certificates and signature come from here",
+        "/var/lib/schoolpulse/identity",
+    )
+    enrolment_file: str = option(
+        "when it is there and the device is not enrolled, `run` enrols with it",
+        "/etc/schoolpulse/enrolment.toml",
+    )
+
 
 @dataclass(frozen=True, kw_only=True)
 class AgentOptions:
@@ -104,6 +106,9 @@ class AgentOptions:
     )
     mqtt: MqttOptions = field(default_factory=MqttOptions, metadata={"doc": "the broker"})
     spool: SpoolOptions = field(default_factory=SpoolOptions, metadata={"doc": "the spool"})
+    identity: IdentityOptions = field(
+        default_factory=IdentityOptions, metadata={"doc": "keys and certificate"}
+    )
     probes: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per probe"})
 
     def __post_init__(self) -> None:
@@ -118,6 +123,7 @@ class AgentConfig:
     options: AgentOptions
     probes: tuple[Probe, ...]
     password: str | None = None
+    tls: ssl.SSLContext | None = None
     runtime_directory: Path | None = None
 
 
@@ -130,12 +136,13 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Agen
     try:
         plain = tomllib.loads(file.read_text(encoding="utf-8"))
         options = decode(AgentOptions, plain, strict=True)
+        options = _with_identity(options, plain.get("mqtt", {}))
         probes = tuple(build_probes(_beside_the_spool(options)))
-        _check_files(options.mqtt)
         return AgentConfig(
             options=options,
             probes=probes,
-            password=_password(options.mqtt, environment),
+            password=read_password(options.mqtt, environment),
+            tls=make_tls(options.mqtt),
             runtime_directory=_runtime_directory(environment),
         )
     except OSError as e:
@@ -144,6 +151,24 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Agen
         raise ConfigError(file, f"is not UTF-8 at byte {e.start}") from e
     except (tomllib.TOMLDecodeError, ValueError) as e:
         raise ConfigError(file, str(e)) from e
+
+
+def _with_identity(options: AgentOptions, written: Mapping[str, Any]) -> AgentOptions:
+    """What an enrolled device knows of the broker, where the file does not say otherwise."""
+    directory = Path(options.identity.directory)
+    who = folder.enrolled(directory)
+    if who is None:
+        return options
+    if who.device != options.device:
+        problem = f"{options.device!r}, but {directory} was enrolled as {who.device!r}"
+        raise DecodeError("device", problem)
+    known: dict[str, Any] = {"host": who.broker_host, "port": who.broker_port}
+    known["ca_file"] = str(directory / folder.CA)
+    certificate = folder.certificate(directory)
+    if certificate is not None and "cert_file" not in written:
+        known |= {"cert_file": str(certificate.cert_file), "key_file": str(certificate.key_file)}
+    left_out = {name: value for name, value in known.items() if name not in written}
+    return dataclasses.replace(options, mqtt=dataclasses.replace(options.mqtt, **left_out))
 
 
 def build_probes(tables: Mapping[str, Any]) -> list[Probe]:
@@ -171,27 +196,7 @@ def _beside_the_spool(options: AgentOptions) -> dict[str, Any]:
     return options.probes
 
 
-def _check_files(mqtt: MqttOptions) -> None:
-    for name in ("ca_file", "cert_file", "key_file"):
-        path = getattr(mqtt, name)
-        if path and not os.access(path, os.R_OK):
-            raise DecodeError(f"mqtt.{name}", f"{path} does not exist or cannot be read by this user")
-
-
 def _runtime_directory(environment: Mapping[str, str]) -> Path | None:
     """What systemd made for the agent (systemd.exec(5)): a tmpfs that outlives the process."""
     first = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
     return Path(first) if first else None
-
-
-def _password(mqtt: MqttOptions, environment: Mapping[str, str]) -> str | None:
-    if mqtt.password_file is None:
-        return None
-    directory = environment.get("CREDENTIALS_DIRECTORY", "")
-    path = Path(mqtt.password_file)
-    if directory and not path.is_absolute():
-        path = Path(directory) / path
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\n")
-    except OSError as e:
-        raise DecodeError("mqtt.password_file", f"{path} cannot be read: {e.strerror}") from e

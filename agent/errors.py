@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong in the agent, by what is to be done about it.
 
-    AgentError ├── ConfigError      expected in the field: the file says something impossible; exit 78,
-    systemd does not restart └── BrokerRefused    expected in the field: the broker says no; try again later
+    AgentError
+    └── ConfigError      expected in the field: the file says something impossible; exit 78
 
 A probe that cannot measure raises `agent.probes.base.ProbeFailed`. Everything else that escapes is our bug.
 """
@@ -23,7 +23,3 @@ class ConfigError(AgentError):
         super().__init__(f"{file}: {problem}")
         self.file = file
         self.problem = problem
-
-
-class BrokerRefused(AgentError):
-    """The broker answered, and does not want us."""

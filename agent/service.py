@@ -16,10 +16,11 @@ import signal
 from importlib import metadata
 from pathlib import Path
 
-from agent.clock import Clock
+from agent.clock.clock import Clock
 from agent.config import AgentConfig, AgentOptions
 from agent.contract.kinds import Event, Fields, Host
 from agent.echo.icmp import icmp_permission
+from agent.identity.keeper import Keeper
 from agent.publisher.link import Link
 from agent.publisher.publisher import Publisher
 from agent.scheduler import Scheduler
@@ -28,6 +29,7 @@ from agent.spool.spool import Spool
 log = logging.getLogger("agent.service")
 
 _MARKER = "running"
+_WATCH_CLOCK_S = 5.0
 _LOOK_EVERY_S = 1.0
 _LONGEST_GRACE_S = 900.0
 
@@ -38,8 +40,8 @@ class Service:
     def __init__(self, config: AgentConfig) -> None:
         self._config = config
         options = config.options
-        self._clock = Clock()
         directory = Path(options.spool.directory)
+        self._clock = Clock(directory / "clock")
         self._marker = directory / _MARKER
         self._spool = Spool(
             directory,
@@ -52,8 +54,18 @@ class Service:
             commit_every_s=options.spool.commit_every_s,
             sent_grace_s=_sent_grace_s(options),
         )
-        self._link = Link(options.device, self._spool.session, options.mqtt, config.password)
-        self._publisher = Publisher(options.device, self._spool, self._link, options.mqtt, self._clock.now)
+        self._link = Link(options.device, self._spool.session, options.mqtt, config.password, config.tls)
+        self._publisher = Publisher(
+            options.device,
+            self._spool,
+            self._link,
+            options.mqtt,
+            self._clock.now,
+            learn=self._clock.learn,
+        )
+        self._keeper = Keeper(config.options, self._link, self._clock.now)
+        self._publisher.seal = self._keeper.seal
+        self._publisher.on_time = self._keeper.note_time
         self._scheduler = Scheduler(
             options.device, config.probes, self._spool, self._clock.now, self._complete
         )
@@ -62,33 +74,53 @@ class Service:
 
     async def run(self) -> None:
         """Measure and send until SIGTERM or SIGINT."""
-        self._record_start()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        self._record_start()
         if icmp_permission() == "denied":
             log.warning("icmp.not_permitted measuring=by-tcp remedy=net.ipv4.ping_group_range")
         log.info("agent.started device=%s session=%s", self._config.options.device, self._spool.session)
         async with asyncio.TaskGroup() as group:
-            publisher = group.create_task(self._publisher.run(), name="publisher")
+            publisher = group.create_task(self._publish(), name="publisher")
             workers = [
                 group.create_task(self._scheduler.run(), name="scheduler"),
                 group.create_task(self._commit(), name="commit"),
+                group.create_task(self._watch_clock(), name="clock"),
             ]
             await stop.wait()
             for task in workers:
                 task.cancel()
             await asyncio.wait(workers)
+            self._note_clock()
+            self._clock.save(at_once=True)
             self._spool.close()
             publisher.cancel()
         with contextlib.suppress(OSError):
             self._marker.unlink()
         log.info("agent.stopped pending=%d", self._spool.state().records)
 
+    async def _publish(self) -> None:
+        """Measure from the start on, send as soon as there is an identity to send with."""
+        await self._keeper.enrol()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publisher.run(), name="publishing")
+            group.create_task(self._keeper.run(), name="identity")
+
     async def _commit(self) -> None:
         while True:
             await asyncio.sleep(min(_LOOK_EVERY_S, self._config.options.spool.commit_every_s))
             self._spool.commit_if_due()
+
+    async def _watch_clock(self) -> None:
+        while True:
+            self._note_clock()
+            self._clock.save()
+            await asyncio.sleep(_WATCH_CLOCK_S)
+
+    def _note_clock(self) -> None:
+        for event in self._clock.take_events():
+            self._event(event)
 
     def _record_start(self) -> None:
         """Say that the agent started, and whether it had been stopped properly before."""

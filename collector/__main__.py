@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import signal
 import sys
@@ -17,9 +18,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from agent.contract.log import UnknownLevel, start_logging
+from collector.authority import commands
 from collector.config import DEFAULT_FILE, Config, load_config
 from collector.errors import CollectorError, ConfigError
-from collector.log import start_logging
 from collector.playback import START
 from collector.segment import Position
 from collector.sinks import SINKS
@@ -46,10 +48,10 @@ class Subcommand:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `school-collector`."""
     options = make_parser().parse_args(arguments)
-    start_logging()
     try:
+        start_logging()
         return SUBCOMMANDS[options.subcommand].run(options)
-    except ConfigError as e:
+    except (ConfigError, UnknownLevel) as e:
         print(f"school-collector: {e}", file=sys.stderr)
         return EXIT_CONFIG
     except (CollectorError, SinkUnavailable, OSError) as e:
@@ -161,6 +163,43 @@ def _replay(options: argparse.Namespace) -> int:
     return 0
 
 
+def _enrol(options: argparse.Namespace) -> int:
+    return commands.run(options)
+
+
+def _enrol_arguments(parser: argparse.ArgumentParser) -> None:
+    commands.add_arguments(parser)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from collector.verify import verify  # noqa: PLC0415  # the others need no cryptography
+
+    journal = load_config(options.config).options.journal
+    verdict = verify(Path(journal.directory), archive=journal.archive, key=options.public_key)
+    found = {
+        "verified": not verdict.faults,
+        "segments": verdict.segments,
+        "archived": verdict.archived,
+        "entries": verdict.entries,
+        "end": verdict.end,
+        "checkpoints": verdict.checkpoints,
+        "public_key": verdict.key,
+        "torn": verdict.torn,
+        "faults": [dataclasses.asdict(f) if options.json else str(f) for f in verdict.faults],
+    }
+    _print(found, as_json=options.json)
+    return EXIT_FAILED if verdict.faults else 0
+
+
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    _reading_arguments(parser)
+    parser.add_argument(
+        "--public-key",
+        metavar="HEX",
+        help="key that the checkpoints must be signed with (default: that of the first)",
+    )
+
+
 def _demo(options: argparse.Namespace) -> int:
     from collector.demo import run  # noqa: PLC0415  # real use never needs it
 
@@ -197,6 +236,12 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "run": Subcommand("collect until told to stop", _run, _config_argument),
     "check": Subcommand("read configuration and registry, say what was found", _check, _reading_arguments),
     "replay": Subcommand("feed one sink from the journal", _replay, _replay_arguments),
+    "enrol": Subcommand("certificates: make devices known, or unknown again", _enrol, _enrol_arguments),
+    "verify": Subcommand(
+        "read journal, archive and checkpoints; name the first entry that does not fit",
+        _verify,
+        _verify_arguments,
+    ),
     "demo": Subcommand("try it: broker, collector and agent on this machine", _demo, _demo_arguments),
 }
 

@@ -27,13 +27,13 @@ class Answer:
     payload: bytes
 
 
-def answers(batches: Iterable[Batch], seen: Seen, now_ms: int) -> list[Answer]:
+def answers(batches: Iterable[Batch], seen: Seen, now_ms: int, *, pause_s: int | None = None) -> list[Answer]:
     """One acknowledgement for each device and session of which a batch asks for it."""
     asking = dict.fromkeys((batch.device, batch.session) for batch in batches if batch.want_ack)
-    return [_answer(device, session, seen, now_ms) for device, session in asking]
+    return [_answer(device, session, seen, now_ms, pause_s) for device, session in asking]
 
 
-def _answer(device: str, session: str, seen: Seen, now_ms: int) -> Answer:
+def _answer(device: str, session: str, seen: Seen, now_ms: int, pause_s: int | None) -> Answer:
     up_to_seq, ranges = seen.accounted(device, session, at_most=MAX_RANGES)
-    ack = Ack(session=session, up_to_seq=up_to_seq, wall_ms=now_ms, ranges=ranges)
+    ack = Ack(session=session, up_to_seq=up_to_seq, wall_ms=now_ms, ranges=ranges, pause_s=pause_s)
     return Answer(topics.ack(device), encode_ack(ack))

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from agent.contract import topics
 from agent.contract.codec import decode_batch
 from agent.contract.decoder import DecodeError
+from agent.contract.envelope import is_sealed, open_envelope
 from agent.contract.record import Batch, Refused
+from collector.authority.signers import NOBODY, Signers
 from collector.message import Message
 from collector.registry import Registry
 
@@ -29,6 +31,9 @@ class RefusalReason(enum.StrEnum):
     NOT_DECODABLE = "not_decodable"
     WRONG_DEVICE = "wrong_device"
     UNKNOWN_DEVICE = "unknown_device"
+    REVOKED = "revoked"
+    UNSIGNED = "unsigned"
+    BAD_SIGNATURE = "bad_signature"
     INTERNAL = "internal"
 
 
@@ -51,24 +56,61 @@ class Refusal:
     device: str | None = None
 
 
-def admit(message: Message, registry: Registry, *, max_bytes: int = MAX_MESSAGE_BYTES) -> Admitted | Refusal:
-    """Check size, topic, contents, and that the device is who the topic says and is registered."""
+def admit(
+    message: Message, registry: Registry, *, max_bytes: int = MAX_MESSAGE_BYTES, signers: Signers = NOBODY
+) -> Admitted | Refusal:
+    """Check topic, size, that the device may speak and did, and that the contents make sense."""
     try:
         device = topics.parse(message.topic).device
     except DecodeError as e:
         return Refusal(message=message, reason=RefusalReason.BAD_TOPIC, problem=str(e))
+    try:
+        _check_sender(message, device, registry, max_bytes)
+        _check_signature(message.payload, device, signers)
+        return _read(message, device)
+    except _Refused as e:
+        return Refusal(message=message, reason=e.reason, problem=e.problem, device=device)
 
-    def refuse(reason: RefusalReason, problem: str) -> Refusal:
-        return Refusal(message=message, reason=reason, problem=problem, device=device)
 
+class _Refused(Exception):
+    """Why not."""
+
+    def __init__(self, reason: RefusalReason, problem: str) -> None:
+        super().__init__(problem)
+        self.reason, self.problem = reason, problem
+
+
+def _check_sender(message: Message, device: str, registry: Registry, max_bytes: int) -> None:
     if len(message.payload) > max_bytes:
-        return refuse(RefusalReason.TOO_LARGE, f"{len(message.payload)} bytes, {max_bytes} are allowed")
+        problem = f"{len(message.payload)} bytes, {max_bytes} are allowed"
+        raise _Refused(RefusalReason.TOO_LARGE, problem)
     if not registry.knows(device):
-        return refuse(RefusalReason.UNKNOWN_DEVICE, f"{device!r} is not in the registry")
+        raise _Refused(RefusalReason.UNKNOWN_DEVICE, f"{device!r} is not in the registry")
+
+
+def _check_signature(payload: bytes, device: str, signers: Signers) -> None:
+    """Done before anything of the batch is unpacked; where no authority is, nothing can be verified."""
+    if signers is NOBODY:
+        return
+    if device in signers.revoked:
+        raise _Refused(RefusalReason.REVOKED, f"{device!r} was revoked")
+    if not is_sealed(payload):
+        if signers.must_sign(device):
+            raise _Refused(RefusalReason.UNSIGNED, f"{device!r} must sign its batches")
+        return
+    try:
+        problem = signers.problem(device, open_envelope(payload))
+    except DecodeError as e:
+        raise _Refused(RefusalReason.NOT_DECODABLE, str(e)) from e
+    if problem is not None:
+        raise _Refused(RefusalReason.BAD_SIGNATURE, problem)
+
+
+def _read(message: Message, device: str) -> Admitted:
     try:
         decoded = decode_batch(message.payload)
     except DecodeError as e:
-        return refuse(RefusalReason.NOT_DECODABLE, str(e))
+        raise _Refused(RefusalReason.NOT_DECODABLE, str(e)) from e
     if decoded.batch.device != device:
-        return refuse(RefusalReason.WRONG_DEVICE, f"the payload says {decoded.batch.device!r}")
+        raise _Refused(RefusalReason.WRONG_DEVICE, f"the payload says {decoded.batch.device!r}")
     return Admitted(message=message, batch=decoded.batch, refused=decoded.refused)

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from agent.contract.decoder import DecodeError, decode, nearest
+from agent.contract.option import option
 from collector.admission import MAX_MESSAGE_BYTES
+from collector.authority.authority import Authority
+from collector.authority.errors import AuthorityProblem
+from collector.authority.options import AuthorityOptions
 from collector.broker import Broker, MqttOptions, read_broker
 from collector.deadletters import MAX_BYTES_PER_DAY
 from collector.enrolment import load_csv_registry, load_registry
 from collector.errors import ConfigError
 from collector.journal import SEGMENT_BYTES
-from collector.option import option
 from collector.registry import Registry
 from collector.sinks import SINKS, sink_class
 from collector.sinks.base import Sink
@@ -39,8 +42,44 @@ class JournalOptions:
     )
     segment_bytes: int = option("size at which a new file begins", SEGMENT_BYTES, low=4096, high=2**31)
     max_message_bytes: int = option(
-        "larger messages are refused", MAX_MESSAGE_BYTES, low=1024, high=4 * 1024 * 1024
+        "larger messages are refused; agents send up to 60 kB",
+        MAX_MESSAGE_BYTES,
+        low=65536,
+        high=4 * 1024 * 1024,
     )
+    archive_directory: str | None = option(
+        "folder for compressed segments that keep_days or keep_bytes retire; read as if still in the journal",
+        None,
+        example="/var/lib/schoolpulse/archive",
+    )
+    keep_days: int = option("segments older than this go to the archive; 0 for never", 0, low=0)
+    keep_bytes: int = option("so do the oldest of a journal larger than this; 0 for any size", 0, low=0)
+    min_free_bytes: int = option(
+        "with less space left on its disk agents are asked to slow down", 2**30, low=0
+    )
+    checkpoint_key_file: str | None = option(
+        "Ed25519 key (PEM) that signs the daily checkpoints; unset: checkpoint.key in the journal's folder, "
+        "made at the first start; better kept elsewhere",
+        None,
+        example="/etc/schoolpulse/checkpoint.key",
+    )
+
+    def __post_init__(self) -> None:
+        _refuse_empty(self, "directory")
+        if self.archive_directory == self.directory:
+            raise ValueError("archive_directory is the journal's; it needs one of its own")
+        if (self.keep_days or self.keep_bytes) and self.archive_directory is None:
+            raise ValueError("keep_days and keep_bytes need an archive_directory: nothing is thrown away")
+
+    @property
+    def archive(self) -> Path | None:
+        """Where closed segments go."""
+        return None if self.archive_directory is None else Path(self.archive_directory)
+
+    @property
+    def checkpoint_key(self) -> Path:
+        """Where the key of the checkpoints is."""
+        return Path(self.checkpoint_key_file or f"{self.directory}/checkpoint.key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +91,7 @@ class RegistryOptions:
     devices_file: str | None = option("CSV file with the columns of `[[device]]`", None)
 
     def __post_init__(self) -> None:
+        _refuse_empty(self, "file", "schools_file", "devices_file")
         if (self.schools_file is None) != (self.devices_file is None):
             raise ValueError("schools_file and devices_file go together: set both or neither")
         if self.file is not None and self.schools_file is not None:
@@ -65,6 +105,9 @@ class DeadLetterOptions:
     directory: str = option("folder of one file per day", "/var/lib/schoolpulse/dead-letters")
     max_bytes_per_day: int = option("what is over it is only counted", MAX_BYTES_PER_DAY, low=4096)
 
+    def __post_init__(self) -> None:
+        _refuse_empty(self, "directory")
+
 
 @dataclass(frozen=True, kw_only=True)
 class CollectorOptions:
@@ -76,12 +119,15 @@ class CollectorOptions:
     dead_letters: DeadLetterOptions = field(
         default_factory=DeadLetterOptions, metadata={"doc": "what was refused"}
     )
+    authority: AuthorityOptions = field(default_factory=AuthorityOptions, metadata={"doc": "who is who"})
     web: WebOptions = field(default_factory=WebOptions, metadata={"doc": "the page"})
     sinks: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per sink"})
 
     def __post_init__(self) -> None:
         if self.journal.directory == self.dead_letters.directory:
             raise DecodeError("dead_letters.directory", "is the journal's; it needs one of its own")
+        if self.authority.directory is None and self.authority.signatures == "required":
+            raise DecodeError("authority.signatures", "needs authority.directory")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +154,30 @@ class Config:
             sink: Sink = sink_class(kind)(self.sinks[kind])
             return sink
 
+    def open_authority(self) -> Authority | None:
+        """The authority, None where none is configured; whoever asks closes it.
 
-def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
+        Raises:
+            ConfigError: its folder cannot be used.
+        """
+        options = self.options.authority
+        if options.directory is None:
+            return None
+        try:
+            return Authority(Path(options.directory), options)
+        except AuthorityProblem as e:
+            raise ConfigError(f"{self.file}: authority.directory", str(e)) from e
+
+
+def load_config(
+    file: Path, environment: Mapping[str, str] = os.environ, *, with_broker: bool = True
+) -> Config:
     """Read and resolve everything.
+
+    Args:
+        file: collector.toml.
+        environment: where `$CREDENTIALS_DIRECTORY` is looked up.
+        with_broker: False leaves certificates alone, which `enrol init` has yet to make.
 
     Raises:
         ConfigError: what is wrong, with file and key path.
@@ -121,7 +188,7 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Conf
         sinks = _sink_options(options.sinks)
         if options.web.enabled and "store" not in sinks:
             raise DecodeError("web.enabled", "the page reads [sinks.store]: enable it, or set this to false")
-        broker = read_broker(options.mqtt, environment)
+        broker = read_broker(options.mqtt, environment) if with_broker else Broker(options=options.mqtt)
     return Config(
         file=file, options=options, broker=broker, registry=_registry(options.registry), sinks=sinks
     )
@@ -148,6 +215,13 @@ def _registry(options: RegistryOptions) -> Registry:
     if options.schools_file is not None and options.devices_file is not None:
         return load_csv_registry(Path(options.schools_file), Path(options.devices_file))
     return load_registry(Path(options.file or DEFAULT_REGISTRY))
+
+
+def _refuse_empty(options: object, *names: str) -> None:
+    """An empty path is the folder the program happens to be in."""
+    for name in names:
+        if getattr(options, name) == "":
+            raise DecodeError(name, "must not be empty")
 
 
 @contextlib.contextmanager

@@ -19,16 +19,25 @@ from collector.deadletters import DeadLetters
 from collector.entry import Entry
 from collector.growth import Growth
 from collector.health import SinkHealth
-from collector.measuring import measurements
+from collector.measuring import gaps
 from collector.playback import START, Page, Playback
 from collector.registry import Registry
 from collector.segment import Damage, Position
-from collector.sinks.base import Measurement, Sink, SinkRejected, SinkUnavailable
+from collector.settling import Settling
+from collector.sinks.base import Gap, Measurement, Sink, SinkRejected, SinkUnavailable
 
 log = logging.getLogger("collector.consumer")
 
 _ENTRIES_PER_WRITE = 100
 T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class _Found:
+    """What some entries hold."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -38,8 +47,10 @@ class Consumer:
     Attributes:
         damages: what could not be read of the journal, by any consumer that shares the set.
         started: set once it knows where to go on.
+        passed: everything before it is handed over and need not be read again.
         on_progress: called after each hand-over.
         patience: after so many tries in vain give up; None never does.
+        settling: what it knows of the devices' clocks; kept in memory where none is given.
     """
 
     sink: Sink
@@ -50,11 +61,20 @@ class Consumer:
     health: SinkHealth
     damages: set[Damage] = field(default_factory=set)
     patience: int | None = None
+    settling: Settling | None = None
     on_progress: Callable[[], None] = lambda: None
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=1, most_s=120))
     started: asyncio.Event = field(default_factory=asyncio.Event)
+    passed: Position = START
     _number: int | None = None
     _received_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        holds = not getattr(self.sink, "moves", False)
+        shelf = self.playback.shelf
+        self.clocks = self.settling or Settling(
+            None, shelf.directory, self.registry, archive=shelf.archive, holds=holds
+        )
 
     async def run(self, growth: Growth) -> None:
         """Go on where it stopped, then follow the journal until cancelled."""
@@ -70,9 +90,14 @@ class Consumer:
         if at > committed:
             log.warning("cursor.beyond_journal sink=%s at=%s end=%s", self.sink.name, at, committed)
             at = START
-        self.playback.at = at
+        await self.catch_up(at)
         self.started.set()
         log.info("sink.started sink=%s at=%s", self.sink.name, at)
+
+    async def catch_up(self, at: Position) -> None:
+        """Go on from a place, knowing what the journal says of clocks before it."""
+        await self._until_it_works(lambda: asyncio.to_thread(self.clocks.catch_up, at))
+        self.playback.at = self.passed = at
 
     async def feed(self, *, until: Position | None = None) -> bool:
         """Hand over the next few entries; False when there are none."""
@@ -82,7 +107,9 @@ class Consumer:
             return False
         if page.entries and self._number is None:
             self._number = page.entries[0].number - 1
-        await self._deliver(await asyncio.to_thread(self._measure, page.entries), page.after)
+        found = await self._until_it_works(lambda: asyncio.to_thread(self._measure, page.entries))
+        await self._deliver(found, page.after)
+        await self._until_it_works(lambda: asyncio.to_thread(self.clocks.keep, page.after))
         if page.entries:
             self._number, self._received_ms = page.entries[-1].number, page.entries[-1].received_ms
         self.on_progress()
@@ -105,24 +132,29 @@ class Consumer:
         self.damages.update(page.damages)
         return page
 
-    def _measure(self, entries: Sequence[Entry]) -> list[Measurement]:
-        found: list[Measurement] = []
+    def _measure(self, entries: Sequence[Entry]) -> _Found:
+        found = _Found()
+        self.clocks.begin()
         for entry in entries:
             try:
-                found += measurements(entry, self.registry)
+                found.measurements += self.clocks.take(entry)
+                found.gaps += gaps(entry)
+            except OSError:
+                raise
             except Exception:  # it was decoded once; whatever this is, the next entry is not to wait for it
                 log.exception("entry.unreadable sink=%s at=%s", self.sink.name, entry.at)
                 self.health.unreadable += 1
         return found
 
-    async def _deliver(self, batch: Sequence[Measurement], after: Position) -> None:
-        refused = 0
+    async def _deliver(self, found: _Found, after: Position) -> None:
+        batch, refused = found.measurements, 0
         try:
-            await self._until_it_works(lambda: self.cursor.write(batch, after))
+            await self._until_it_works(lambda: self.cursor.write(batch, after, found.gaps))
         except SinkRejected as e:
             refused = len(e.rejections)
             await asyncio.to_thread(self._bury, batch, e)
         await self.cursor.keep(after)
+        self.passed = after
         self.health.available = True
         self.health.rejected += refused
         self.health.written += len(batch) - refused

@@ -2,30 +2,32 @@
 """Up to where has a sink been fed, also after the power failed?
 
 A sink that can keep the position in its own transaction (`write_at`, `cursor`) does so; for any other a
-small file is replaced after each write. Should the file lag behind, the sink gets some measurements again,
-which changes nothing.
+small file is replaced after each write: the position and its CRC-32, since a digit changed by a bad disk
+would skip what the sink never got. Should the file lag behind, or be damaged, the sink gets some measurements
+again, which changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from collector.disk import Disk
 from collector.segment import Position
-from collector.sinks.base import Measurement, Sink
+from collector.sinks.base import Gap, Measurement, Sink
 
 log = logging.getLogger("collector.cursor")
 
 
 @runtime_checkable
 class KeepsCursor(Protocol):
-    """A sink that stores the position together with the measurements, both or neither."""
+    """A sink that stores the position together with measurements and gaps, all or nothing."""
 
-    async def write_at(self, batch: Sequence[Measurement], cursor: str) -> None: ...
+    async def write_at(self, batch: Sequence[Measurement], cursor: str, gaps: Sequence[Gap] = ()) -> None: ...
     async def cursor(self) -> str | None: ...
 
 
@@ -33,7 +35,9 @@ class Cursor(Protocol):
     """Writes to a sink and remembers up to where; `keep` comes after `write`, and after its dead letters."""
 
     async def load(self) -> Position | None: ...
-    async def write(self, batch: Sequence[Measurement], after: Position, /) -> None: ...
+    async def write(
+        self, batch: Sequence[Measurement], after: Position, /, gaps: Sequence[Gap] = ()
+    ) -> None: ...
     async def keep(self, after: Position, /) -> None: ...
 
 
@@ -47,9 +51,9 @@ class OwnCursor:
         """Where to go on; None to begin at the beginning."""
         return _parse(await self._sink.cursor())
 
-    async def write(self, batch: Sequence[Measurement], after: Position) -> None:
-        """Store both."""
-        await self._sink.write_at(batch, str(after))
+    async def write(self, batch: Sequence[Measurement], after: Position, gaps: Sequence[Gap] = ()) -> None:
+        """Store all three."""
+        await self._sink.write_at(batch, str(after), gaps)
 
     async def keep(self, _after: Position) -> None:
         """Nothing more to do."""
@@ -66,23 +70,29 @@ class FileCursor:
     async def load(self) -> Position | None:
         """Where to go on; None to begin at the beginning."""
         try:
-            return _parse(self._disk.read(self._path).decode("ascii", errors="replace").strip())
+            return _unseal(self._disk.read(self._path).decode("ascii", errors="replace"))
         except FileNotFoundError:
             return None
 
-    async def write(self, batch: Sequence[Measurement], _after: Position) -> None:
+    async def write(
+        self,
+        batch: Sequence[Measurement],
+        _after: Position,
+        gaps: Sequence[Gap] = (),  # noqa: ARG002  # only a sink that keeps its own cursor has a place for them
+    ) -> None:
         """Store the measurements."""
         if batch:
             await self._sink.write(batch)
 
     async def keep(self, after: Position) -> None:
         """Remember the position."""
-        await asyncio.to_thread(self._save, after)
+        await asyncio.to_thread(self.save, after)
 
-    def _save(self, after: Position) -> None:
+    def save(self, after: Position) -> None:
+        """Replace the file; should that fail, the sink gets some measurements again after a restart."""
         try:
             self._disk.make_directory(self._path.parent)
-            self._disk.replace(self._path, f"{after}\n".encode())
+            self._disk.replace(self._path, _sealed(after).encode())
         except OSError as e:
             log.warning("cursor.not_saved path=%s problem=%s", self._path, e)
 
@@ -100,3 +110,15 @@ def _parse(text: str | None) -> Position | None:
     except ValueError as e:
         log.warning("cursor.unreadable problem=%s", e)
         return None
+
+
+def _sealed(at: Position) -> str:
+    return f"{at} {zlib.crc32(str(at).encode()):08x}\n"
+
+
+def _unseal(text: str) -> Position | None:
+    at = _parse(text.partition(" ")[0])
+    if at is None or _sealed(at) != text:
+        log.warning("cursor.damaged text=%r", text[:40])
+        return None
+    return at

@@ -138,13 +138,17 @@ class DeadLetters:
         file = self._disk.open(path, new=is_new)
         try:
             fitting = self._fitting(day, file.size, lines)
-            file.append(b"".join(fitting))
+            file.append(self._end_torn_line(path, file.size) + b"".join(fitting))
             file.sync()
         finally:
             file.close()
         if is_new:
             self._disk.sync_directory(self._directory)
         return len(fitting)
+
+    def _end_torn_line(self, path: Path, size: int) -> bytes:
+        """A power cut may have left half a letter; it must not take the next one with it."""
+        return b"\n" if size and self._disk.read(path, size - 1) != b"\n" else b""
 
     def _fitting(self, day: str, size: int, lines: list[bytes]) -> list[bytes]:
         """Those the day's limit leaves room for."""

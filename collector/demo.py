@@ -7,7 +7,12 @@ more. Every file is below one folder; started again, everything goes on where it
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import fcntl
 import functools
+import getpass
+import json
 import os
 import shutil
 import signal
@@ -16,20 +21,22 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _READY_S = 120
+_PR_SET_PDEATHSIG = 1
 _STOP_S = 10
 _BROKER_PORT = 18830
 _PAGE_PORT = 8080
 _CONNECTED = "schoolpulse_mqtt_connected "
-_STORED = "schoolpulse_stored_records "
-_ACKED = "schoolpulse_acks_sent_total "
+_STORED = 'schoolpulse_sink_written_records_total{sink="store"} '
+_ACKNOWLEDGED = "publisher.acknowledged"
 
 _MOSQUITTO = """\
+user {user}
 listener {port} 127.0.0.1
 allow_anonymous true
 persistence false
@@ -116,19 +123,19 @@ def run(directory: Path, agent_config: Path | None = None, broker: str = "auto")
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     children: list[Child] = []
     try:
-        page = _start_all(directory, children, agent_config, broker)
-        print(
-            f"\nThe first record is stored and acknowledged. Look at\n\n    {page}\n\nCtrl-C ends all three.",
-            flush=True,
-        )
-        while True:
-            time.sleep(0.5)
-            _check_alive(children)
+        with _alone(directory) as lock:
+            page = _start_all(directory, children, agent_config, broker)
+            lock.write_text(page)
+            print(f"\nThe first record is stored and acknowledged. Look at\n\n    {page}\n", flush=True)
+            print("Ctrl-C ends all three.", flush=True)
+            while True:
+                time.sleep(0.5)
+                _check_alive(children)
     except KeyboardInterrupt:
-        print("\nstopping", flush=True)
         return _stop_all(children)
     except DemoFailed as e:
         print(f"school-collector demo: {e}", file=sys.stderr)
@@ -136,10 +143,24 @@ def run(directory: Path, agent_config: Path | None = None, broker: str = "auto")
         return 1
 
 
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[Path]:
+    """Only one demo per folder; the lock file tells a second one where to look."""
+    path = directory / "lock"
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            page = path.read_text() or "its page, once it is up"
+            raise DemoFailed(f"it runs already in {directory}: look at {page}") from e
+        lock.truncate(0)
+        yield path
+
+
 def _start_all(directory: Path, children: list[Child], agent_config: Path | None, wanted: str) -> str:
     """Start the three in order; the address of the page once the first record has made its way."""
     port, page_port = _free_port(_BROKER_PORT), _free_port(_PAGE_PORT)
-    values = {"directory": directory, "port": port, "page_port": page_port}
+    values = {"directory": directory, "port": port, "page_port": page_port, "user": getpass.getuser()}
     broker, values["protocol"] = _broker(wanted, directory, values)
     for name, text in (("collector", _COLLECTOR), ("registry", _REGISTRY)):
         (directory / f"{name}.toml").write_text(text.format_map(values))
@@ -152,7 +173,8 @@ def _start_all(directory: Path, children: list[Child], agent_config: Path | None
         command = [sys.executable, "-m", name, "run", "--config", str(directory / f"{name}.toml")]
         children.append(_start(name, command, directory))
         _wait(children, functools.partial(_shows, page, sign))
-    _wait(children, functools.partial(_shows, page, _ACKED))
+    agent_log = children[-1].log
+    _wait(children, lambda: _ACKNOWLEDGED in agent_log.read_text(errors="replace"))
     _tell_warnings(children[-1].log)
     return page
 
@@ -178,10 +200,20 @@ def _start(name: str, command: list[str], directory: Path) -> Child:
     log = directory / f"{name}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 -- no threads run here
         )
     print(f"{name}: pid {process.pid}, log {log}", flush=True)
     return Child(name, process, log)
+
+
+def _end_with_parent() -> None:
+    """In the child: SIGTERM when the demo dies without a word (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _wait(children: list[Child], condition: Callable[[], bool]) -> None:
@@ -206,19 +238,27 @@ def _tail(child: Child) -> str:
 
 
 def _stop_all(children: list[Child]) -> int:
-    """Ask each to end, the agent first; 0 when all did so cleanly."""
-    clean = True
-    for child in reversed(children):
-        child.process.terminate()
-        try:
-            code = child.process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            child.process.kill()
-            code = child.process.wait()
-        is_clean = code in (0, -signal.SIGTERM) if child.name == "broker" else code == 0
+    """Ask each to end, the agent first; 0 when all did so cleanly. A second Ctrl-C changes nothing."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print("\nstopping", flush=True)
+    ends = [_stop(child) for child in reversed(children)]
+    return 0 if all(ends) else 1
+
+
+def _stop(child: Child) -> bool:
+    """Whether it ended as asked; a program still starting ends by the signal itself."""
+    child.process.terminate()
+    try:
+        code = child.process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        child.process.kill()
+        code = child.process.wait()
+    is_clean = code in (0, -signal.SIGTERM)
+    with contextlib.suppress(OSError):
         print(f"{child.name}: {'ended' if is_clean else f'ended with code {code}'}", flush=True)
-        clean = clean and is_clean
-    return 0 if clean else 1
+    return is_clean
 
 
 def _shows(page: str, sign: str) -> bool:
@@ -237,8 +277,10 @@ def _metrics(page: str) -> list[str]:
 def _tell_warnings(log: Path) -> None:
     """What the agent warned of (ICMP not permitted) concerns whoever tries it out."""
     for line in log.read_text(errors="replace").splitlines():
-        if line.startswith("WARNING"):
-            print(f"agent: {line}", flush=True)
+        with contextlib.suppress(ValueError):
+            said = json.loads(line)
+            if said["level"] == "WARNING":
+                print(f"agent: {said['message']}", flush=True)
 
 
 def _listens(port: int) -> bool:

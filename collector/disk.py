@@ -8,6 +8,7 @@ that fails, tears and forgets as real ones do.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -30,8 +31,10 @@ class AppendFile:
             view = view[written:]
 
     def sync(self) -> None:
-        """Make everything appended survive a power cut."""
+        """Make everything appended survive a power cut; a file whose name is gone would not."""
         os.fdatasync(self._fd)
+        if os.fstat(self._fd).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "was removed while in use")
 
     def truncate(self, size: int) -> None:
         """Forget what is beyond `size`, durably."""
@@ -98,6 +101,11 @@ class Disk:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+    def free(self, directory: Path) -> int:
+        """Bytes left for this user where the folder is."""
+        stat = os.statvfs(directory)
+        return stat.f_bavail * stat.f_frsize
 
     def lock(self, path: Path) -> int:
         """Hold a file for this process alone until it is closed or the process ends, however it ends."""

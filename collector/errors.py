@@ -5,8 +5,7 @@
     ├── expected in the field
     │   ├── ConfigError            tell the operator: refuse to start, exit code 78
     │   ├── JournalLocked          tell the operator: another collector runs on this journal
-    │   ├── JournalUnavailable     retry: the disk is full or broken, acknowledge nothing
-    │   └── NotConnected           drop: the agent asks again
+    │   └── JournalUnavailable     retry: the disk is full or broken, acknowledge nothing
     └── our bug: anything else
 
 What sinks raise is in `collector.sinks.base`, what does not fit the contract in `agent.contract.decoder`.
@@ -39,7 +38,3 @@ class JournalLocked(CollectorError):
 
 class JournalUnavailable(CollectorError):
     """The group was not stored; the journal opens itself anew with the next one."""
-
-
-class NotConnected(CollectorError):
-    """There is no broker to publish to at the moment."""

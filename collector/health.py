@@ -48,8 +48,18 @@ class Health:
         records_dropped_by_agents: sequence numbers that agents say no longer exist.
         queue_drops: messages not taken because too many were waiting; their agents send them again.
         messages_unstored: messages taken while the journal could not be written; they come again.
+        journal_torn: torn ends of the journal ever put aside; nothing of them was acknowledged.
+        journal_free_bytes: space left on its disk; None when that cannot be told.
+        checkpoints: signed checkpoints made.
+        segments_archived: segments of the journal moved to the archive.
+        upkeep_problem: why a checkpoint or the archive failed.
         journal_damaged: places in the journal that could not be read.
         dead_letters_dropped: not written, for the day's file was full or the disk did not take them.
+        crl_until_s: until when the revocation list is good (Unix time), None where there is none.
+        inbox_messages: messages that wait to be stored.
+        pause_s: for how long agents are asked to hold back at present, None when they need not.
+        heard_ms: by registered device, when something of it was last accepted.
+        device_drops: messages not taken because the device sent more than its share.
         presence: by device, whether it said it was there (`status` topic).
     """
 
@@ -67,12 +77,22 @@ class Health:
     journal_entries: int = 0
     journal_position: str = ""
     journal_damaged: int = 0
+    journal_torn: int = 0
+    journal_free_bytes: int | None = None
     journal_problem: str | None = None
+    checkpoints: int = 0
+    segments_archived: int = 0
+    upkeep_problem: str | None = None
     dead_letters: int = 0
     dead_letters_dropped: int = 0
     mqtt_connected: bool = False
     mqtt_problem: str | None = None
     last_received_ms: int | None = None
+    crl_until_s: float | None = None
+    inbox_messages: int = 0
+    pause_s: int | None = None
+    heard_ms: dict[str, int] = field(default_factory=dict)
+    device_drops: Counter[str] = field(default_factory=Counter)
     presence: dict[str, bool] = field(default_factory=dict)
     sinks: dict[str, SinkHealth] = field(default_factory=dict)
     started_ms: int = field(default_factory=lambda: int(time.time() * 1000))

@@ -1,45 +1,117 @@
 # SPDX-License-Identifier: Apache-2.0
 """How do messages get from the network's thread into the event loop without either waiting for the other?
 
-Limited in messages and bytes. What does not fit is not taken; since nothing of it is acknowledged, its
-agent sends it again.
+Limited in messages and bytes, as a whole and for each sender, and taken out one sender after the other: who
+sends more than its share waits behind nobody but itself, and loses nothing but its own. A sender's rate is
+limited as well, so that a flood is turned away before it costs the time the others need. What does not fit is
+not taken; since nothing of it is acknowledged, its agent sends it again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from collector.message import Message
 
 MAX_MESSAGES = 20_000
 MAX_BYTES = 128 * 1024 * 1024
+SENDER_MESSAGES = 64
+SENDER_BYTES = 8 * 1024 * 1024
+SENDER_PER_S = 50.0
+"""An agent has a handful of batches under way; these are more than it ever sends."""
+
+_SENDERS_REMEMBERED = 50_000
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What one sender has waiting."""
+
+    messages: deque[Message] = field(default_factory=deque)
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """How much of its allowance a sender had used at a time."""
+
+    messages: float
+    at_s: float
 
 
 class Inbox:
     """Filled by `offer` from any thread, emptied by `take` in the loop it was made in."""
 
-    def __init__(self, *, max_messages: int = MAX_MESSAGES, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        max_messages: int = MAX_MESSAGES,
+        max_bytes: int = MAX_BYTES,
+        sender_messages: int = SENDER_MESSAGES,
+        sender_bytes: int = SENDER_BYTES,
+        sender_per_s: float = SENDER_PER_S,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._max_messages = max_messages
-        self._max_bytes = max_bytes
+        self._most = max_messages, max_bytes
+        self._most_of_one = sender_messages, sender_bytes
+        self._sender_per_s = sender_per_s
+        self._now_s = now_s
+        self._spent: OrderedDict[str, _Spent] = OrderedDict()
         self._lock = threading.Lock()
-        self._messages: deque[Message] = deque()
+        self._queues: OrderedDict[str, _Queue] = OrderedDict()
+        self._count = 0
         self._bytes = 0
         self._is_closed = False
         self._filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def has_room(self, topic: str, size: int) -> bool:
+        """Whether a message would be taken; for who does not want to make it in vain."""
+        queue = self._queues.get(topic)
+        mine = (0, 0) if queue is None else (len(queue.messages), queue.bytes)
+        return not self._is_closed and all(
+            (
+                self._count < self._most[0],
+                self._bytes + size <= self._most[1],
+                mine[0] < self._most_of_one[0],
+                mine[1] + size <= self._most_of_one[1] or not mine[0],
+                self._spent_by(topic) + 1 <= self._most_of_one[0],
+            )
+        )
+
+    def _spent_by(self, topic: str) -> float:
+        """Messages a sender has not yet been given back."""
+        spent = self._spent.get(topic)
+        if spent is None:
+            return 0.0
+        return max(0.0, spent.messages - (self._now_s() - spent.at_s) * self._sender_per_s)
+
+    def _spend(self, topic: str) -> None:
+        self._spent[topic] = _Spent(self._spent_by(topic) + 1, self._now_s())
+        self._spent.move_to_end(topic)
+        if len(self._spent) > _SENDERS_REMEMBERED:
+            self._spent.popitem(last=False)
 
     def offer(self, message: Message) -> bool:
         """Put a message in; False when there is no room, or nobody takes any more."""
         size = len(message.payload)
         with self._lock:
-            has_room = len(self._messages) < self._max_messages and self._bytes + size <= self._max_bytes
-            if self._is_closed or not has_room:
+            if not self.has_room(message.topic, size):
                 return False
-            self._messages.append(message)
-            self._bytes += size
-            if len(self._messages) == 1:
+            self._spend(message.topic)
+            queue = self._queues.setdefault(message.topic, _Queue())
+            queue.messages.append(message)
+            queue.bytes += size
+            self._count, self._bytes = self._count + 1, self._bytes + size
+            if self._count == 1:
                 self._loop.call_soon_threadsafe(self._filled.set)
         return True
 
@@ -50,11 +122,20 @@ class Inbox:
             self._filled.set()
 
     async def take(self, at_most: int) -> list[Message]:
-        """The oldest messages, at least one; none once it is closed and empty."""
+        """Messages of each sender in turn, at least one; none once it is closed and empty."""
         await self._filled.wait()
         with self._lock:
-            taken = [self._messages.popleft() for _ in range(min(at_most, len(self._messages)))]
-            self._bytes -= sum(len(message.payload) for message in taken)
-            if not self._messages and not self._is_closed:
+            taken = [self._next() for _ in range(min(at_most, self._count))]
+            if not self._count and not self._is_closed:
                 self._filled.clear()
         return taken
+
+    def _next(self) -> Message:
+        """The oldest message of the sender whose turn it is; its next turn comes after all others'."""
+        topic, queue = self._queues.popitem(last=False)
+        message = queue.messages.popleft()
+        queue.bytes -= len(message.payload)
+        if queue.messages:
+            self._queues[topic] = queue
+        self._count, self._bytes = self._count - 1, self._bytes - len(message.payload)
+        return message

@@ -18,12 +18,15 @@ from agent.contract.decoder import DecodeError
 from agent.contract.ranges import Range, RangeSet
 from collector.acknowledgement import Answer, answers
 from collector.admission import MAX_MESSAGE_BYTES, Admitted, Refusal, RefusalReason, admit
+from collector.authority.desk import Desk
+from collector.authority.signers import Signers
 from collector.deadletters import DeadLetters
 from collector.entry import MAX_RANGES, NewEntry
 from collector.health import Health
 from collector.journal import Journal
 from collector.measuring import unplaced
 from collector.message import Message
+from collector.pressure import pause_s
 from collector.registry import Registry
 
 log = logging.getLogger("collector.intake")
@@ -41,6 +44,8 @@ class _Taken:
 class _Group:
     """What one group is about to put into the journal."""
 
+    signers: Signers
+    certificates: list[Answer] = field(default_factory=list)
     taken: list[_Taken] = field(default_factory=list)
     pending: dict[tuple[str, str], RangeSet] = field(default_factory=dict)
 
@@ -58,6 +63,8 @@ class Intake:
     dead_letters: DeadLetters
     health: Health
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    desk: Desk = field(default_factory=Desk)
+    min_free_bytes: int = 0
 
     def take(self, messages: Sequence[Message]) -> list[Answer]:
         """Take a group in; returns what to publish.
@@ -65,7 +72,7 @@ class Intake:
         Raises:
             JournalUnavailable: nothing of it is stored, nothing of it is acknowledged.
         """
-        group = _Group()
+        group = _Group(signers=self.desk.signers())
         for message in messages:
             self._take_one(message, group)
         try:
@@ -75,15 +82,26 @@ class Intake:
         finally:
             self.dead_letters.commit()
         self.note_journal()
-        return answers((t.admitted.batch for t in group.taken), self.journal.seen, int(time.time() * 1000))
+        batches = (t.admitted.batch for t in group.taken)
+        now_ms = int(time.time() * 1000)
+        acks = answers(batches, self.journal.seen, now_ms, pause_s=self._note_pause())
+        return [*acks, *group.certificates]
+
+    def _note_pause(self) -> int | None:
+        """For how long agents had better hold back, None when they need not."""
+        self.health.pause_s = pause_s(self.health, self.min_free_bytes)
+        return self.health.pause_s
 
     def _take_one(self, message: Message, group: _Group) -> None:
         self.health.last_received_ms = message.received_ms
         try:
             if message.topic.endswith("/status"):
-                self._note_presence(message)
+                self._note_presence(message, group.signers)
                 return
-            outcome = admit(message, self.registry, max_bytes=self.max_message_bytes)
+            if message.topic.endswith("/csr"):
+                group.certificates.extend(self.desk.renew(message))
+                return
+            outcome = admit(message, self.registry, max_bytes=self.max_message_bytes, signers=group.signers)
         except Exception as e:  # whatever one message does, the next one is taken
             log.exception("message.failed topic=%s", message.topic)
             outcome = Refusal(message=message, reason=RefusalReason.INTERNAL, problem=repr(e))
@@ -103,34 +121,40 @@ class Intake:
 
     def _note_refusal(self, refusal: Refusal) -> None:
         self.health.messages_refused[str(refusal.reason)] += 1
+        if refusal.reason is RefusalReason.REVOKED and refusal.device is not None:
+            self.desk.note_revoked_presence(refusal.device)
         self.dead_letters.add_refusal(refusal)
 
     def _note_stored(self, taken: _Taken) -> None:
         """Count, and write letters, only now that the journal has the batch: else it all comes again."""
         batch, is_new = taken.admitted.batch, RangeSet(taken.new)
+        self.health.heard_ms[batch.device] = taken.admitted.message.received_ms
         accepted = sum(record.seq in is_new for record in batch.records)
         self._note_unplaced(taken)
-        refused = [r for r in taken.admitted.refused if r.seq in is_new]
+        refused = taken.admitted.refused if taken.new else ()
         for record in refused:
             self.dead_letters.add_record(taken.admitted, record)
         self.health.records_accepted += accepted
         self.health.records_duplicate += len(batch.records) - accepted
         self.health.records_refused += len(refused)
-        self.health.records_dropped_by_agents += is_new.count() - accepted - len({r.seq for r in refused})
+        unread = {r.seq for r in refused if r.seq in is_new}
+        self.health.records_dropped_by_agents += is_new.count() - accepted - len(unread)
 
     def _note_unplaced(self, taken: _Taken) -> None:
         for lost in unplaced(taken.admitted, taken.new, self.registry):
             self.dead_letters.add_record(taken.admitted, lost, reason="no_school")
             self.health.records_unplaced += 1
 
-    def _note_presence(self, message: Message) -> None:
+    def _note_presence(self, message: Message, signers: Signers) -> None:
         try:
             device = topics.parse(message.topic).device
             said = json.loads(message.payload or b"{}")
         except (DecodeError, ValueError, RecursionError) as e:
             log.debug("status.ignored topic=%s problem=%s", message.topic, e)
             return
-        if self.registry.knows(device) and isinstance(said, dict) and isinstance(said.get("online"), bool):
+        if device in signers.revoked:
+            self.desk.note_revoked_presence(device)
+        elif self.registry.knows(device) and isinstance(said, dict) and isinstance(said.get("online"), bool):
             self.health.presence[device] = said["online"]
 
     def note_journal(self) -> None:
@@ -138,6 +162,8 @@ class Intake:
         self.health.journal_bytes = self.journal.size_bytes
         self.health.journal_entries = self.journal.entries
         self.health.journal_position = str(self.journal.committed)
+        self.health.journal_torn = self.journal.torn
+        self.health.journal_free_bytes = self.journal.free_bytes()
 
 
 def _entry(admitted: Admitted, new: tuple[Range, ...]) -> NewEntry:

@@ -19,9 +19,10 @@ from typing import Self
 from collector.disk import AppendFile, Disk
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.errors import JournalLocked, JournalUnavailable
-from collector.recovery import recover, segment_numbers, segment_path
+from collector.recovery import recover
 from collector.seen import Seen
 from collector.segment import MAGIC, Damage, Position, make_frame
+from collector.shelf import Shelf, segment_path
 
 log = logging.getLogger("collector.journal")
 
@@ -29,7 +30,7 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class End:
     """The end of what is committed: where the next frame goes, what it follows, its number."""
 
     at: Position
@@ -41,31 +42,40 @@ class Journal:
     """The one writer of a journal directory; not to be used by two threads at once.
 
     Attributes:
+        shelf: all its segments, those in the archive included.
         seen: what is accounted for by what is committed.
         damages: what could not be read at the start.
+        torn: how many torn ends were ever put aside.
     """
 
-    def __init__(
-        self, directory: Path, *, disk: Disk | None = None, segment_bytes: int = SEGMENT_BYTES
-    ) -> None:
-        self.directory = directory
-        self._disk = disk or Disk()
+    def __init__(self, shelf: Shelf, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.directory = shelf.directory
+        self.shelf = shelf
+        self._disk = shelf.disk
         self._segment_bytes = segment_bytes
         self._file: AppendFile | None = None
         self._lock: int | None = None
-        self._bytes_before = 0
+        self._bytes_before: dict[int, int] = {}
+        self.torn = 0
         self.seen = Seen()
         self.damages: list[Damage] = []
 
     @classmethod
-    def open(cls, directory: Path, *, disk: Disk | None = None, segment_bytes: int = SEGMENT_BYTES) -> Self:
+    def open(
+        cls,
+        directory: Path,
+        *,
+        archive: Path | None = None,
+        disk: Disk | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> Self:
         """Take the directory, recover from whatever happened before, go on.
 
         Raises:
             JournalLocked: another process has it.
             JournalUnavailable: the disk does not let us.
         """
-        journal = cls(directory, disk=disk, segment_bytes=segment_bytes)
+        journal = cls(Shelf(directory, archive=archive, disk=disk), segment_bytes=segment_bytes)
         try:
             journal._open()
         except OSError as e:
@@ -88,8 +98,24 @@ class Journal:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all segments."""
-        return self._bytes_before + self._end.at.offset
+        """Bytes of all segments that are not archived."""
+        return sum(self._bytes_before.copy().values()) + self._end.at.offset
+
+    @property
+    def end(self) -> End:
+        """The end of what is committed; may be asked for by any thread."""
+        return self._end
+
+    def free_bytes(self) -> int | None:
+        """Space left on its disk for this user, None when that cannot be told."""
+        try:
+            return self._disk.free(self.directory)
+        except OSError:
+            return None
+
+    def retired(self, number: int) -> None:
+        """A closed segment is in the archive now, and no longer here."""
+        self._bytes_before.pop(number, None)
 
     def write(self, entries: Sequence[NewEntry]) -> None:
         """Commit a group: all of it is on the disk and accounted for when this returns.
@@ -109,7 +135,7 @@ class Journal:
             raise JournalUnavailable(f"{self.directory}: {e}") from e
         self._end = end
         for entry in entries:
-            self.seen.add(entry.device, entry.session, entry.new)
+            self.seen.add(entry.device, entry.session, entry.new, at_ms=entry.received_ms)
         if self._end.at.offset >= self._segment_bytes:
             self._roll()
 
@@ -126,26 +152,26 @@ class Journal:
             self._lock = self._disk.lock(self.directory / "lock")
         except BlockingIOError as e:
             raise JournalLocked(f"{self.directory}: another collector writes this journal") from e
-        standing = recover(self.directory, self._disk)
-        self.seen, self.damages = standing.seen, standing.damages
+        standing = recover(self.shelf)
+        self.seen, self.damages, self.torn = standing.seen, standing.damages, standing.torn
         if standing.end is None:
-            self._end = self._begin_segment(_End(Position(0, 0), standing.chain, standing.next_number))
+            self._end = self._begin_segment(End(Position(0, 0), standing.chain, standing.next_number))
         else:
-            self._end = _End(standing.end, standing.chain, standing.next_number)
-        self._bytes_before = sum(
-            self._disk.size(segment_path(self.directory, n))
-            for n in segment_numbers(self.directory, self._disk)
+            self._end = End(standing.end, standing.chain, standing.next_number)
+        self._bytes_before = {
+            n: self._disk.size(segment_path(self.directory, n))
+            for n in self.shelf.local()
             if n < self._end.at.segment
-        )
+        }
 
-    def _framed(self, entries: Sequence[NewEntry]) -> tuple[bytes, _End]:
+    def _framed(self, entries: Sequence[NewEntry]) -> tuple[bytes, End]:
         at, chain, number = self._end.at, self._end.chain, self._end.next_number
         frames = []
-        for entry in entries:
-            frame, chain = make_frame(entry_body(entry, number), at, chain)
+        for place, entry in enumerate(entries):
+            frame, chain = make_frame(entry_body(entry, number, place), at, chain)
             frames.append(frame)
             at, number = Position(at.segment, at.offset + len(frame)), number + 1
-        return b"".join(frames), _End(at, chain, number)
+        return b"".join(frames), End(at, chain, number)
 
     def _writable(self) -> AppendFile:
         if self._file is None:
@@ -161,17 +187,23 @@ class Journal:
             log.warning("journal.not_rolled segment=%d problem=%s", self._end.at.segment, e)
             return
         self._release_file()
-        self._bytes_before += self._end.at.offset
+        self._bytes_before[self._end.at.segment] = self._end.at.offset
         self._end = begun
         log.info("journal.rolled segment=%d entries=%d", begun.at.segment, self.entries)
 
-    def _begin_segment(self, after: _End) -> _End:
+    def _begin_segment(self, after: End) -> End:
         number = after.at.segment + 1
         path = segment_path(self.directory, number)
         with contextlib.suppress(FileNotFoundError):
             self._disk.remove(path)
         began_ms = int(time.time() * 1000)
-        header = Header(next_number=after.next_number, began_ms=began_ms, seen=self.seen.to_plain())
+        self.seen.forget_silent(began_ms)
+        header = Header(
+            next_number=after.next_number,
+            began_ms=began_ms,
+            seen=self.seen.to_plain(),
+            heard_ms=self.seen.heard_ms,
+        )
         frame, chain = make_frame(header_body(header), Position(number, len(MAGIC)), after.chain)
         file = self._disk.open(path, new=True)
         try:
@@ -180,7 +212,7 @@ class Journal:
         finally:
             file.close()
         self._disk.sync_directory(self.directory)
-        return _End(Position(number, len(MAGIC) + len(frame)), chain, after.next_number)
+        return End(Position(number, len(MAGIC) + len(frame)), chain, after.next_number)
 
     def _release_file(self) -> None:
         if self._file is not None:

@@ -3,29 +3,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent.contract.codec import decode_batch
 from agent.contract.ranges import Range, RangeSet
-from agent.contract.record import Refused, to_plain
+from agent.contract.record import Batch, Refused, to_plain
 from collector.admission import Admitted
 from collector.entry import Entry
-from collector.moment import place_in_time
+from collector.moment import Witness, place_in_time, witnesses
 from collector.registry import Registry
-from collector.sinks.base import Measurement
+from collector.sinks.base import Gap, Measurement
+
+NOBODY: Mapping[str, Witness] = {}
 
 
-def measurements(entry: Entry, registry: Registry) -> list[Measurement]:
-    """What an entry brought that was new, of devices that stood at a school then.
+def batch_of(entry: Entry) -> Batch:
+    """What an entry says.
 
     Raises:
         DecodeError: the payload cannot be read by this version.
     """
-    batch = decode_batch(entry.payload).batch
+    return decode_batch(entry.payload).batch
+
+
+def measurements(
+    entry: Entry, batch: Batch, registry: Registry, known: Mapping[str, Witness] = NOBODY
+) -> list[Measurement]:
+    """What an entry brought that was new, of devices that stood at a school then.
+
+    `known` are instants at which true time was known, by boot, from all that was heard of the device.
+    """
     is_new = RangeSet(entry.new)
+    known = {**witnesses(batch, entry.received_ms), **known}
     placed = []
     for record in batch.records:
-        moment = place_in_time(record.clock, batch, entry.received_ms)
+        moment = place_in_time(record.clock, batch, entry.received_ms, known.get(record.clock.boot))
         school = registry.school_of(entry.device, moment.at_ms)
         if record.seq in is_new and school is not None:
             placed.append(
@@ -43,11 +55,35 @@ def measurements(entry: Entry, registry: Registry) -> list[Measurement]:
     return placed
 
 
+def gaps(entry: Entry) -> list[Gap]:
+    """What an entry accounts for without having it; records that made no sense are among the dead letters.
+
+    Raises:
+        DecodeError: the payload cannot be read by this version.
+    """
+    decoded = decode_batch(entry.payload)
+    seqs = [r.seq for r in decoded.batch.records] + [r.seq for r in decoded.refused]
+    here = RangeSet((seq, seq) for seq in seqs)
+    return [
+        Gap(
+            device=entry.device,
+            session=entry.session,
+            first_seq=low,
+            last_seq=high,
+            received_ms=entry.received_ms,
+        )
+        for new in entry.new
+        for low, high in here.missing(*new)
+    ]
+
+
 def unplaced(admitted: Admitted, new: Sequence[Range], registry: Registry) -> Iterator[Refused]:
     """New records of a device that stood at no school when they were made."""
     batch, is_new = admitted.batch, RangeSet(new)
+    known = witnesses(batch, admitted.message.received_ms)
     for record in batch.records:
-        at_ms = place_in_time(record.clock, batch, admitted.message.received_ms).at_ms
+        witness = known.get(record.clock.boot)
+        at_ms = place_in_time(record.clock, batch, admitted.message.received_ms, witness).at_ms
         if record.seq in is_new and registry.school_of(batch.device, at_ms) is None:
             problem = f"{batch.device!r} stood at no school at {at_ms} ms"
             yield Refused(seq=record.seq, problem=problem, plain=to_plain(record))

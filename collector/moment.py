@@ -13,6 +13,12 @@ from dataclasses import dataclass
 
 from agent.contract.record import Batch, ClockState
 
+MAX_AHEAD_MS = 600_000
+"""A clock further ahead of the collector's is not good, whatever its device says."""
+
+_NEVER_BEFORE_MS = 1_735_689_600_000
+"""2025: a clock that shows less has not been set since it was made."""
+
 
 class TimeBasis(enum.StrEnum):
     """What a record's time rests on, best first."""
@@ -20,11 +26,15 @@ class TimeBasis(enum.StrEnum):
     DEVICE = "device"
     """The device's clock had been known good before the measurement, in the same boot."""
     CORRECTED = "corrected"
-    """It became known good later in the same boot; the monotonic clock leads back."""
+    """It became known good at another time of the same boot; the monotonic clock leads there."""
     ARRIVAL = "arrival"
-    """It never was; the batch was made in the same boot and sent at once, the monotonic clock leads back."""
+    """It was not yet; the batch was made in the same boot and sent at once."""
     UNKNOWN = "unknown"
-    """It never was in a boot that is over: all that is known is that it began before the batch arrived."""
+    """It was not, and that boot is over: it began before it arrived, and perhaps when the device says."""
+
+
+SETTLED = frozenset((TimeBasis.DEVICE, TimeBasis.CORRECTED))
+"""Such a time stays; any other one is corrected when the clock of that boot becomes known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +45,46 @@ class Moment:
     basis: TimeBasis
 
 
-def place_in_time(clock: ClockState, batch: Batch, received_ms: int) -> Moment:
-    """The best known Unix time of what the device's clocks showed as `clock`, in a batch received then."""
-    if clock.age_s is not None:
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One instant of a boot at which true time was known."""
+
+    mono_ms: int
+    wall_ms: int
+
+
+def is_good(clock: ClockState, received_ms: int) -> bool:
+    """Whether the device knew the time then; nothing can have arrived before it was made."""
+    return clock.age_s is not None and clock.wall_ms <= received_ms + MAX_AHEAD_MS
+
+
+def witnesses(batch: Batch, received_ms: int) -> dict[str, Witness]:
+    """The earliest instant at which true time was known, of each boot that the batch speaks of."""
+    found: dict[str, Witness] = {}
+    for clock in _clocks(batch):
+        known = found.get(clock.boot)
+        if is_good(clock, received_ms) and (known is None or clock.mono_ms < known.mono_ms):
+            found[clock.boot] = Witness(clock.mono_ms, clock.wall_ms)
+    return found
+
+
+def place_in_time(
+    clock: ClockState, batch: Batch, received_ms: int, witness: Witness | None = None
+) -> Moment:
+    """The best known Unix time of what the device's clocks showed as `clock`, in a batch received then.
+
+    `witness` is of the clock's boot, from any batch; without it, this batch is looked through.
+    """
+    if is_good(clock, received_ms):
         return Moment(clock.wall_ms, TimeBasis.DEVICE)
-    witness = _nearest_good(clock, (batch.clock, *(record.clock for record in batch.records)))
+    witness = witness or witnesses(batch, received_ms).get(clock.boot)
     if witness is not None:
         return Moment(witness.wall_ms - (witness.mono_ms - clock.mono_ms), TimeBasis.CORRECTED)
     if clock.boot == batch.clock.boot:
         return Moment(received_ms - (batch.clock.mono_ms - clock.mono_ms), TimeBasis.ARRIVAL)
-    return Moment(received_ms, TimeBasis.UNKNOWN)
+    is_possible = _NEVER_BEFORE_MS <= clock.wall_ms <= received_ms
+    return Moment(clock.wall_ms if is_possible else received_ms, TimeBasis.UNKNOWN)
 
 
-def _nearest_good(clock: ClockState, others: Iterable[ClockState]) -> ClockState | None:
-    good = (other for other in others if other.boot == clock.boot and other.age_s is not None)
-    return min(good, key=lambda other: abs(other.mono_ms - clock.mono_ms), default=None)
+def _clocks(batch: Batch) -> Iterable[ClockState]:
+    return (batch.clock, *(record.clock for record in batch.records))

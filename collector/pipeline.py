@@ -23,6 +23,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.authority import duty
+from collector.authority.desk import Desk
 from collector.backoff import Backoff
 from collector.config import Config
 from collector.consumer import Consumer
@@ -36,9 +38,12 @@ from collector.intake import Intake
 from collector.journal import Journal
 from collector.playback import Playback
 from collector.receiver import Receiver
+from collector.retention import Retention
 from collector.segment import Damage
+from collector.settling import Settling
 from collector.sinks.base import Sink
 from collector.sinks.reader import StoreReader
+from collector.upkeep import Upkeep
 from collector.web.server import PageUnavailable, serve
 from collector.web.view import View
 
@@ -59,11 +64,14 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     health = Health.of(list(config.sinks))
     options = config.options.journal
     journal = await asyncio.to_thread(
-        Journal.open, Path(options.directory), segment_bytes=options.segment_bytes
+        Journal.open,
+        Path(options.directory),
+        archive=options.archive,
+        segment_bytes=options.segment_bytes,
     )
     with contextlib.closing(journal):
-        async with _sinks(config) as sinks:
-            await _Pipeline(config=config, health=health, journal=journal, sinks=sinks).run(stop)
+        async with _sinks(config) as sinks, _desk(config) as desk:
+            await _Pipeline(config=config, health=health, journal=journal, sinks=sinks, desk=desk).run(stop)
 
 
 @dataclass(kw_only=True)
@@ -72,6 +80,7 @@ class _Pipeline:
     health: Health
     journal: Journal
     sinks: Sequence[Sink]
+    desk: Desk
 
     async def run(self, stop: asyncio.Event) -> None:
         letters = DeadLetters(
@@ -85,6 +94,8 @@ class _Pipeline:
             dead_letters=letters,
             health=self.health,
             max_message_bytes=self.config.options.journal.max_message_bytes,
+            desk=self.desk,
+            min_free_bytes=self.config.options.journal.min_free_bytes,
         )
         self.inbox = Inbox()
         self.receiver = Receiver(self.config.broker, self.inbox, self.health)
@@ -98,6 +109,8 @@ class _Pipeline:
                 *(tasks.create_task(c.run(self.growth), name=f"sink.{c.sink.name}") for c in self.consumers),
                 *(tasks.create_task(_tidy(sink), name=f"tidy.{sink.name}") for sink in self.sinks),
                 tasks.create_task(self._show(), name="page"),
+                tasks.create_task(self._do_duty(), name="authority"),
+                tasks.create_task(self._upkeep().run(), name="upkeep"),
             ]
             await stop.wait()
             log.info("collector.stopping")
@@ -111,6 +124,7 @@ class _Pipeline:
         backoff = Backoff(first_s=1, most_s=30)
         intake.note_journal()
         while messages := await self.inbox.take(_GROUP_MESSAGES):
+            self.health.inbox_messages = len(self.inbox)
             try:
                 answers = await asyncio.to_thread(intake.take, messages)
             except JournalUnavailable as e:
@@ -125,15 +139,34 @@ class _Pipeline:
             self._note_progress()
 
     def _consumer(self, sink: Sink, letters: DeadLetters) -> Consumer:
+        clocks = self.journal.directory / "cursors" / f"{sink.name}.clocks"
+        holds = not getattr(sink, "moves", False)
         return Consumer(
+            settling=Settling(
+                clocks,
+                self.journal.directory,
+                self.config.registry,
+                archive=self.journal.shelf.archive,
+                holds=holds,
+            ),
             sink=sink,
             cursor=cursor_of(sink, self.journal.directory / "cursors"),
-            playback=Playback(self.journal.directory),
+            playback=Playback(self.journal.directory, archive=self.journal.shelf.archive),
             registry=self.config.registry,
             dead_letters=letters,
             health=self.health.sinks[sink.name],
             damages=self.damages,
             on_progress=self._note_progress,
+        )
+
+    def _upkeep(self) -> Upkeep:
+        options = self.config.options.journal
+        return Upkeep(
+            journal=self.journal,
+            key_file=options.checkpoint_key,
+            retention=Retention(keep_days=options.keep_days, keep_bytes=options.keep_bytes),
+            passed=lambda: min((c.passed for c in self.consumers), default=self.journal.committed),
+            health=self.health,
         )
 
     def _note_progress(self) -> None:
@@ -147,6 +180,9 @@ class _Pipeline:
         if problem is None and self.health.journal_problem is not None:
             log.info("journal.available")
         self.health.journal_problem = problem
+
+    async def _do_duty(self) -> None:
+        await duty.run(self.desk, self.config.options.authority, self.config.broker, self.health)
 
     async def _show(self) -> None:
         """Keep the page up; evidence is collected whether anybody can look at it or not."""
@@ -188,6 +224,17 @@ async def _sinks(config: Config) -> AsyncIterator[list[Sink]]:
         for sink in sinks:
             stack.push_async_callback(sink.close)
         yield sinks
+
+
+@contextlib.asynccontextmanager
+async def _desk(config: Config) -> AsyncIterator[Desk]:
+    """Who is who, where an authority says so."""
+    authority = config.open_authority()
+    try:
+        yield Desk(authority)
+    finally:
+        if authority is not None:
+            authority.close()
 
 
 async def _tidy(sink: Sink) -> None:

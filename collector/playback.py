@@ -14,8 +14,8 @@ from pathlib import Path
 from agent.contract.decoder import DecodeError
 from collector.disk import Disk
 from collector.entry import Entry, read_frame
-from collector.recovery import segment_numbers, segment_path
-from collector.segment import MAGIC, Damage, Frame, Position, scan
+from collector.segment import MAGIC, Damage, Frame, Position
+from collector.shelf import Shelf
 
 START = Position(0, 0)
 PAGE_BYTES = 4 * 1024 * 1024
@@ -37,11 +37,17 @@ class Page:
 
 
 class Playback:
-    """One reader of a journal directory; any number may read beside the writer."""
+    """One reader of a journal and its archive; any number may read beside the writer."""
 
-    def __init__(self, directory: Path, *, start: Position = START, disk: Disk | None = None) -> None:
-        self._directory = directory
-        self._disk = disk or Disk()
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        archive: Path | None = None,
+        start: Position = START,
+        disk: Disk | None = None,
+    ) -> None:
+        self.shelf = Shelf(directory, archive=archive, disk=disk)
         self.at = start
         self._chain: bytes | None = None
 
@@ -56,13 +62,18 @@ class Playback:
             OSError: the disk does not let us.
         """
         page = Page(after=self.at, chain=self._chain)
-        numbers = segment_numbers(self._directory, self._disk)
+        numbers = self.shelf.numbers()
         for number in self._ahead(numbers, until):
+            _note_missing(page, number)
             self._read_segment(page, number, until, at_most, is_newest=number == numbers[-1])
             if page.is_full(at_most):
                 break
         self.at, self._chain = page.after, page.chain
         return page
+
+    def seek(self, at: Position) -> None:
+        """Read on from an entry anywhere; what stands before it is not checked."""
+        self.at, self._chain = at, None
 
     def _ahead(self, numbers: list[int], until: Position | None) -> Iterator[int]:
         return (n for n in numbers if n >= self.at.segment and (until is None or n <= until.segment))
@@ -70,11 +81,10 @@ class Playback:
     def _read_segment(
         self, page: Page, number: int, until: Position | None, at_most: int, *, is_newest: bool
     ) -> None:
-        path = segment_path(self._directory, number)
         here = page.after if page.after.segment == number else Position(number, 0)
         here = max(here, Position(number, len(MAGIC)))
-        end = until.offset if until is not None and until.segment == number else self._disk.size(path)
-        for found in scan(lambda o, n: self._disk.read(path, o, n), here, end, page.chain):
+        end = until.offset if until is not None and until.segment == number else None
+        for found in self.shelf.scan(number, page.chain, offset=here.offset, end=end):
             if isinstance(found, Damage) and found.problem == "tail" and is_newest and until is None:
                 return
             self._take(page, found)
@@ -96,3 +106,12 @@ class Playback:
         if isinstance(said, Entry):
             page.entries.append(said)
             page.bytes += len(said.payload)
+
+
+def _note_missing(page: Page, number: int) -> None:
+    """Segments that are neither in the journal nor in the archive are damage, not silence."""
+    if page.after.segment < number - 1:
+        missing = Position(page.after.segment + 1, 0)
+        page.damages.append(Damage(missing, 0, "missing"))
+        page.chain = None
+        page.after = Position(number, 0)

@@ -19,7 +19,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from agent.contract.topics import STATUS_FILTER, UP_FILTER
+from agent.contract.topics import CSR_FILTER, STATUS_FILTER, UP_FILTER
 from collector.acknowledgement import Answer
 from collector.backoff import Backoff
 from collector.broker import Broker
@@ -77,7 +77,7 @@ class _Conversation:
             self._end(kind, f"refused: {reason}")
         else:
             self.is_welcome = True
-            client.subscribe([(UP_FILTER, 0), (STATUS_FILTER, 0)])
+            client.subscribe([(UP_FILTER, 0), (STATUS_FILTER, 0), (CSR_FILTER, 0)])
 
     def subscribed(self, _c: mqtt.Client, _u: Any, _m: int, reasons: list[Any], _p: Any) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
@@ -164,14 +164,20 @@ class Receiver:
     def _received(self, _c: mqtt.Client, _u: Any, message: mqtt.MQTTMessage) -> None:
         self._health.messages_received += 1
         try:
-            taken = self._inbox.offer(
-                Message(message.topic, bytes(message.payload), received_ms=int(time.time() * 1000))
-            )
+            self._offer(message.topic, message.payload)
         except Exception:  # an error here would end the library's thread
             log.exception("message.failed")
+
+    def _offer(self, topic: str, payload: bytes | bytearray) -> None:
+        """A flood is turned away before anything is made of it."""
+        if self._inbox.has_room(topic, len(payload)) and self._inbox.offer(
+            Message(topic, bytes(payload), received_ms=int(time.time() * 1000))
+        ):
             return
-        if not taken:
-            self._health.queue_drops += 1
+        self._health.queue_drops += 1
+        device = topic.rsplit("/", 2)[-2] if topic.count("/") > 1 else ""
+        if device in self._health.heard_ms:
+            self._health.device_drops[device] += 1
 
     def _note_connected(self, client: mqtt.Client) -> None:
         options = self._broker.options

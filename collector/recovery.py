@@ -10,7 +10,6 @@ counted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,73 +17,93 @@ from agent.contract.decoder import DecodeError
 from collector.disk import Disk
 from collector.entry import Entry, Header, read_frame
 from collector.seen import Seen
-from collector.segment import MAGIC, NO_CHAIN, Damage, Frame, Position, scan
+from collector.segment import MAGIC, NO_CHAIN, Damage, Frame, Position
+from collector.shelf import Shelf, segment_path
 
 log = logging.getLogger("collector.journal")
 
-SUFFIX = ".journal"
+_TORN = ".torn"
 
 
 @dataclass(kw_only=True)
 class Standing:
-    """Where and how the journal goes on; `end` is None when it has no segment yet."""
+    """Where and how the journal goes on; `end` is None when it has no segment yet.
+
+    Attributes:
+        torn: how many torn ends were ever put aside.
+    """
 
     end: Position | None = None
     chain: bytes = NO_CHAIN
     next_number: int = 1
     seen: Seen = field(default_factory=Seen)
     damages: list[Damage] = field(default_factory=list)
+    torn: int = 0
 
 
-def segment_path(directory: Path, number: int) -> Path:
-    """The file of a segment."""
-    return directory / f"{number:06}{SUFFIX}"
-
-
-def segment_numbers(directory: Path, disk: Disk) -> list[int]:
-    """Segments there are, ascending."""
-    stems = (n.removesuffix(SUFFIX) for n in disk.names(directory) if n.endswith(SUFFIX))
-    return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
-
-
-def recover(directory: Path, disk: Disk) -> Standing:
+def recover(shelf: Shelf) -> Standing:
     """Read what is needed, cut off a torn end.
 
     Raises:
         OSError: the disk does not let us.
     """
-    numbers = _without_unborn(directory, disk)
+    newest = _newest_born(shelf)
     standing = Standing()
-    for number in _to_read(directory, disk, numbers):
-        _read_segment(standing, directory, disk, number)
-    if numbers:
-        _cut_tail(standing, directory, disk, numbers[-1])
+    if newest is not None:
+        cut = _torn_from(shelf, newest)
+        for number in _to_read(shelf, newest):
+            _read_segment(standing, shelf, number, cut if number == newest else None)
+        _cut_tail(shelf, newest, cut)
+    standing.torn = sum(name.endswith(_TORN) for name in shelf.disk.names(shelf.directory))
     for damage in standing.damages:
         log.error("journal.damaged at=%s end=%d problem=%s", damage.at, damage.end, damage.problem)
     return standing
 
 
-def _without_unborn(directory: Path, disk: Disk) -> list[int]:
-    """Segments, after removing a newest one that a crash left without a single whole frame."""
-    numbers = segment_numbers(directory, disk)
-    if numbers and not any(isinstance(f, Frame) for f in _scan(directory, disk, numbers[-1], None)):
-        path = segment_path(directory, numbers[-1])
-        _put_aside(disk, path, 0)
-        disk.remove(path)
-        numbers.pop()
-    return numbers
+def _newest_born(shelf: Shelf) -> int | None:
+    """The segment to go on with, after removing one that a crash left without a single whole frame."""
+    numbers = shelf.local()
+    if numbers and not any(isinstance(f, Frame) for f in shelf.scan(numbers[-1], None)):
+        path = segment_path(shelf.directory, numbers.pop())
+        _put_aside(shelf.disk, path, 0)
+        shelf.disk.remove(path)
+    return numbers[-1] if numbers else None
 
 
-def _to_read(directory: Path, disk: Disk, numbers: list[int]) -> list[int]:
+def _torn_from(shelf: Shelf, newest: int) -> int | None:
+    """Where the last group begins to be in pieces, None when it is whole.
+
+    Damage behind which no other group begins is what a power cut leaves of a group nobody was told about. Any
+    other was done to what had been durable.
+    """
+    torn = None
+    for found in shelf.scan(newest, None):
+        if isinstance(found, Damage):
+            torn = found.at.offset if torn is None else torn
+        elif _begins_group(found):
+            torn = None
+    return torn
+
+
+def _begins_group(frame: Frame) -> bool:
+    try:
+        said = read_frame(frame)
+    except DecodeError:
+        return True
+    return not isinstance(said, Entry) or said.place == 0
+
+
+def _to_read(shelf: Shelf, newest: int) -> list[int]:
     """From the newest segment with a readable header on."""
+    numbers = [n for n in shelf.numbers() if n <= newest]
     for i in reversed(range(len(numbers))):
-        if _has_header(directory, disk, numbers[i]):
+        if _has_header(shelf, numbers[i]):
             return numbers[i:]
     return numbers
 
 
-def _has_header(directory: Path, disk: Disk, number: int) -> bool:
-    first = next(_scan(directory, disk, number, None), None)
+def _has_header(shelf: Shelf, number: int) -> bool:
+    first = next(shelf.scan(number, None), None)
     if not isinstance(first, Frame):
         return False
     try:
@@ -93,10 +112,10 @@ def _has_header(directory: Path, disk: Disk, number: int) -> bool:
         return False
 
 
-def _read_segment(standing: Standing, directory: Path, disk: Disk, number: int) -> None:
+def _read_segment(standing: Standing, shelf: Shelf, number: int, end: int | None) -> None:
     known = None if standing.end is None else standing.chain
     standing.end = Position(number, len(MAGIC))
-    for found in _scan(directory, disk, number, known):
+    for found in shelf.scan(number, known, end=end):
         if isinstance(found, Damage):
             standing.damages.append(found)
             continue
@@ -112,26 +131,24 @@ def _apply(standing: Standing, frame: Frame, *, is_first: bool) -> None:
         standing.damages.append(Damage(frame.at, frame.end, e.problem))
         return
     if isinstance(said, Entry):
-        standing.seen.add(said.device, said.session, said.new)
+        standing.seen.add(said.device, said.session, said.new, at_ms=said.received_ms)
         standing.next_number = said.number + 1
     elif is_first:
-        standing.seen, standing.next_number = Seen(said.seen), said.next_number
+        standing.seen, standing.next_number = Seen(said.seen, said.heard_ms), said.next_number
 
 
-def _cut_tail(standing: Standing, directory: Path, disk: Disk, newest: int) -> None:
+def _cut_tail(shelf: Shelf, newest: int, offset: int | None) -> None:
     """Leave the newest segment whole and durable, even where only the kernel had its last frames."""
-    path = segment_path(directory, newest)
-    last = standing.damages[-1] if standing.damages else None
-    file = disk.open(path)
+    path = segment_path(shelf.directory, newest)
+    file = shelf.disk.open(path)
     try:
-        if last is not None and last.problem == "tail" and last.at.segment == newest:
-            _put_aside(disk, path, last.at.offset)
-            file.truncate(last.at.offset)
-            standing.damages.pop()
+        if offset is not None:
+            _put_aside(shelf.disk, path, offset)
+            file.truncate(offset)
         file.sync()
     finally:
         file.close()
-    disk.sync_directory(directory)
+    shelf.disk.sync_directory(shelf.directory)
 
 
 def _put_aside(disk: Disk, path: Path, offset: int) -> None:
@@ -141,13 +158,8 @@ def _put_aside(disk: Disk, path: Path, offset: int) -> None:
         return
     log.warning("journal.torn file=%s offset=%d bytes=%d", path.name, offset, len(torn))
     taken = set(disk.names(path.parent))
-    names = (f"{path.stem}-{offset}-{n}.torn" for n in range(1, len(taken) + 2))
+    names = (f"{path.stem}-{offset}-{n}{_TORN}" for n in range(1, len(taken) + 2))
     try:
         disk.replace(path.with_name(next(n for n in names if n not in taken)), torn)
     except OSError as e:
         log.warning("journal.torn_not_kept file=%s problem=%s", path.name, e)
-
-
-def _scan(directory: Path, disk: Disk, number: int, previous: bytes | None) -> Iterator[Frame | Damage]:
-    path = segment_path(directory, number)
-    return scan(lambda o, n: disk.read(path, o, n), Position(number, len(MAGIC)), disk.size(path), previous)

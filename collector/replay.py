@@ -32,13 +32,14 @@ async def replay(config: Config, kind: str, start: Position) -> tuple[SinkHealth
     consumer = Consumer(
         sink=sink,
         cursor=cursor_of(sink, directory / "cursors"),
-        playback=Playback(directory, start=start),
+        playback=Playback(directory, archive=config.options.journal.archive, start=start),
         registry=config.registry,
         dead_letters=DeadLetters(Path(config.options.dead_letters.directory), health),
         health=health.sinks[kind],
         patience=_PATIENCE,
     )
     try:
+        await consumer.catch_up(start)
         while await consumer.feed():
             pass
     finally:

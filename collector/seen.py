@@ -2,8 +2,9 @@
 """Which records of which device are accounted for, so that sending twice never means storing twice?
 
 Per device the newest `SESSIONS_PER_DEVICE` sessions are remembered (one session is one start of an agent).
-Should a record of an older one come again, it enters the journal again; every sink still knows it by its
-identity.
+A session of which nothing new came for `SILENT_MS` is forgotten too: an agent keeps nothing for longer than
+90 days. Should a record of a forgotten one come again, it enters the journal again; every sink still knows it
+by its identity.
 """
 
 from __future__ import annotations
@@ -13,16 +14,21 @@ from collections.abc import Iterable
 from agent.contract.ranges import Range, RangeSet
 
 SESSIONS_PER_DEVICE = 64
+SILENT_MS = 100 * 86_400_000
 
 Plain = dict[str, dict[str, tuple[Range, ...]]]
 """Device → session → accounted ranges, as JSON can hold it."""
+
+HeardMs = dict[str, dict[str, int]]
+"""Device → session → Unix time at which something new of it last entered."""
 
 
 class Seen:
     """Accounted sequence numbers by device and session."""
 
-    def __init__(self, plain: Plain | None = None) -> None:
+    def __init__(self, plain: Plain | None = None, heard_ms: HeardMs | None = None) -> None:
         self._devices: dict[str, dict[str, RangeSet]] = {}
+        self.heard_ms: HeardMs = {device: dict(sessions) for device, sessions in (heard_ms or {}).items()}
         for device, sessions in (plain or {}).items():
             self._devices[device] = {session: RangeSet(ranges) for session, ranges in sessions.items()}
 
@@ -33,15 +39,38 @@ class Seen:
             return tuple(known.missing(low, high))
         return ((low, high),) if low <= high else ()
 
-    def add(self, device: str, session: str, ranges: Iterable[Range]) -> None:
-        """Account for these from now on."""
+    def add(self, device: str, session: str, ranges: Iterable[Range], *, at_ms: int) -> None:
+        """Account for these, which entered at `at_ms`, from now on."""
         sessions = self._devices.setdefault(device, {})
         known = sessions.pop(session, None) or RangeSet()
         for low, high in ranges:
             known.add(low, high)
         sessions[session] = known
+        self.heard_ms.setdefault(device, {})[session] = at_ms
         if len(sessions) > SESSIONS_PER_DEVICE:
-            del sessions[next(iter(sessions))]
+            self._forget(device, next(iter(sessions)))
+
+    def forget_silent(self, now_ms: int) -> int:
+        """Forget sessions that have been silent for too long; says how many."""
+        silent = [
+            (device, session)
+            for device, sessions in self.heard_ms.items()
+            for session, at_ms in sessions.items()
+            if now_ms - at_ms > SILENT_MS
+        ]
+        for device, session in silent:
+            self._forget(device, session)
+        return len(silent)
+
+    def _forget(self, device: str, session: str) -> None:
+        for known in (self._devices, self.heard_ms):
+            known.get(device, {}).pop(session, None)
+            if not known.get(device):
+                known.pop(device, None)
+
+    def __len__(self) -> int:
+        """How many sessions are remembered."""
+        return sum(map(len, self._devices.values()))
 
     def accounted(self, device: str, session: str, *, at_most: int) -> tuple[int, tuple[Range, ...]]:
         """Up to which seq everything is accounted for, and the `at_most` highest ranges beyond that."""

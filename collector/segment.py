@@ -24,6 +24,7 @@ NO_CHAIN = bytes(32)
 """What the very first frame of a journal follows."""
 
 _HEAD = struct.Struct(">4sII32s")
+HEAD_BYTES = _HEAD.size
 _COVERED = struct.Struct(">IQI32s")
 _WINDOW_BYTES = 1 << 20
 

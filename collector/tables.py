@@ -78,7 +78,7 @@ def read_csv(file: Path, columns: Sequence[str]) -> list[Row]:
     """The rows of a CSV file (RFC 4180) with a header line.
 
     Raises:
-        ConfigError: it cannot be read, or its header has a column nobody knows.
+        ConfigError: it cannot be read, or its header has a column nobody knows, or one twice.
     """
     return _readable(file, lambda: list(_csv_rows(file, columns)))
 
@@ -88,6 +88,9 @@ def _csv_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
         reader = csv.reader(lines, strict=True)
         header = [name.strip() for name in next(reader, [])]
         Row(f"{file}:1", ":", dict.fromkeys(header)).expect_columns(columns)
+        for column in header:
+            if header.count(column) > 1:
+                raise ConfigError(f"{file}:1", f"column {column!r} is there twice")
         if "id" not in header:
             raise ConfigError(f"{file}:1", "the header line has no column 'id'")
         for cells in reader:

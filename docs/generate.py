@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import __main__ as agent_program
-from agent.config import AgentOptions, MqttOptions, SpoolOptions
+from agent.config import AgentOptions, IdentityOptions, MqttOptions, SpoolOptions
 from agent.contract import schema
 from agent.contract.kinds import KINDS
 from agent.contract.reason import Reason
@@ -32,6 +32,7 @@ AGENT_TABLES: list[tuple[str, Any]] = [
     ("", AgentOptions),
     ("mqtt", MqttOptions),
     ("spool", SpoolOptions),
+    ("identity", IdentityOptions),
     *((f"probes.{kind}", load(kind)) for kind in PROBES),
 ]
 COLLECTOR_TABLES: list[tuple[str, Any]] = [
@@ -103,8 +104,16 @@ def _program(parser: argparse.ArgumentParser) -> str:
     parts = [f"## {parser.prog}\n\n{parser.description}\n"]
     actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]  # noqa: SLF001
     for action in actions:
-        for name, sub in action.choices.items():
-            parts.append(f"### {parser.prog} {name}\n\n```\n{_help(sub)}\n```\n")
+        parts += [_command(sub) for sub in action.choices.values()]
+    return "\n".join(parts)
+
+
+def _command(parser: argparse.ArgumentParser) -> str:
+    """A command, and those below it."""
+    parts = [f"### {parser.prog}\n\n```\n{_help(parser)}\n```\n"]
+    for action in parser._actions:  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            parts += [_command(sub) for sub in action.choices.values()]
     return "\n".join(parts)
 
 

@@ -39,6 +39,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "integration": ("tests/integration",),
     "system": ("tests/system",),
     "deploy": ("tests/deploy",),
+    "fuzz": ("tests/fuzz",),
 }
 """Arguments of pytest by suite; one that starts servers or measures time has the machine for itself."""
 

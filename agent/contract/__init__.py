@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wire: what crosses from school to centre, in the standard library alone."""
+"""The wire, and how both its ends read settings and log; in the standard library alone."""

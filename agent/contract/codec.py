@@ -2,7 +2,8 @@
 """How do a batch and an acknowledgement become bytes, and bytes become them again?
 
 A payload is JSON when it begins with `{`, or the packed form (`agent.contract.packed`) when it begins with
-byte 1. Both lead to the same plain data and through the same checks. Nothing a stranger sends can make
+byte 1; either may be in a signed envelope (`agent.contract.envelope`), which is not verified here. Both lead
+to the same plain data and through the same checks. Nothing a stranger sends can make
 decoding use more than `MAX_PLAIN_BYTES` of decompressed payload or recurse deeper than a batch is deep.
 """
 
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 from agent.contract import packed
 from agent.contract.decoder import DecodeError, decode
+from agent.contract.envelope import inner_of
 from agent.contract.record import Ack, Batch, ClockState, Record, Refused, record_from_plain, to_plain
 
 MAX_PLAIN_BYTES = 4 * 1024 * 1024
@@ -55,12 +57,12 @@ def encode(batch: Batch, form: Form = "packed") -> bytes:
 
 
 def decode_batch(payload: bytes) -> Decoded:
-    """Read one `up` payload in either form.
+    """Read one `up` payload in either form, signed or not.
 
     Raises:
         DecodeError: the message as a whole makes no sense; single records that do not come back as `refused`.
     """
-    plain = _plain(payload)
+    plain = _plain(inner_of(payload))
     items = plain.pop("records", [])
     if not isinstance(items, list):
         raise DecodeError("records", "expected a list")

@@ -65,8 +65,7 @@ def head_of(step: int, cells: Sequence[Any], *, near: bool = False) -> Head:
     """The head that suits these cells; `near` asks for differences to predictions, in hundredths."""
     values = [c for c in cells if c is not None]
     kind, exponent = _suiting(values)
-    is_near = near and kind is ColumnType.DECIMAL and exponent <= _HUNDREDTHS
-    is_near = is_near and all(_is_exact(value, 10**_HUNDREDTHS) for value in values)
+    is_near = near and kind is ColumnType.DECIMAL and all(_is_exact(v, 10**_HUNDREDTHS) for v in values)
     return Head(step, kind, len(values) < len(cells), _HUNDREDTHS if is_near else exponent, is_near)
 
 

@@ -218,9 +218,11 @@ def _float(value: object, path: str) -> float:
 
 
 def _str(value: object, path: str) -> str:
-    if isinstance(value, str):
-        return value
-    raise DecodeError(path, f"expected text, got {_describe(value)}")
+    if not isinstance(value, str):
+        raise DecodeError(path, f"expected text, got {_describe(value)}")
+    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        raise DecodeError(path, f"text with half a character: {value!a:.60}")
+    return value
 
 
 def _bool(value: object, path: str) -> bool:

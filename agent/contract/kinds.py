@@ -129,8 +129,9 @@ class Event:
     kind: ClassVar[str] = "event"
 
     event: str = key(
-        "agent_started, unclean_shutdown, clock_step, spool_dropped, spool_damaged, probe_overran, "
-        "spool_unwritable, spool_writable …"
+        "agent_started, unclean_shutdown, clock_step (the wall clock was set: by `step_ms`), clock_set (true "
+        "time became known: `subject` kernel or collector, `step_ms` what was wrong before), spool_dropped, "
+        "spool_damaged, spool_unwritable, spool_writable …"
     )
     count: int | None = number("how many things it concerns")
     first_seq: int | None = number("first sequence number concerned")

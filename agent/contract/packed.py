@@ -24,7 +24,7 @@ from agent.contract.columns import ColumnType, Head, Reader, Writer, head_of
 from agent.contract.decoder import DecodeError
 from agent.contract.dictionary import DICTIONARIES, NEWEST
 from agent.contract.kinds import KINDS, key_names
-from agent.contract.prediction import NEAR, PREDICTED
+from agent.contract.prediction import NEAR, PREDICTED, Predict
 
 FORMAT = 1
 MAX_ROWS = 65536
@@ -45,7 +45,8 @@ def pack(plain: Plain) -> bytes:
     blocks = _blocks(plain["records"])
     in_order = [r for _, rows in blocks for r in rows]
     in_order.sort(key=_completion_ms)
-    is_steady = [r["seq"] for r in in_order] == list(range(plain["first_seq"], plain["last_seq"] + 1))
+    is_complete = len(in_order) == plain["last_seq"] - plain["first_seq"] + 1
+    is_steady = is_complete and all(r["seq"] == plain["first_seq"] + i for i, r in enumerate(in_order))
     out = Writer()
     _write_header(out, plain, is_steady=is_steady)
     out.varint(len(blocks))
@@ -246,10 +247,18 @@ def _read_cells(
     kind, name = field_of
     if head.type is ColumnType.PREDICTED:
         predict = PREDICTED.get(kind, {}).get(name)
-        return [predict(t) if predict else None for t in tables]
+        return [_predicted(predict, t) if predict else None for t in tables]
     near = NEAR.get(kind, {}).get(name) if head.is_near else None
-    expected = [near(t) if near else 0 for t in tables] if head.is_near else []
+    expected = [_predicted(near, t) if near else 0 for t in tables] if head.is_near else []
     return body.cells(head, len(tables), base, expected)
+
+
+def _predicted(predict: Predict, table: Plain) -> Any:
+    """What follows from the columns before, whose types nobody has looked at yet."""
+    try:
+        return predict(table)
+    except (TypeError, ValueError, ArithmeticError, LookupError) as e:
+        raise DecodeError("records", f"figures that others are predicted from make no sense: {e}") from e
 
 
 def _name(kind: str, place: int) -> str:

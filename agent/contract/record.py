@@ -17,6 +17,9 @@ from typing import Any
 from agent.contract.decoder import DecodeError, decode, nearest
 from agent.contract.kinds import KINDS, Fields
 
+MAX_SPAN = 1_000_000
+"""Most numbers one batch may speak of, so that a mistaken claim cannot silence a session for ever."""
+
 MAX_SEQ = 2**53 - 1
 """Largest number that every JSON reader keeps exactly (RFC 8259 §6)."""
 
@@ -83,12 +86,12 @@ class Batch:
     """What one `up` message carries.
 
     Attributes:
-        first_seq: from here to `last_seq`, what is not in the batch no longer exists on the device. last_seq:
-        the last record's, unless more was dropped behind it; `first_seq - 1` for an empty batch. clock: the
-        device's clocks when the batch was made; relates every record of the same boot to true time. records:
-        ascending by seq, all of one session; may be empty (a question for an acknowledgement). want_ack: the
-        device asks for an acknowledgement. backlog: the records are from the past; nobody need be alarmed
-        now.
+        first_seq: from here to `last_seq`, what is not in the batch no longer exists on the device.
+        last_seq: the last record's, unless more was dropped behind it; `first_seq - 1` for an empty batch.
+        clock: the device's clocks when the batch was made; relates every record of its boot to true time.
+        records: ascending by seq, all of one session; may be empty (a question for an acknowledgement).
+        want_ack: the device asks for an acknowledgement.
+        backlog: the records are from the past; nobody need be alarmed now.
     """
 
     device: str
@@ -112,6 +115,9 @@ class Batch:
             _require(record.seq > previous, "records", f"seq {record.seq} does not follow {previous}")
             previous = record.seq
         _require(previous <= self.last_seq <= MAX_SEQ, "last_seq", f"must be {previous} or more")
+        _require(
+            self.last_seq - self.first_seq < MAX_SPAN, "last_seq", f"is {MAX_SPAN} or more beyond first_seq"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +128,18 @@ class Ack:
         up_to_seq: every seq from 1 to here is accounted for; 0 for none.
         ranges: further ranges beyond that, inclusive, ascending.
         wall_ms: the collector's Unix time when it answered.
+        pause_s: for so long the agent should hold back what can wait; None when it need not.
     """
 
     session: str
     up_to_seq: int
     wall_ms: int
     ranges: tuple[tuple[int, int], ...] = ()
+    pause_s: int | None = None
 
     def __post_init__(self) -> None:
         _require(SESSION.fullmatch(self.session), "session", "must be 16 hexadecimal digits")
+        _require(self.pause_s is None or 0 <= self.pause_s <= MAX_SEQ, "pause_s", "is out of range")
         _require(0 <= self.up_to_seq <= MAX_SEQ, "up_to_seq", "is out of range")
         for low, high in self.ranges:
             _require(1 <= low <= high <= MAX_SEQ, "ranges", f"[{low}, {high}] is not a range")

@@ -6,6 +6,8 @@
     sp/1/<shard>/<device>/status   device → collector   online or offline, retained, the broker's will
     sp/1/<shard>/<device>/config   collector → device   signed configuration, retained
     sp/1/<shard>/<device>/cmd      collector → device   signed one-off requests
+    sp/1/<shard>/<device>/csr      device → collector   request for its next certificate
+    sp/1/<shard>/<device>/crt      collector → device   its next certificate
 
 The shard is a stable hash of the device, so that several collectors can each own a share of the fleet.
 """
@@ -20,9 +22,10 @@ from agent.contract.record import DEVICE
 
 SHARDS = 64
 _PARTS = 5
-LEAVES = ("up", "ack", "status", "config", "cmd")
+LEAVES = ("up", "ack", "status", "config", "cmd", "csr", "crt")
 UP_FILTER = "sp/1/+/+/up"
 STATUS_FILTER = "sp/1/+/+/status"
+CSR_FILTER = "sp/1/+/+/csr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,16 @@ def config(device: str) -> str:
 def cmd(device: str) -> str:
     """Where a device hears requests."""
     return _topic(device, "cmd")
+
+
+def csr(device: str) -> str:
+    """Where a device asks for its next certificate."""
+    return _topic(device, "csr")
+
+
+def crt(device: str) -> str:
+    """Where a device hears its next certificate."""
+    return _topic(device, "crt")
 
 
 def parse(topic: str) -> Topic:

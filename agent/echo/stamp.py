@@ -12,6 +12,7 @@ kernel's receive stamp alone, 19 µs with send and receive stamps.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import struct
@@ -25,6 +26,9 @@ _SO_TIMESTAMPING_NEW = 65
 _TX_SOFTWARE = 1 << 1
 _RX_SOFTWARE = 1 << 3
 _SOFTWARE = 1 << 4
+_ANCILLARY_BYTES = 256
+_TRIES = 50
+_PAUSE_S = 0.002
 _TIMESPEC = struct.Struct("=qq")
 
 _BILLION = 1_000_000_000
@@ -80,6 +84,24 @@ def ask_for_stamps(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
         flags = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPING_NEW, flags)
+
+
+async def begin() -> None:
+    """Wait until the kernel stamps what arrives; call it while a socket that has asked for stamps is open.
+
+    The first such socket of the machine has stamping switched on by a work queue, some milliseconds later
+    (net_enable_timestamp in net/core/dev.c). What arrives before has no stamp, and on a busy machine its time
+    was up to 20 ms too long. So this socket sends to itself until a stamp comes, for 0.1 s at most.
+    """
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        ask_for_stamps(sock)
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        for _ in range(_TRIES):
+            sock.sendto(b"", sock.getsockname())
+            if stamp_ns(sock.recvmsg(1, _ANCILLARY_BYTES)[1]) is not None:
+                return
+            await asyncio.sleep(_PAUSE_S)
 
 
 def stamp_ns(ancillary: AncillaryData) -> int | None:

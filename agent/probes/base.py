@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from agent.contract.kinds import Fields
+from agent.contract.option import option
 from agent.contract.reason import Reason
 
 
@@ -30,14 +31,6 @@ class Finding:
 
 Reading = tuple[Finding, ...]
 """What one round of a probe found, one finding per target, interface or device."""
-
-
-def option(doc: str, default: Any, *, low: float | None = None, high: float | None = None) -> Any:
-    """One key of a probe's TOML table: its sentence, default and range."""
-    metadata = {"doc": doc, "low": low, "high": high}
-    if isinstance(default, list | dict):
-        return field(default_factory=lambda: default, metadata=metadata)
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.contract.kinds import Dns
+from agent.contract.option import option
 from agent.contract.reason import Reason
 from agent.echo import address, resolvers
 from agent.echo.address import Address
 from agent.echo.lookup import DNS_PORT, Lookup, look_up
 from agent.echo.message import is_host_name
-from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading, option
+from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ from typing import Any, ClassVar, TypeVar
 import psutil
 
 from agent.contract.kinds import Host
-from agent.probes.base import Finding, ProbeOptions, Reading, option
+from agent.contract.option import option
+from agent.probes.base import Finding, ProbeOptions, Reading
 
 T = TypeVar("T")
 

@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 import psutil
 
 from agent.contract.kinds import Interface
+from agent.contract.option import option
 from agent.contract.reason import Reason
 from agent.echo.route import default_route
-from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading, option
+from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
 
 _SOURCE = "host"
 

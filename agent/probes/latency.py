@@ -6,7 +6,7 @@ record each.
 
 Costs at the defaults: 10 requests to each of two anchors every 300 s, 36 bytes each way at the IP layer: 0.41
 MB/day, 0.97 MB/day as Ethernet frames with their gaps; the gateway costs no bytes of the link. A round takes
-5 s, up to 10 s when an answer is missing.
+5 s, up to 15 s when an answer is missing: late ones are waited for until twice the time-out.
 
 Does not tell: which direction is slow, nor how the link feels under load (see `loaded`).
 """
@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.contract.kinds import Latency
+from agent.contract.option import option
 from agent.echo.address import Address
 from agent.echo.ask import Answers, ask
 from agent.echo.plan import evenly, interleaved
 from agent.echo.problem import NoAnswer
 from agent.echo.roundtrip import latency_of, reason_of_silence
 from agent.echo.target import GATEWAY, LOOKUP_TIMEOUTS, find, is_target
-from agent.probes.base import Finding, ProbeOptions, Reading, option
+from agent.probes.base import Finding, ProbeOptions, Reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +60,10 @@ class LatencyProbe(ProbeOptions):
                 raise ValueError(f"target {target!r} is not an address, a host name or `{GATEWAY}`")
         if len(set(self.targets)) < len(self.targets):
             raise ValueError("targets must not repeat a host")
-        longest_s = self.count * self.spacing_s + (1 + LOOKUP_TIMEOUTS) * self.timeout_s
+        longest_s = self.count * self.spacing_s + (_PATIENCE + LOOKUP_TIMEOUTS) * self.timeout_s
         if longest_s >= min(self.deadline_s, self.every_s):
             raise ValueError(
-                f"count x spacing_s + {1 + LOOKUP_TIMEOUTS} x timeout_s ({longest_s:g} s) "
+                f"count x spacing_s + {_PATIENCE + LOOKUP_TIMEOUTS} x timeout_s ({longest_s:g} s) "
                 "must be shorter than deadline_s and every_s"
             )
 
@@ -89,10 +90,17 @@ class LatencyProbe(ProbeOptions):
             evenly([place], every_s=self.spacing_s, count=self.count, from_s=i * shift_s)
             for i, place in enumerate(addresses)
         )
-        return await ask(interleaved(plans), timeout_s=self.timeout_s, tcp_port=self.tcp_port)
+        return await ask(
+            interleaved(plans),
+            timeout_s=self.timeout_s,
+            patience_s=_PATIENCE * self.timeout_s,
+            tcp_port=self.tcp_port,
+        )
 
 
 _MAX_TARGETS = 32
+_PATIENCE = 2
+"""An answer that has not come after so many time-outs is lost (RFC 2680 §2.5 wants such a bound)."""
 
 
 def _finding(target: str, place: Address | NoAnswer, answers: Answers) -> Finding:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.contract.kinds import Reach
+from agent.contract.option import option
 from agent.contract.reason import Reason
 from agent.echo import address, resolvers
 from agent.echo.address import Address
@@ -30,7 +31,7 @@ from agent.echo.message import is_host_name
 from agent.echo.plan import evenly, fitting, interleaved
 from agent.echo.reachability import Round, Surroundings, reach_of, surroundings
 from agent.echo.roundtrip import reason_of_silence
-from agent.probes.base import Finding, ProbeOptions, Reading, option
+from agent.probes.base import Finding, ProbeOptions, Reading
 
 
 @dataclass(frozen=True, kw_only=True)

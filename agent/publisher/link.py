@@ -14,6 +14,7 @@ import json
 import logging
 import random
 import ssl
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ from paho.mqtt.properties import Properties
 
 from agent.config import MqttOptions
 from agent.contract import topics
+from agent.contract.broker import make_tls
 from agent.contract.codec import decode_ack
 from agent.contract.decoder import DecodeError
 from agent.contract.record import Ack
@@ -33,28 +35,47 @@ log = logging.getLogger("agent.link")
 _UNSUPPORTED_VERSION = "Unsupported protocol version"
 _ALIAS = 1
 _MAX_RECONNECT_S = 120
+_SHORT_LIFE_S = 60
+_LARGEST_PAYLOAD = 60_000
+_ROOM_FOR_HEADERS = 256
 _FALLBACK_PAUSE_S = (0.2, 2.0)
+_NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 
 
 class Link:
     """One connection to the broker, made again whenever it breaks."""
 
-    def __init__(self, device: str, session: str, options: MqttOptions, password: str | None = None) -> None:
+    def __init__(
+        self,
+        device: str,
+        session: str,
+        options: MqttOptions,
+        password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.connected = asyncio.Event()
         self.on_connection: Callable[[bool], None] = lambda _is_up: None
         self.on_ack: Callable[[Ack], None] = lambda _ack: None
+        self.connections = 0
         self.wire_bytes = 0
         self._device = device
         self._options = options
         self._password = password
+        self._tls = tls
         self._status = {"session": session}
         self._loop = asyncio.get_running_loop()
         self._is_v5 = options.protocol != "3.1.1"
         self._alias_maximum = 0
+        self._packet_maximum = _LARGEST_PAYLOAD + _ROOM_FOR_HEADERS
+        self._reconnect_s = 1
+        self._connected_at_s = 0.0
         self._has_alias = False
         self._refusal = ""
         self._refused = asyncio.Event()
         self._client: mqtt.Client | None = None
+        self._is_renewed = False
+        self.on_certificate: Callable[[bytes], None] = lambda _answer: None
+        self.has_clock: Callable[[], bool] = lambda: True
 
     async def run(self) -> None:
         """Stay connected until cancelled, then say goodbye."""
@@ -68,9 +89,17 @@ class Link:
             finally:
                 await asyncio.to_thread(self._stop, client)
             self._refused.clear()
+            if self._is_renewed:
+                self._is_renewed = False
+                continue
             self._is_v5 = not self._is_v5
             log.info("link.protocol version=%s", "5" if self._is_v5 else "3.1.1")
             await asyncio.sleep(random.uniform(*_FALLBACK_PAUSE_S))  # noqa: S311 -- spreads a fleet, guards nothing
+
+    @property
+    def largest_payload(self) -> int:
+        """Bytes that one message may carry: the broker may allow less than collectors take."""
+        return min(_LARGEST_PAYLOAD, self._packet_maximum - _ROOM_FOR_HEADERS)
 
     def publish(self, payload: bytes) -> bool:
         """Hand one batch to the connection; False when there is none."""
@@ -87,13 +116,28 @@ class Link:
         self.wire_bytes += len(payload)
         return info.rc == mqtt.MQTT_ERR_SUCCESS
 
+    def use(self, options: MqttOptions) -> None:
+        """Connect anew, with these."""
+        self._options = options
+        self._tls = make_tls(options)
+        self._is_renewed = True
+        self._refused.set()
+
+    def ask_certificate(self, request: bytes) -> bool:
+        """Send a request for the next certificate; False when there is no connection."""
+        client = self._client
+        if client is None or not self.connected.is_set():
+            return False
+        self.wire_bytes += len(request)
+        return client.publish(topics.csr(self._device), request, qos=1).rc == mqtt.MQTT_ERR_SUCCESS
+
     def _make_client(self) -> mqtt.Client:
         protocol = mqtt.MQTTv5 if self._is_v5 else mqtt.MQTTv311
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self._device, protocol=protocol)
         if self._options.username:
             client.username_pw_set(self._options.username, self._password)
-        if self._options.ca_file:
-            client.tls_set_context(_tls_context(self._options))
+        if self._tls is not None:
+            client.tls_set_context(checking_time(self._tls, is_wanted=self.has_clock()))
         client.will_set(topics.status(self._device), self._status_payload(online=False), qos=1, retain=True)
         client.reconnect_delay_set(min_delay=1, max_delay=_MAX_RECONNECT_S)
         client.on_connect = self._connected
@@ -117,15 +161,23 @@ class Link:
         if reason.is_failure:
             self._loop.call_soon_threadsafe(self._on_refused, str(reason))
             return
-        client.subscribe(topics.ack(self._device), qos=0)
+        self._connected_at_s = time.monotonic()
+        client.subscribe([(topics.ack(self._device), 0), (topics.crt(self._device), 0)])
         client.publish(topics.status(self._device), self._status_payload(online=True), qos=1, retain=True)
-        self._alias_maximum = getattr(properties, "TopicAliasMaximum", 0) if properties else 0
+        self._alias_maximum = getattr(properties, "TopicAliasMaximum", 0)
+        self._packet_maximum = getattr(properties, "MaximumPacketSize", _LARGEST_PAYLOAD + _ROOM_FOR_HEADERS)
         self._loop.call_soon_threadsafe(self._on_connected)
 
-    def _disconnected(self, _c: mqtt.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+    def _disconnected(self, client: mqtt.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+        lived_s = time.monotonic() - self._connected_at_s
+        self._reconnect_s = 1 if lived_s > _SHORT_LIFE_S else min(self._reconnect_s * 2, _MAX_RECONNECT_S)
+        client.reconnect_delay_set(self._reconnect_s, _MAX_RECONNECT_S)
         self._loop.call_soon_threadsafe(self._on_disconnected, str(reason))
 
     def _message(self, _c: mqtt.Client, _u: Any, message: mqtt.MQTTMessage) -> None:
+        if message.topic == topics.crt(self._device):
+            self._loop.call_soon_threadsafe(self.on_certificate, bytes(message.payload))
+            return
         try:
             ack = decode_ack(bytes(message.payload))
         except DecodeError as e:
@@ -137,6 +189,7 @@ class Link:
         log.info("link.connected host=%s port=%d", self._options.host, self._options.port)
         self._refusal = ""
         self._has_alias = False
+        self.connections += 1
         self.connected.set()
         self.on_connection(True)
 
@@ -170,9 +223,8 @@ class Link:
         return self._options.keepalive_s or min(65535, max(60, int(self._options.report_every_s * 1.5)))
 
 
-def _tls_context(options: MqttOptions) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=options.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if options.cert_file and options.key_file:
-        context.load_cert_chain(options.cert_file, options.key_file)
+def checking_time(context: ssl.SSLContext, *, is_wanted: bool) -> ssl.SSLContext:
+    """Whoever has no clock cannot say what has expired, and gets the time from whom it connects to."""
+    flags = context.verify_flags & ~_NO_CHECK_TIME
+    context.verify_flags = ssl.VerifyFlags(flags if is_wanted else flags | _NO_CHECK_TIME)
     return context

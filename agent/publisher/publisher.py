@@ -17,11 +17,11 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.config import MqttOptions
 from agent.contract.codec import encode
-from agent.contract.record import Ack, Batch, ClockState
+from agent.contract.record import MAX_SPAN, Ack, Batch, ClockState
 from agent.publisher.link import Link
 from agent.scheduler import next_start_s, phase_ratio
 from agent.spool.reading import Position, Run
@@ -29,12 +29,16 @@ from agent.spool.spool import Spool
 
 log = logging.getLogger("agent.publisher")
 
+Learn = Callable[[int, int, int], None]
+"""Takes the collector's wall_ms, and this device's mono_ms of question and answer."""
+
 _BATCH_RECORDS = 200
 _MAX_SESSIONS_GREETED = 20
 _LIVE_INTERVALS = 2
 _GREETING_S = 10.0
 _FIRST_PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 300.0
+_LONGEST_HOLD_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +54,37 @@ class Publisher:
     """Brings the spool to the collector."""
 
     def __init__(
-        self, device: str, spool: Spool, link: Link, options: MqttOptions, now: Callable[[], ClockState]
+        self,
+        device: str,
+        spool: Spool,
+        link: Link,
+        options: MqttOptions,
+        now: Callable[[], ClockState],
+        *,
+        learn: Learn = lambda _wall_ms, _asked_ms, _answered_ms: None,
     ) -> None:
         self._device = device
         self._spool = spool
         self._link = link
         self._options = options
         self._now = now
+        self._learn = learn
+        self._first_sent: tuple[int, int] | None = None
         self._live_after: Position | None = spool.end()
         self._backlog_until: Position | None = self._live_after
         self._talked_at_s = time.monotonic()
         self._asked_at_s = -float("inf")
+        self._hold_until_s = -float("inf")
         self._ack_timer: asyncio.TimerHandle | None = None
+        self._has_forgotten = False
+        self._has_ever_forgotten = False
         self._talking = asyncio.Event()
         self._silent = asyncio.Event()
         self._more_backlog = asyncio.Event()
         self._waiting: list[_Waiting] = []
         self._urgent = asyncio.Event()
+        self.on_time: Callable[[int], None] = lambda _wall_ms: None
+        self.seal: Callable[[bytes], bytes] = lambda payload: payload
         link.on_ack = self._on_ack
         link.on_connection = self._on_connection
 
@@ -86,16 +104,21 @@ class Publisher:
         pause_s = _FIRST_PAUSE_S
         while True:
             await self._link.connected.wait()
+            self._has_forgotten = False
             if await self._greet():
+                await self._talk()
+            if self._has_forgotten:
                 pause_s = _FIRST_PAUSE_S
-                self._begin()
-                await self._silent.wait()
-                self._spool.sent(None)
-                self._talked_at_s = time.monotonic()
-                self._talking.clear()
-            else:
-                await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 -- spreads a fleet, guards nothing
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 -- spreads a fleet
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    async def _talk(self) -> None:
+        """Report and drain until the collector falls silent."""
+        self._begin()
+        await self._silent.wait()
+        self._spool.sent(None)
+        self._talked_at_s = time.monotonic()
+        self._talking.clear()
 
     async def _greet(self) -> bool:
         """Ask what the collector has of each session; True when it answered for this one."""
@@ -121,17 +144,22 @@ class Publisher:
             due_s = next_start_s(time.monotonic(), interval_s, phase) - time.monotonic()
             is_urgent = await _happens(self._urgent, due_s)
             await self._talking.wait()
+            if self._hold_s() > 0 and not is_urgent:
+                continue
             self._urgent.clear()
             self._send_live(is_urgent=is_urgent)
 
     def _send_live(self, *, is_urgent: bool) -> None:
-        while run := self._spool.next_run(after=self._live_after, limit=_BATCH_RECORDS):
+        while found := self._next_batch(after=self._live_after):
+            run, batch = found
             want_ack = is_urgent or self._is_ack_due()
-            if not self._send(self._batch(run, want_ack=want_ack, backlog=False)):
+            batch = replace(batch, want_ack=want_ack)
+            if not self._send(batch):
                 return
             self._live_after = run.end
             self._spool.sent(run.end)
             if want_ack:
+                self._first_sent = batch.last_seq, batch.clock.mono_ms
                 self._expect_ack()
         if self._is_ack_due() and self._spool.end() is not None:
             self._send(self._question(self._spool.session))
@@ -154,17 +182,18 @@ class Publisher:
 
     async def _drain(self) -> None:
         while True:
+            await asyncio.sleep(self._hold_s())
             await self._talking.wait()
             self._more_backlog.clear()
             until = self._backlog_until
-            run = until and self._spool.next_run(after=None, until=until, limit=_BATCH_RECORDS)
-            if run:
-                await self._send_backlog(run)
+            found = until and self._next_batch(after=None, until=until)
+            if found:
+                await self._send_backlog(*found)
             else:
                 await self._more_backlog.wait()
 
-    async def _send_backlog(self, run: Run) -> None:
-        payload_bytes = self._send(self._batch(run, want_ack=True, backlog=True))
+    async def _send_backlog(self, run: Run, batch: Batch) -> None:
+        payload_bytes = self._send(replace(batch, want_ack=True, backlog=True))
         if payload_bytes and await self._answer_to(
             run.session, run.records[-1].seq, self._options.ack_timeout_s
         ):
@@ -183,16 +212,36 @@ class Publisher:
             self._waiting.remove(waiting)
 
     def _on_ack(self, ack: Ack) -> None:
+        self.on_time(ack.wall_ms)
         if ack.session == self._spool.session:
             self._drop_timer()
+            self._learn_time(ack)
+        self._hold_until_s = time.monotonic() + min(ack.pause_s or 0, _LONGEST_HOLD_S)
         lost_until = self._spool.newest_covered(ack)
-        self._spool.acknowledge(ack)
+        self._note_progress(self._spool.acknowledge(ack))
         if lost_until and lost_until > (self._backlog_until or (0, 0)):
             self._backlog_until = lost_until
         self._more_backlog.set()
         for waiting in self._waiting:
             if waiting.session == ack.session and _covers(ack, waiting.seq):
                 waiting.answered.set()
+
+    def _note_progress(self, forgotten: int) -> None:
+        """Only what was taken in shortens the pauses; a collector may answer greetings and nothing else."""
+        if forgotten and not self._has_ever_forgotten:
+            log.info("publisher.acknowledged records=%d", forgotten)
+        self._has_forgotten |= forgotten > 0
+        self._has_ever_forgotten |= forgotten > 0
+
+    def _hold_s(self) -> float:
+        """How long the collector still wants what can wait to be held back."""
+        return max(0.0, self._hold_until_s - time.monotonic())
+
+    def _learn_time(self, ack: Ack) -> None:
+        """What covers a number was made after that number first left, however long it was under way."""
+        if self._first_sent is not None and _covers(ack, self._first_sent[0]):
+            self._learn(ack.wall_ms, self._first_sent[1], self._now().mono_ms)
+            self._first_sent = None
 
     def _on_connection(self, is_up: bool) -> None:
         if not is_up:
@@ -204,16 +253,33 @@ class Publisher:
             self._ack_timer.cancel()
             self._ack_timer = None
 
-    def _batch(self, run: Run, *, want_ack: bool, backlog: bool) -> Batch:
+    def _next_batch(
+        self, *, after: Position | None, until: Position | None = None
+    ) -> tuple[Run, Batch] | None:
+        """The next records, as many as fit into one message."""
+        limit = _BATCH_RECORDS
+        while run := self._spool.next_run(after=after, until=until, limit=limit):
+            if len(run.records) == 1 or self._fits(run):
+                return run, self._batch(run)
+            limit = len(run.records) // 2
+        return None
+
+    def _fits(self, run: Run) -> bool:
+        if run.records[-1].seq - run.records[0].seq >= MAX_SPAN:
+            return False
+        return len(self._encode(self._batch(run))) <= self._link.largest_payload
+
+    def _batch(self, run: Run) -> Batch:
         return Batch(
             device=self._device,
             session=run.session,
-            first_seq=run.first_seq,
+            first_seq=max(run.first_seq, run.records[-1].seq - MAX_SPAN + 1),
             clock=self._now(),
             records=run.records,
-            want_ack=want_ack,
-            backlog=backlog,
         )
+
+    def _encode(self, batch: Batch) -> bytes:
+        return encode(batch, self._options.payload)
 
     def _question(self, session: str) -> Batch:
         """An empty batch, which only asks what the collector has of a session."""
@@ -221,7 +287,7 @@ class Publisher:
 
     def _send(self, batch: Batch) -> int:
         """Bytes of the payload, 0 when there is no connection."""
-        payload = encode(batch, self._options.payload)
+        payload = self.seal(self._encode(batch))
         return len(payload) if self._link.publish(payload) else 0
 
 

@@ -33,6 +33,21 @@ class Measurement:
     time_basis: TimeBasis = TimeBasis.DEVICE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Records a device says no longer exist, of which none ever entered the journal.
+
+    Attributes:
+        received_ms: Unix time at the collector when the device said so.
+    """
+
+    device: str
+    session: str
+    first_seq: int
+    last_seq: int
+    received_ms: int
+
+
 class SinkUnavailable(Exception):
     """Nothing of the batch is certain to be stored: the whole batch again later.
 
@@ -62,7 +77,11 @@ class SinkRejected(Exception):
 
 
 class Sink(Protocol):
-    """One file, one class. `write` is idempotent: the same batch again changes nothing."""
+    """One file, one class. `write` is idempotent: the same batch again changes nothing.
+
+    A sink with `moves = True` gets every record at once, and again when its time is corrected: it then moves
+    it. Any other one gets a record when its time will not change any more, or it has waited long enough.
+    """
 
     name: str
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agent.contract.record import ClockState
+from collector.moment import TimeBasis
 from collector.sinks.stored import Damaged, Stored, field_names, histogram_names, make_fields
 
 LEVEL = 6
@@ -68,6 +69,7 @@ _ENVELOPE: dict[str, Callable[[Stored], Any]] = {
     "reason": lambda r: r.reason,
     "detail": lambda r: r.detail,
     "backlog": lambda r: r.backlog,
+    "time_basis": lambda r: r.time_basis,
     "has_fields": lambda r: r.fields is not None,
 }
 
@@ -111,6 +113,7 @@ def _row(kind: str, session: Sequence[str], cells: dict[str, Any], fields: dict[
         clock=clock,
         received_ms=at_ms + cells["received"],
         backlog=cells["backlog"],
+        time_basis=TimeBasis(cells.get("time_basis", TimeBasis.DEVICE)),
     )
 
 

@@ -58,6 +58,7 @@ def forget_records(db: sqlite3.Connection, before_day: int) -> None:
         db.execute(COUNT_DOWN, (before_day, before_day * DAY_MS))
         db.execute("DELETE FROM chunks WHERE day < ?", (before_day,))
         db.execute("DELETE FROM hot WHERE at_ms < ?", (before_day * DAY_MS,))
+        db.execute("DELETE FROM unsettled WHERE at_ms < ?", (before_day * DAY_MS,))
 
 
 def forget_rollups(db: sqlite3.Connection, before_day: int) -> None:

@@ -18,8 +18,7 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -28,7 +27,11 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from agent.contract.address import host_problem
 from agent.contract.decoder import DecodeError
+from agent.contract.option import option
+from agent.contract.secret import read_secret
+from agent.contract.tls import trusting
 from collector.sinks.base import Measurement, Rejection, SinkRejected, SinkUnavailable
 from collector.sinks.lines import line
 
@@ -40,7 +43,7 @@ _TOO_LARGE = 413
 _REFUSALS = (400, 422)
 _ADVICE = {
     0: "check the server's certificate and [sinks.influxdb] ca_file",
-    401: "the token was refused; check [sinks.influxdb] token_file or token_credential",
+    401: "the token was refused; check [sinks.influxdb] token_file",
     403: "the token may not write there; check its permissions and [sinks.influxdb] bucket",
     404: "no such bucket, organisation or address; check [sinks.influxdb] url, org and bucket",
 }
@@ -50,32 +53,31 @@ Numbered = tuple[int, str]
 """A measurement's place in its batch, and its line."""
 
 
-def _option(doc: str, default: Any, **limits: float) -> Any:
-    return field(default=default, metadata={"doc": doc, **limits})
-
-
 @dataclass(frozen=True, kw_only=True)
 class InfluxDBOptions:
     """The table `[sinks.influxdb]`."""
 
-    enabled: bool = _option("whether measurements are written to InfluxDB", default=False)
-    url: str = _option("root of the server's HTTP interface", "http://127.0.0.1:8086")
-    org: str = _option("organisation; InfluxDB 1.x, 3 and VictoriaMetrics ignore it", "")
-    bucket: str = _option("bucket, or database", "schoolpulse")
-    token_file: str = _option("file that holds nothing but the token", "")
-    token_credential: str = _option("name of a systemd credential that holds the token", "")
-    ca_file: str = _option("certificates to trust instead of the system's", "")
-    timeout_s: float = _option("a request that takes longer is tried again later", 20.0, low=0.1, high=600)
-    lines_per_request: int = _option("longest request", MAX_LINES, low=1, high=MAX_LINES)
+    enabled: bool = option("whether measurements are written to InfluxDB", default=False)
+    url: str = option("root of the server's HTTP interface", "http://127.0.0.1:8086")
+    org: str = option("organisation; InfluxDB 1.x, 3 and VictoriaMetrics ignore it", "")
+    bucket: str = option("bucket, or database", "schoolpulse")
+    token_file: str | None = option(
+        "file with the token, or the name of a systemd credential; never the token itself",
+        None,
+        example="influxdb-token",
+    )
+    ca_file: str | None = option(
+        "certificates to trust instead of the system's", None, example="/etc/schoolpulse/ca.crt"
+    )
+    timeout_s: float = option("a request that takes longer is tried again later", 20.0, low=0.1, high=600)
+    lines_per_request: int = option("longest request", MAX_LINES, low=1, high=MAX_LINES)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise DecodeError("url", f"{self.url!r} is not an http:// or https:// address")
-        if not self.bucket:
-            raise DecodeError("bucket", "must not be empty")
-        if self.token_file and self.token_credential:
-            raise DecodeError("token_credential", "and token_file exclude each other")
+        if problem := _url_problem(self.url):
+            raise DecodeError("url", problem)
+        for name in ("bucket", "token_file", "ca_file"):
+            if getattr(self, name) == "":
+                raise DecodeError(name, "must not be empty")
 
 
 class InfluxDBSink:
@@ -85,18 +87,20 @@ class InfluxDBSink:
     OPTIONS: ClassVar[type[InfluxDBOptions]] = InfluxDBOptions
 
     def __init__(self, options: InfluxDBOptions) -> None:
-        """Read the token; no connection is made.
+        """Read token and certificates; no connection is made.
 
         Raises:
-            DecodeError: the token cannot be read.
+            DecodeError: one of the files cannot be used.
         """
+        if options.ca_file is not None:
+            trusting("ca_file", options.ca_file)
         self._options = options
         self._client = InfluxDBClient(
             url=options.url,
             token=read_token(options),
             org=options.org,
             timeout=round(options.timeout_s * 1000),
-            ssl_ca_cert=options.ca_file or None,
+            ssl_ca_cert=options.ca_file,
         )
         self._api = self._client.write_api(write_options=SYNCHRONOUS)
 
@@ -147,29 +151,33 @@ class InfluxDBSink:
 
 
 def read_token(options: InfluxDBOptions) -> str:
-    """The token; empty when neither a file nor a credential is named.
+    """The token; empty when none is named.
 
     Raises:
-        DecodeError: the file cannot be read or is empty.
+        DecodeError: its file cannot be used.
     """
-    if options.token_credential:
-        directory = os.environ.get("CREDENTIALS_DIRECTORY")
-        if not directory:
-            raise DecodeError(
-                "token_credential", "needs $CREDENTIALS_DIRECTORY, which systemd sets (LoadCredential=)"
-            )
-        return _secret("token_credential", Path(directory) / options.token_credential)
-    return _secret("token_file", Path(options.token_file)) if options.token_file else ""
-
-
-def _secret(key: str, path: Path) -> str:
-    try:
-        token = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as e:
-        raise DecodeError(key, f"cannot read {path}: {e}") from e
-    if not token:
-        raise DecodeError(key, f"{path} is empty")
+    if options.token_file is None:
+        return ""
+    token = read_secret("token_file", options.token_file, os.environ).strip()
+    if not (token.isascii() and token.isprintable()):
+        raise DecodeError("token_file", f"{options.token_file} holds no token: one line of ASCII is expected")
     return token
+
+
+def _url_problem(url: str) -> str | None:
+    """What is wrong with it, None when nothing is; an address that may hold a secret is not repeated."""
+    if "@" in url:
+        return "must not hold a user name or password; write the token into a file and name it in token_file"
+    if "?" in url or "#" in url:
+        return "must be the root of the server; bucket, org and token_file have keys of their own"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as e:
+        return f"{url!r} is not an address: {e}"
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in url or not url.isprintable():
+        return f"{url!r} is not an http:// or https:// address"
+    return f"{url!r} has port 0, where nobody listens" if port == 0 else host_problem(parts.hostname)
 
 
 def _refusal(e: ApiException) -> str | None:

@@ -28,12 +28,14 @@ from collections.abc import Callable, Iterator
 
 from agent.contract.kinds import KINDS, keys_of
 from agent.contract.reason import Reason
+from collector.moment import SETTLED
 from collector.sinks.base import Measurement
 
 COMMON: dict[str, str] = {
     "ok": "1 when the measurement succeeded, 0 when it failed",
     "duration_ms": "how long the measurement took",
     "clock_age_s": "seconds since the device's clock was last known good; absent when not in this boot",
+    "time_unsettled": "1 when the time rests on the arrival, or on nothing; absent when it is known",
     "received_delay_ms": "from the start of the measurement to its arrival in the journal",
 }
 """Fields of every record, beside those of its kind."""
@@ -87,6 +89,8 @@ def _fields(measurement: Measurement) -> Iterator[tuple[str, str]]:
     yield "duration_ms", f"{record.duration_ms}i"
     if record.clock.age_s is not None:
         yield "clock_age_s", f"{record.clock.age_s}i"
+    if measurement.time_basis not in SETTLED:
+        yield "time_unsettled", "1i"
     yield "received_delay_ms", f"{measurement.received_ms - measurement.at_ms}i"
     if record.reason is not None:
         yield f"failed_{record.reason if record.reason in _REASONS else 'other'}", "1i"

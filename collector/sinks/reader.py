@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from collector.sinks import chunks, rollups
-from collector.sinks.base import SinkUnavailable
+from collector.sinks.base import Gap, SinkUnavailable
 from collector.sinks.compaction import HOT_ROWS
 from collector.sinks.problems import describe
 from collector.sinks.rollups import RollUp, Span
@@ -56,14 +56,35 @@ class StoreReader:
             rows = db.execute(query).fetchall()
         return {row[0]: LastSeen(at_ms=row[1], received_ms=row[2], device=row[3]) for row in rows}
 
+    def gaps(self, device: str) -> list[Gap]:
+        """What a device said no longer exists, as it was told."""
+        query = (
+            "SELECT device, session, first_seq, last_seq, gaps.received_ms FROM gaps"
+            " JOIN sessions ON sessions.no = session_no WHERE device = ? ORDER BY gaps.received_ms, first_seq"
+        )
+        with self._snapshot() as db:
+            rows = db.execute(query, (device,)).fetchall()
+        return [Gap(device=r[0], session=r[1], first_seq=r[2], last_seq=r[3], received_ms=r[4]) for r in rows]
+
+    def lost(self) -> dict[str, int]:
+        """How many records each device that lost any said no longer exist."""
+        query = (
+            "SELECT device, CAST(total(last_seq - first_seq + 1) AS INTEGER) FROM gaps"
+            " JOIN sessions ON sessions.no = session_no"
+            " GROUP BY device"
+        )
+        with self._snapshot() as db:
+            return dict(db.execute(query).fetchall())
+
     def records(self, school_id: str, kind: str, *, start_ms: int, end_ms: int) -> list[Stored]:
         """Records that began in start_ms … end_ms (exclusive), ascending."""
         with self._snapshot() as db:
-            no = _school_no(db, school_id)
-            rows = db.execute(HOT_ROWS + " AND kind = ?", (no, start_ms, end_ms, kind))
-            found = [from_row(row) for row in rows]
-            found += [r for r in _cold(db, no, kind, start_ms, end_ms) if start_ms <= r.at_ms < end_ms]
-        return sorted(found, key=lambda r: r.order)
+            return _records(db, school_id, kind, start_ms, end_ms)
+
+    def records_since(self, starts: Mapping[str, int], kind: str, *, end_ms: int) -> dict[str, list[Stored]]:
+        """The same for many schools, each from a start of its own; opening the file is what costs most."""
+        with self._snapshot() as db:
+            return {i: _records(db, i, kind, start_ms, end_ms) for i, start_ms in starts.items()}
 
     def rtt_rollups(self, school_id: str, *, start_ms: int, end_ms: int, span: Span = "hour") -> list[RollUp]:
         """Hourly (or daily, by UTC) roll-ups that begin in start_ms … end_ms (exclusive), ascending."""
@@ -79,6 +100,14 @@ class StoreReader:
                 yield db
         except (sqlite3.Error, Damaged) as e:
             raise SinkUnavailable(describe(self._path, e)) from e
+
+
+def _records(db: sqlite3.Connection, school_id: str, kind: str, start_ms: int, end_ms: int) -> list[Stored]:
+    no = _school_no(db, school_id)
+    rows = db.execute(HOT_ROWS + " AND kind = ?", (no, start_ms, end_ms, kind))
+    found = [from_row(row) for row in rows]
+    found += [r for r in _cold(db, no, kind, start_ms, end_ms) if start_ms <= r.at_ms < end_ms]
+    return sorted(found, key=lambda r: r.order)
 
 
 def _school_no(db: sqlite3.Connection, school_id: str) -> int:

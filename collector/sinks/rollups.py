@@ -24,6 +24,7 @@ SPANS: dict[Span, int] = {"hour": 3_600_000, "day": DAY_MS}
 Key = tuple[int, Span, int, str, bool]
 """Number of the school, span, start of the span, target, whether the line was loaded by a test."""
 
+_DELETE = "DELETE FROM rollups WHERE (school_no, span, start_ms, target, loaded) = (?, ?, ?, ?, ?)"
 _ONE = "SELECT body FROM rollups WHERE (school_no, span, start_ms, target, loaded) = (?, ?, ?, ?, ?)"
 
 
@@ -62,6 +63,17 @@ class _Sum:
             merge((self.histogram, other.histogram)),
         )
 
+    def minus(self, other: _Sum) -> _Sum:
+        counts = dict(self.histogram)
+        for bucket, count in other.histogram:
+            counts[bucket] = counts.get(bucket, 0) - count
+        return _Sum(
+            self.sent - other.sent,
+            self.received - other.received,
+            self.late - other.late,
+            tuple(sorted((bucket, count) for bucket, count in counts.items() if count)),
+        )
+
 
 def add(db: sqlite3.Connection, rows: Iterable[tuple[int, Stored]]) -> None:
     """Count records in that are new to the store; part of a transaction of the caller."""
@@ -73,6 +85,19 @@ def add(db: sqlite3.Connection, rows: Iterable[tuple[int, Stored]]) -> None:
                 sums[key] = sums.get(key, _Sum()).plus(_sum_of(fields))
     changed = [(*key, _to_body(_load(db, key).plus(total))) for key, total in sums.items()]
     db.executemany("INSERT OR REPLACE INTO rollups VALUES (?, ?, ?, ?, ?, ?)", changed)
+
+
+def subtract(db: sqlite3.Connection, school_no: int, stored: Stored) -> None:
+    """Count a record out again that is about to move; part of a transaction of the caller."""
+    fields = stored.fields
+    if not isinstance(fields, Latency):
+        return
+    for key in _keys(school_no, stored.at_ms, fields):
+        left = _load(db, key).minus(_sum_of(fields))
+        if left == _Sum():
+            db.execute(_DELETE, key)
+        else:
+            db.execute("INSERT OR REPLACE INTO rollups VALUES (?, ?, ?, ?, ?, ?)", (*key, _to_body(left)))
 
 
 def read(db: sqlite3.Connection, school_no: int, span: Span, start_ms: int, end_ms: int) -> Iterator[RollUp]:

@@ -8,9 +8,26 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 DAY_MS = 86_400_000
+_BEFORE_GAPS_AND_MOVING = 1
 FIRST_DAY = -(2**62) // DAY_MS
+
+GAPS = """
+    CREATE TABLE gaps (
+        session_no INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+        received_ms INTEGER NOT NULL, PRIMARY KEY (session_no, first_seq, last_seq)
+    ) STRICT, WITHOUT ROWID
+    """
+"""What devices said no longer exists; a page and `/metrics` count it."""
+
+UNSETTLED = """
+    CREATE TABLE unsettled (
+        session_no INTEGER NOT NULL, seq INTEGER NOT NULL, school_no INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+        kind TEXT NOT NULL, PRIMARY KEY (session_no, seq)
+    ) STRICT, WITHOUT ROWID
+    """
+"""Records that stand where their arrival put them, until the time of their boot becomes known."""
 
 TABLES = (
     """
@@ -35,6 +52,7 @@ TABLES = (
         PRIMARY KEY (session_no, block)
     ) STRICT, WITHOUT ROWID
     """,
+    GAPS,
     # School first: a batch comes from one school, so a commit touches few pages; a web page reads one range.
     """
     CREATE TABLE hot (
@@ -48,6 +66,7 @@ TABLES = (
         records INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (school_no, day, kind)
     ) STRICT
     """,
+    UNSETTLED,
     # The body is JSON of sent, received, late and the histogram.
     """
     CREATE TABLE rollups (
@@ -72,6 +91,8 @@ def open_for_writing(path: Path, *, busy_s: float) -> sqlite3.Connection:
         with transaction(db):
             if _version(db) == 0:
                 _create(db)
+            elif _version(db) == _BEFORE_GAPS_AND_MOVING:
+                _upgrade(db)
         _expect_version(db)
     except BaseException:
         db.close()
@@ -112,6 +133,13 @@ def day_of(at_ms: int) -> int:
 def _create(db: sqlite3.Connection) -> None:
     for statement in TABLES:
         db.execute(statement)
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    """A store of version 1 has forgotten what its times rest on; they stay as they are."""
+    db.execute(GAPS)
+    db.execute(UNSETTLED)
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -3,7 +3,8 @@
 
 New records go into a table of hot rows, in one durable transaction (WAL, synchronous FULL) with the roll-ups
 and with the journal position they came from. `tidy` moves past days into compressed chunks. A record is
-stored once by its identity (device, session, seq), for ever: the first time counts, whatever came after it.
+stored once by its identity (device, session, seq), for ever: the first time counts, whatever came after it,
+but that a record whose time was not known moves to its place when that becomes known.
 The file is a view of the journal: when it is damaged, move it away and it is built again from there.
 """
 
@@ -14,13 +15,15 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from agent.contract.decoder import DecodeError
-from collector.sinks import compaction, rollups, seen
-from collector.sinks.base import Measurement, SinkUnavailable
+from agent.contract.option import option
+from collector.moment import TimeBasis
+from collector.sinks import compaction, moving, rollups, seen
+from collector.sinks.base import Gap, Measurement, SinkUnavailable
 from collector.sinks.problems import describe
 from collector.sinks.schema import FIRST_DAY, day_of, open_for_writing, transaction
 from collector.sinks.stored import Damaged, Stored, from_measurement, to_body
@@ -28,22 +31,19 @@ from collector.sinks.stored import Damaged, Stored, from_measurement, to_body
 log = logging.getLogger("collector.sinks.store")
 T = TypeVar("T")
 _HOUR_MS = 3_600_000
-
-
-def _option(doc: str, default: Any, **limits: float) -> Any:
-    return field(default=default, metadata={"doc": doc, **limits})
+CORRECTED = TimeBasis.CORRECTED
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreOptions:
     """The table `[sinks.store]`."""
 
-    enabled: bool = _option("whether the embedded store is kept; the web page reads it", default=True)
-    path: str = _option("the SQLite file; made when there is none", "/var/lib/schoolpulse/store.db")
-    hot_hours: int = _option("age at which a day's rows are packed into a chunk", 48, low=1, high=8760)
-    keep_days: int = _option("records older than this are deleted; 0 keeps them for ever", 0, low=0)
-    keep_rollup_days: int = _option("the same for hourly and daily roll-ups", 0, low=0)
-    busy_s: float = _option("how long to wait for another program that locks the file", 5.0, low=0, high=60)
+    enabled: bool = option("whether the embedded store is kept; the web page reads it", default=True)
+    path: str = option("the SQLite file; made when there is none", "/var/lib/schoolpulse/store.db")
+    hot_hours: int = option("age at which a day's rows are packed into a chunk", 48, low=1, high=8760)
+    keep_days: int = option("records older than this are deleted; 0 keeps them for ever", 0, low=0)
+    keep_rollup_days: int = option("the same for hourly and daily roll-ups", 0, low=0)
+    busy_s: float = option("how long to wait for another program that locks the file", 5.0, low=0, high=60)
 
     def __post_init__(self) -> None:
         if not self.path:
@@ -58,6 +58,7 @@ class StoreSink:
     """The only writer of the file; readers have `collector.sinks.reader`."""
 
     name = "store"
+    moves = True
     OPTIONS: ClassVar[type[StoreOptions]] = StoreOptions
 
     def __init__(self, options: StoreOptions) -> None:
@@ -70,9 +71,9 @@ class StoreSink:
         """Store those of the batch that are new."""
         await self._run(_write, batch, None)
 
-    async def write_at(self, batch: Sequence[Measurement], cursor: str) -> None:
-        """Store the batch and the position up to which the journal has been read, both or neither."""
-        await self._run(_write, batch, cursor)
+    async def write_at(self, batch: Sequence[Measurement], cursor: str, gaps: Sequence[Gap] = ()) -> None:
+        """Store batch, gaps and the position up to which the journal has been read, all or nothing."""
+        await self._run(_write, batch, cursor, gaps)
 
     async def cursor(self) -> str | None:
         """The position of the last `write_at`; None in a new store."""
@@ -132,15 +133,22 @@ class StoreSink:
         self._db = None
 
 
-def _write(db: sqlite3.Connection, batch: Sequence[Measurement], cursor: str | None) -> None:
+def _write(
+    db: sqlite3.Connection, batch: Sequence[Measurement], cursor: str | None, gaps: Sequence[Gap] = ()
+) -> None:
     with transaction(db):
+        _insert_gaps(db, gaps)
         schools = {s: _number(db, "schools", (s,)) for s in sorted({m.school.id for m in batch})}
         sessions = {s: _number(db, "sessions", s) for s in sorted({(m.device, m.session) for m in batch})}
         identities = [(sessions[m.device, m.session], m.record.seq) for m in batch]
         is_new = seen.mark_new(db, identities)
         new = [m for m, n in zip(batch, is_new, strict=True) if n]
+        again = [m for m, n in zip(batch, is_new, strict=True) if not n and m.time_basis is CORRECTED]
         rows = [(schools[m.school.id], sessions[m.device, m.session], from_measurement(m)) for m in new]
         _insert(db, rows)
+        moving.note_unsettled(db, rows)
+        moves = [(schools[m.school.id], sessions[m.device, m.session], from_measurement(m)) for m in again]
+        _insert(db, moving.take_out(db, moves))
         rollups.add(db, ((school_no, stored) for school_no, _, stored in rows))
         _count(db, new)
         if cursor is not None:
@@ -151,6 +159,16 @@ def _insert(db: sqlite3.Connection, rows: Sequence[tuple[int, int, Stored]]) -> 
     db.executemany(
         "INSERT INTO hot (school_no, at_ms, session_no, seq, kind, body) VALUES (?, ?, ?, ?, ?, ?)",
         [(school_no, s.at_ms, session_no, s.seq, s.kind, to_body(s)) for school_no, session_no, s in rows],
+    )
+
+
+def _insert_gaps(db: sqlite3.Connection, gaps: Sequence[Gap]) -> None:
+    db.executemany(
+        "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)",
+        [
+            (_number(db, "sessions", (g.device, g.session)), g.first_seq, g.last_seq, g.received_ms)
+            for g in gaps
+        ],
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.contract.kinds import KINDS, Fields
 from agent.contract.record import ClockState, Record
+from collector.moment import TimeBasis
 from collector.sinks.base import Measurement
 
 
@@ -23,6 +24,7 @@ class Stored:
         at_ms: best known Unix time of its start when it was stored.
         received_ms: Unix time at the collector when it entered the journal.
         backlog: the device sent it as a record of the past.
+        time_basis: what `at_ms` rests on.
     """
 
     device: str
@@ -37,6 +39,7 @@ class Stored:
     clock: ClockState
     received_ms: int
     backlog: bool
+    time_basis: TimeBasis = TimeBasis.DEVICE
 
     @property
     def record(self) -> Record:
@@ -77,6 +80,7 @@ def from_measurement(measurement: Measurement) -> Stored:
         clock=record.clock,
         received_ms=measurement.received_ms,
         backlog=measurement.backlog,
+        time_basis=measurement.time_basis,
     )
 
 
@@ -88,6 +92,7 @@ def to_body(stored: Stored) -> str:
         [
             *(clock.wall_ms, clock.mono_ms, clock.boot, clock.age_s),
             *(stored.duration_ms, stored.reason, stored.detail, stored.received_ms, stored.backlog, values),
+            str(stored.time_basis),
         ],
         separators=(",", ":"),
     )
@@ -107,8 +112,8 @@ def from_row(row: Sequence[Any]) -> Stored:
 
 def _from_row(row: Sequence[Any]) -> Stored:
     device, session, seq, kind, at_ms, body = row
-    wall_ms, mono_ms, boot, age_s, duration_ms, reason, detail, received_ms, backlog, values = json.loads(
-        body
+    wall_ms, mono_ms, boot, age_s, duration_ms, reason, detail, received_ms, backlog, values, *rest = (
+        json.loads(body)
     )
     return Stored(
         device=device,
@@ -125,6 +130,7 @@ def _from_row(row: Sequence[Any]) -> Stored:
         clock=ClockState(wall_ms=wall_ms, mono_ms=mono_ms, boot=boot, age_s=age_s),
         received_ms=received_ms,
         backlog=backlog,
+        time_basis=TimeBasis(rest[0]) if rest else TimeBasis.DEVICE,
     )
 
 

@@ -20,6 +20,7 @@ FIELDS = {f.name: str(f.metadata["doc"]) for f in dataclasses.fields(SchoolNow)}
 
 ENVELOPE = {
     "generated_at_ms": "Unix time of the answer",
+    "view_age_s": "seconds since everything that was in the store is in the answer; null for not yet",
     "slot_s": "length of a strip's slot",
     "counts": "all schools by state, before any filter",
     "total": "all schools",
@@ -39,6 +40,7 @@ def answer(fleet: Fleet, query: Query, *, per_page: int) -> dict[str, object]:
     page = min(query.page, pages)
     return {
         "generated_at_ms": fleet.now_ms,
+        "view_age_s": fleet.view_age_s,
         "slot_s": SLOT_MS // 1000,
         "counts": counts(everyone),
         "total": len(everyone),

@@ -6,16 +6,15 @@ Kept small: a school costs a few dozen numbers, so that a country fits in memory
 
 from __future__ import annotations
 
-import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.contract.histogram import merge, quantile_ms
 from collector.web import state
 from collector.web.slots import DAY_MS
 from collector.web.state import Run
-from collector.web.view import Reader, RollUp
+from collector.web.view import LastSeen, Reader, RollUp, Stored
 
 GATEWAY = "gateway"
 """The one target that is not the internet."""
@@ -62,29 +61,40 @@ class Day:
 def read_day(reader: Reader, school_id: str, *, now_ms: int, received_ms: int) -> Day:
     """Everything of the last day."""
     from_ms = now_ms - DAY_MS - HOUR_MS
-    samples = [
-        state.sample(s) for s in reader.records(school_id, "reach", start_ms=from_ms, end_ms=now_ms + 1)
-    ]
-    every_ms = state.interval_ms(samples)
+    found = reader.records(school_id, "reach", start_ms=from_ms, end_ms=now_ms + 1)
+    every_ms = state.interval_ms([state.sample(s) for s in found])
     rollups = reader.rtt_rollups(school_id, start_ms=_hour(now_ms - DAY_MS), end_ms=now_ms + 1)
-    runs = state.settle(samples, every_ms=every_ms)
+    runs = state.told(found, every_ms=every_ms)
     return Day(runs, from_ms, every_ms, summarise(rollups), now_ms, received_ms)
 
 
-def read_tail(reader: Reader, school_id: str, day: Day | None, *, now_ms: int, received_ms: int) -> Day:
-    """What is new within the last hour, joined to what is already known."""
+def read_tails(
+    reader: Reader, days: Mapping[str, Day | None], seen: Mapping[str, LastSeen], *, now_ms: int
+) -> dict[str, Day]:
+    """What is new of each school within the last hour, joined to what is already known."""
+    starts = {i: _tail_from(day, now_ms) for i, day in days.items()}
+    found = reader.records_since(starts, "reach", end_ms=now_ms + 1)
+    return {
+        i: _joined(day, found[i], from_ms=starts[i], received_ms=seen[i].received_ms)
+        for i, day in days.items()
+    }
+
+
+def _tail_from(day: Day | None, now_ms: int) -> int:
     from_ms = now_ms - TAIL_MS
-    if day is not None and day.runs:
-        overlap_ms = max(OVERLAP_MS, state.CONFIRMATIONS * day.every_ms)
-        from_ms = max(from_ms, day.runs[-1].end_ms - overlap_ms)
-    found = reader.records(school_id, "reach", start_ms=from_ms, end_ms=now_ms + 1)
-    samples = [state.sample(s) for s in found]
+    if day is None or not day.runs:
+        return from_ms
+    overlap_ms = max(OVERLAP_MS, state.CONFIRMATIONS * day.every_ms)
+    return max(from_ms, day.runs[-1].end_ms - overlap_ms)
+
+
+def _joined(day: Day | None, found: Sequence[Stored], *, from_ms: int, received_ms: int) -> Day:
     if day is None:
-        every_ms = state.interval_ms(samples)
-        return Day(state.settle(samples, every_ms=every_ms), from_ms, every_ms, received_ms=received_ms)
-    earlier = _until(day.runs, from_ms)
+        every_ms = state.interval_ms([state.sample(s) for s in found])
+        return Day(state.told(found, every_ms=every_ms), from_ms, every_ms, received_ms=received_ms)
+    earlier = state.until(day.runs, from_ms)
     before = earlier[-1] if earlier else None
-    joined = earlier[:-1] + state.settle(samples, every_ms=day.every_ms, before=before)
+    joined = earlier[:-1] + state.told(found, every_ms=day.every_ms, before=before)
     return replace(day, runs=joined, received_ms=received_ms)
 
 
@@ -109,14 +119,6 @@ def _loss(rollups: Sequence[RollUp]) -> float | None:
     sent = sum(r.sent for r in rollups)
     answered = sum(r.received + r.late for r in rollups)
     return max(0.0, 1 - answered / sent) if sent else None
-
-
-def _until(runs: tuple[Run, ...], end_ms: int) -> tuple[Run, ...]:
-    """The runs before a time, the one that crosses it cut there."""
-    kept = runs[: bisect.bisect_left(runs, end_ms, key=lambda r: r.start_ms)]
-    if not kept or kept[-1].end_ms <= end_ms:
-        return kept
-    return (*kept[:-1], replace(kept[-1], end_ms=end_ms))
 
 
 def _hour(at_ms: int) -> int:

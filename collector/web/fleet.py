@@ -19,6 +19,9 @@ from collector.web.slots import Window, cells
 from collector.web.state import Run, State, current
 from collector.web.view import LastSeen, View
 
+FRESH_MS = 30_000
+"""Age of the board's last look up to which a school it did not see is said never to have reported."""
+
 
 def _said(doc: str) -> Any:
     return field(metadata={"doc": doc})
@@ -39,7 +42,7 @@ class SchoolNow:
         metadata={"doc": "up, degraded, down, unknown (no evidence either way) or pending (never reported)"}
     )
     cause: str | None = _said("down_provider or down_other while down, else null")
-    since_ms: int | None = _said("Unix time since which the state holds; null while pending")
+    since_ms: int | None = _said("Unix time since which the state holds; null when no record of it is known")
     since_is_earliest: bool = _said("the state may have begun before since_ms: older data was not looked at")
     last_at_ms: int | None = _said(
         "Unix time of the newest record of any kind; null when none was ever received"
@@ -88,6 +91,19 @@ class Fleet:
         """Silence after which a state is no longer believed; longer for a school that measures seldom."""
         return max(self._stale_ms, 3 * every_ms)
 
+    @property
+    def view_age_s(self) -> float | None:
+        """Seconds since everything that was in the store is shown; None before the first pass is over."""
+        looked_ms, read_ms = self._board.looked_ms, self._board.read_ms
+        if looked_ms is None or read_ms is None:
+            return None
+        return max(0.0, (self.now_ms - min(looked_ms, read_ms)) / 1000)
+
+    @property
+    def _is_fresh(self) -> bool:
+        looked_ms = self._board.looked_ms
+        return looked_ms is not None and self.now_ms - looked_ms <= FRESH_MS
+
     def _day(self, school_id: str) -> Day:
         return self._board.days.get(school_id, Day())
 
@@ -105,7 +121,7 @@ class Fleet:
             contract=school.contract,
             state=run.state,
             cause=run.cause,
-            since_ms=None if run.state is State.PENDING else run.start_ms,
+            since_ms=None if seen is None else run.start_ms,
             since_is_earliest=bool(day.runs) and run.start_ms <= day.from_ms + 3 * day.every_ms,
             last_at_ms=last_at_ms,
             data_age_s=None if last_at_ms is None else max(0.0, (self.now_ms - last_at_ms) / 1000),
@@ -115,11 +131,14 @@ class Fleet:
         )
 
     def _state(self, day: Day, seen: LastSeen | None) -> Run:
+        if seen is None and not self._is_fresh:
+            return Run(State.UNKNOWN, self.now_ms, self.now_ms)
         if seen is None:
             return Run(State.PENDING, self.now_ms, self.now_ms)
         if not day.runs:
             return Run(State.UNKNOWN, newest_ms(seen) or 0, self.now_ms)
-        return current(day.runs, now_ms=self.now_ms, stale_ms=self.stale_for(day.every_ms))
+        stale_ms = self.stale_for(day.every_ms)
+        return current(day.runs, now_ms=self.now_ms, received_ms=seen.received_ms, stale_ms=stale_ms)
 
 
 def newest_ms(seen: LastSeen | None) -> int | None:

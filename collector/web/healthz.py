@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from collector.authority.certificates import CRL_ALARM_DAYS
 from collector.web.view import Health, SinkHealth
 
 
@@ -21,8 +24,10 @@ def parts(health: Health, store_problem: str | None) -> tuple[Part, ...]:
     """Every part, in the order a record passes them."""
     return (
         Part("mqtt", health.mqtt_connected, _mqtt(health)),
-        Part("journal", health.journal_problem is None, health.journal_problem or "writable"),
+        Part("journal", health.journal_problem is None, health.journal_problem or _journal(health)),
+        Part("archive", health.upkeep_problem is None, health.upkeep_problem or "in order"),
         *(_sink(name, sink) for name, sink in sorted(health.sinks.items())),
+        *_revocation_list(health),
         Part("page", store_problem is None, store_problem or "store readable"),
     )
 
@@ -41,10 +46,24 @@ def answer(found: tuple[Part, ...]) -> dict[str, object]:
     }
 
 
+def _revocation_list(health: Health) -> Iterator[Part]:
+    """Past its date it locks every device out."""
+    if health.crl_until_s is not None:
+        days = (health.crl_until_s - time.time()) / 86400
+        yield Part("revocation list", days >= CRL_ALARM_DAYS, f"good for {days:.0f} days")
+
+
 def _mqtt(health: Health) -> str:
     if health.mqtt_connected:
         return "connected"
     return health.mqtt_problem or "not connected"
+
+
+def _journal(health: Health) -> str:
+    damaged = f", damaged in {health.journal_damaged} places" if health.journal_damaged else ""
+    free = health.journal_free_bytes
+    space = "" if free is None else f", {free / 1e9:.1f} GB free"
+    return f"writable{space}{damaged}"
 
 
 def _sink(name: str, sink: SinkHealth) -> Part:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does Prometheus get to read at `/metrics`?
 
-A registry of its own for each answer: no global state. The only label with many values is `school`, and it is
-bounded by the registry: a device cannot invent one.
+A registry of its own for each answer: no global state. The only labels with many values are `school` and
+`device`, and they are bounded by the registry: a device cannot invent one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -23,7 +23,11 @@ _COUNTERS = {
     "records_duplicate": "records that were in the journal already",
     "records_refused": "records of good batches that could not be understood",
     "records_dropped_by_agents": "sequence numbers that agents say no longer exist",
-    "queue_drops": "messages not taken because too many were waiting",
+    "queue_drops": "messages not taken because too many were waiting, or too many of one device",
+    "records_unplaced": "records of a device that stood at no school then",
+    "messages_unstored": "messages taken while the journal could not be written; they come again",
+    "checkpoints": "signed checkpoints of the journal made",
+    "segments_archived": "segments of the journal moved to the archive",
     "acks_sent": "acknowledgements sent",
     "dead_letters": "dead letters written",
     "dead_letters_dropped": "dead letters that could not be written",
@@ -32,6 +36,9 @@ _GAUGES = {
     "journal_bytes": "size of the journal",
     "journal_entries": "entries in the journal",
     "journal_damaged": "places in the journal that could not be read",
+    "journal_torn": "torn ends of the journal put aside; nothing of them was acknowledged",
+    "journal_free_bytes": "space left on the journal's disk",
+    "inbox_messages": "messages waiting to be stored",
 }
 
 
@@ -42,23 +49,63 @@ class Scrape(Collector):
     Attributes:
         records: records in the store, None when it could not be asked.
         schools: every school of the registry.
+        lost: by device, records it said no longer exist.
     """
 
     health: Health
     records: int | None
     schools: tuple[SchoolNow, ...]
+    lost: Mapping[str, int] = field(default_factory=dict)
+    now_ms: int = 0
 
     def collect(self) -> Iterable[Metric]:
         for name, doc in _COUNTERS.items():
             yield CounterMetricFamily(f"schoolpulse_{name}", doc, value=getattr(self.health, name))
         for name, doc in _GAUGES.items():
-            yield GaugeMetricFamily(f"schoolpulse_{name}", doc, value=getattr(self.health, name))
+            if getattr(self.health, name) is not None:
+                yield GaugeMetricFamily(f"schoolpulse_{name}", doc, value=getattr(self.health, name))
         yield GaugeMetricFamily(
             "schoolpulse_mqtt_connected", "1 while connected to the broker", value=self.health.mqtt_connected
         )
+        if self.health.crl_until_s is not None:
+            doc = "when the revocation list ends and locks every device out"
+            yield GaugeMetricFamily("schoolpulse_crl_until_seconds", doc, value=self.health.crl_until_s)
+        yield GaugeMetricFamily(
+            "schoolpulse_journal_writable", "1 while the journal takes entries", value=not self._journal_fails
+        )
+        yield GaugeMetricFamily(
+            "schoolpulse_pause_seconds",
+            "how long agents are asked to hold back",
+            value=self.health.pause_s or 0,
+        )
         yield self._refused()
+        yield from self._devices()
         yield from self._sinks()
         yield from self._fleet()
+
+    @property
+    def _journal_fails(self) -> bool:
+        return self.health.journal_problem is not None
+
+    def _devices(self) -> Iterable[Metric]:
+        lost = CounterMetricFamily(
+            "schoolpulse_device_records_lost", "records the device says no longer exist", labels=["device"]
+        )
+        age = GaugeMetricFamily(
+            "schoolpulse_device_heard_age_seconds",
+            "since something of the device last entered the journal, as far as known since the start",
+            labels=["device"],
+        )
+        drops = CounterMetricFamily(
+            "schoolpulse_device_queue_drops", "messages over the device's share", labels=["device"]
+        )
+        for device, count in sorted(self.lost.items()):
+            lost.add_metric([device], count)
+        for device, heard_ms in sorted(self.health.heard_ms.items()):
+            age.add_metric([device], max(0.0, (self.now_ms - heard_ms) / 1000))
+        for device, count in sorted(self.health.device_drops.items()):
+            drops.add_metric([device], count)
+        return lost, age, drops
 
     def _refused(self) -> Metric:
         family = CounterMetricFamily(

@@ -6,8 +6,9 @@ from __future__ import annotations
 import zoneinfo
 from dataclasses import dataclass
 
+from agent.contract.address import host_problem
 from agent.contract.decoder import DecodeError
-from collector.option import option
+from agent.contract.option import option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class WebOptions:
     schools_per_page: int = option("rows of the overview before it is cut into pages", 200, low=10, high=1000)
 
     def __post_init__(self) -> None:
+        if problem := host_problem(self.host):
+            raise DecodeError("host", problem)
         try:
             zoneinfo.ZoneInfo(self.time_zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as e:

@@ -67,12 +67,13 @@ class Site:
             return self.message(
                 404, "No such school", "Neither the registry nor the store knows this school."
             )
-        read = functools.partial(school.Found.read, self._view.reader, found.id, fleet.now_ms)
+        devices = self._devices(found.id)
+        read = functools.partial(school.Found.read, self._view.reader, found.id, fleet.now_ms, devices)
         try:
             records = await self._board.ask(read)
         except SinkUnavailable as e:
             return self.message(503, "The store cannot be read", str(e))
-        devices, seen = self._devices(found.id), self._board.last_seen.get(found.id)
+        seen = self._board.last_seen.get(found.id)
         make = functools.partial(school.make, devices=devices, seen=seen)
         made = await asyncio.to_thread(make, fleet, found, records, self._times(query))
         return self._html("school.html", view=made, query=query, fleet=fleet, times=self._times(query))
@@ -97,7 +98,14 @@ class Site:
         fleet = self._fleet()
         registered = {s.id for s in self._view.registry.schools()}
         schools = tuple(s for s in fleet.schools() if s.id in registered)
-        scrape = metrics.Scrape(health=self._view.health, records=self._board.records, schools=schools)
+        devices = {p.device for s in registered for p in self._view.registry.devices_of(s)}
+        scrape = metrics.Scrape(
+            health=self._view.health,
+            records=self._board.records,
+            schools=schools,
+            lost={device: n for device, n in self._board.lost.items() if device in devices},
+            now_ms=self._view.now_ms(),
+        )
         return web.Response(body=metrics.text(scrape), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def static(self, request: web.Request) -> web.Response:
@@ -115,7 +123,7 @@ class Site:
     def message(self, status: int, title: str, text: str) -> web.Response:
         """A page that says one thing."""
         page = self._pages.render("message.html", title=title, text=text, refresh_s=None)
-        return web.Response(text=page, status=status, content_type="text/html")
+        return _answer(page, status=status)
 
     def _html(self, name: str, **values: object) -> web.Response:
         shared = {
@@ -123,7 +131,7 @@ class Site:
             "refresh_s": max(5, round(self._options.refresh_every_s)),
             "troubles": healthz.failing(self._parts()),
         }
-        return web.Response(text=self._pages.render(name, **shared, **values), content_type="text/html")
+        return _answer(self._pages.render(name, **shared, **values))
 
     def _fleet(self) -> Fleet:
         return Fleet(self._view, self._board, self._options)
@@ -157,4 +165,12 @@ class Site:
             else "The store is being read for the first time."
         )
         page = self._pages.render("message.html", title="One moment", text=text, refresh_s=5)
-        return web.Response(text=page, status=503, content_type="text/html", headers={"Retry-After": "5"})
+        answer = _answer(page, status=503)
+        answer.headers["Retry-After"] = "5"
+        return answer
+
+
+def _answer(page: str, *, status: int = 200) -> web.Response:
+    """A page as bytes; what is no Unicode (a lone surrogate in a stored text) is shown as a question mark."""
+    body = page.encode("utf-8", "replace")
+    return web.Response(body=body, status=status, content_type="text/html", charset="utf-8")

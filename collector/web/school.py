@@ -21,24 +21,27 @@ from collector.web.latency import TargetDay, by_target
 from collector.web.rates import InterfaceDay, by_interface
 from collector.web.slots import DAY_MS, Window, cells, stretches
 from collector.web.state import Run, State
-from collector.web.view import LastSeen, Reader, Stored
+from collector.web.view import Gap, LastSeen, Reader, Stored
 from collector.web.wording import ABSENT, Times, duration
 
 NEWEST_SHOWN = 40
 FAILURES_SHOWN = 20
+GAPS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A school's records of the day, by kind, ascending."""
+    """A school's records of the day, by kind, ascending, and what its devices ever lost, as they told it."""
 
     by_kind: dict[str, Sequence[Stored]]
+    gaps: Sequence[Gap] = ()
 
     @classmethod
-    def read(cls, reader: Reader, school_id: str, now_ms: int) -> Found:
+    def read(cls, reader: Reader, school_id: str, now_ms: int, devices: Iterable[str] = ()) -> Found:
         """Ask the store; runs on the reading thread."""
         start_ms, end_ms = now_ms - DAY_MS - HOUR_MS, now_ms + 1
-        return cls({k: reader.records(school_id, k, start_ms=start_ms, end_ms=end_ms) for k in KINDS})
+        by_kind = {k: reader.records(school_id, k, start_ms=start_ms, end_ms=end_ms) for k in KINDS}
+        return cls(by_kind, [gap for device in devices for gap in reader.gaps(device)])
 
     def newest(self, how_many: int) -> list[Stored]:
         """The last records of all kinds, newest first."""
@@ -68,6 +71,8 @@ class SchoolPage:
     host_at_ms: int | None
     newest: list[Stored]
     failures: list[Stored]
+    gaps: tuple[Gap, ...]
+    lost: int
 
 
 def make(
@@ -81,9 +86,9 @@ def make(
 ) -> SchoolPage:
     """Look at one school."""
     window = fleet.window
-    samples = [state.sample(s) for s in found.by_kind["reach"]]
-    every_ms = state.interval_ms(samples)
-    runs = state.settle(samples, every_ms=every_ms)
+    reach = found.by_kind["reach"]
+    every_ms = state.interval_ms([state.sample(s) for s in reach])
+    runs = state.told(reach, every_ms=every_ms)
     told = stretches(cells(runs, window, stale_ms=fleet.stale_for(every_ms)), window)
     at_ms, host = _last_host(found.by_kind["host"])
     return SchoolPage(
@@ -100,6 +105,8 @@ def make(
         host_at_ms=at_ms,
         newest=found.newest(NEWEST_SHOWN),
         failures=found.failures(FAILURES_SHOWN),
+        gaps=tuple(reversed(found.gaps))[:GAPS_SHOWN],
+        lost=sum(gap.last_seq - gap.first_seq + 1 for gap in found.gaps),
     )
 
 

@@ -8,6 +8,7 @@ no clock, no store.
 
 from __future__ import annotations
 
+import bisect
 import enum
 import itertools
 import statistics
@@ -158,12 +159,31 @@ class _Timeline:
         self.runs[-1] = replace(last, end_ms=end_ms, cause=cause)
 
 
-def current(runs: Sequence[Run], *, now_ms: int, stale_ms: int) -> Run:
-    """The state to show now: the last run, or `unknown` since that ended when it is too long ago."""
+def until(runs: tuple[Run, ...], end_ms: int) -> tuple[Run, ...]:
+    """The runs before a time, the one that crosses it cut there."""
+    kept = runs[: bisect.bisect_left(runs, end_ms, key=lambda r: r.start_ms)]
+    if not kept or kept[-1].end_ms <= end_ms:
+        return kept
+    return (*kept[:-1], replace(kept[-1], end_ms=end_ms))
+
+
+def told(stored: Sequence[Stored], *, every_ms: int, before: Run | None = None) -> tuple[Run, ...]:
+    """The runs that stored `reach` records tell, as far as their arrival vouches for them.
+
+    A device's clock may run ahead, the collector's own does not: nothing is known of the time later than an
+    interval after the last arrival, whatever the records say.
+    """
+    runs = settle(map(sample, stored), every_ms=every_ms, before=before)
+    received_ms = max((s.received_ms for s in stored), default=None)
+    return runs if received_ms is None else until(runs, received_ms + every_ms)
+
+
+def current(runs: Sequence[Run], *, now_ms: int, received_ms: int, stale_ms: int) -> Run:
+    """The state to show now: the last run, or `unknown` since its end if that or the last arrival is old."""
     if not runs:
         return Run(State.UNKNOWN, now_ms, now_ms)
     last = runs[-1]
-    if now_ms - last.end_ms <= stale_ms:
+    if now_ms - min(last.end_ms, received_ms) <= stale_ms:
         return last
     if last.state is State.UNKNOWN:
         return replace(last, end_ms=now_ms)

@@ -51,6 +51,7 @@ class Pages:
             "ABSENT": wording.ABSENT,
             "STATES": wording.STATES,
             "CAUSES": wording.CAUSES,
+            "TIME_BASES": wording.TIME_BASES,
             "LABELS": LABELS,
             "SORTS": SORTS,
             "State": State,

@@ -11,6 +11,11 @@ from typing import ClassVar
 ABSENT = "–"
 
 STATES = {"up": "Up", "degraded": "Degraded", "down": "Down", "unknown": "Unknown", "pending": "Pending"}
+TIME_BASES = {
+    "corrected": "time corrected",
+    "arrival": "time by its arrival",
+    "unknown": "time not known, at the latest this",
+}
 CAUSES = {"down_provider": "provider side", "down_other": "at the school"}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -18,8 +18,11 @@ from tests.bench.figure import Figure
 
 BENCHES: dict[str, str] = {
     "footprint": "tests.bench.footprint",
+    "journal": "tests.bench.journal",
     "spool": "tests.bench.spool",
     "wire": "tests.bench.wire",
+    "linkbed": "tests.bench.linkbed",
+    "latency": "tests.bench.latency",
 }
 OUTPUT = Path("build/bench.json")
 

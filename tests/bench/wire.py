@@ -5,6 +5,7 @@ acknowledgements?
 A made-up day of the default schedule (`tests.bench.day`) goes through the real spool and publisher, over
 mutual TLS and a real broker, to the real collector. Time is compressed: what a report would hold is put into
 the spool every half second. Bytes are those of IP packets that crossed the school's link, both directions.
+Batches are signed, unless SCHOOLPULSE_UNSIGNED is set.
 Part of a day is sent and scaled. What a new connection costs (TCP, TLS handshake, MQTT connect, greeting) is
 a figure of its own; probe packets are not in it.
 """
@@ -15,6 +16,7 @@ import argparse
 import asyncio
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,7 +24,9 @@ import time
 from pathlib import Path
 
 from agent.config import MqttOptions
+from agent.contract.broker import make_tls
 from agent.contract.record import ClockState, Record
+from agent.identity.signing import SigningKey
 from agent.publisher.link import Link
 from agent.publisher.publisher import Publisher
 from agent.spool.spool import Spool
@@ -96,8 +100,11 @@ class Replay:
             ack_every_s=_STEP_S * real.asks_every_s / interval_s,
             keepalive_s=600,
         )
-        self.link = Link(school.device, self.spool.session, options)
+        self.link = Link(school.device, self.spool.session, options, tls=make_tls(options))
         self.publisher = Publisher(school.device, self.spool, self.link, options, lambda: self.now)
+        if "SCHOOLPULSE_UNSIGNED" not in os.environ:
+            key = SigningKey(bytes(32))
+            self.publisher.seal = lambda batch: key.seal(school.device, batch)
 
     async def run(self) -> dict[str, float]:
         """Play, and say what crossed the link."""

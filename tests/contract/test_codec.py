@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import zlib
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from agent.contract.codec import MAX_PLAIN_BYTES, Form, decode_ack, decode_batch, encode, encode_ack
 from agent.contract.decoder import DecodeError
 from agent.contract.dictionary import DICTIONARIES
-from agent.contract.record import Ack, Batch, ClockState, to_plain
+from agent.contract.kinds import Latency
+from agent.contract.record import MAX_SEQ, MAX_SPAN, Ack, Batch, ClockState, Record, to_plain
 from tests.contract.strategies import batches, sessions
 
 CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=60_000, boot="0badcafe")
@@ -35,6 +37,14 @@ def test_a_batch_comes_back_equal(batch: Batch, form: Form) -> None:
 
     assert decoded.refused == ()
     assert decoded.batch == batch
+
+
+def test_a_time_too_large_for_hundredths_comes_back_equal() -> None:
+    fields = Latency(target="x", rtt_p95_ms=3109625837304415.0)
+    record = Record(seq=1, kind="latency", clock=CLOCK, duration_ms=0, fields=fields)
+    batch = Batch(device="a", session="0" * 16, first_seq=1, clock=CLOCK, records=(record,))
+
+    assert decode_batch(encode(batch)).batch == batch
 
 
 @given(batches())
@@ -117,6 +127,8 @@ def test_one_bad_record_is_refused_and_the_others_are_kept(record: object, probl
         ({"last_seq": 0, "records": [RECORD]}, "last_seq: must be 1 or more"),
         ({"records": [{**RECORD, "seq": 1}, {**RECORD, "seq": 1}]}, "records: seq 1 does not follow 1"),
         ({"records": 3}, "records: expected a list"),
+        ({"last_seq": 1_000_001}, "last_seq: is 1000000 or more beyond first_seq"),
+        ({"session": "\ud800"}, "session: text with half a character: '\\ud800'"),
         ({"clock": {"wall_ms": 1e99}}, "clock.wall_ms: expected a whole number, got a number (1e+99)"),
     ],
 )
@@ -167,3 +179,37 @@ def _packed(body: bytes) -> bytes:
 def _decodes_or_refuses(payload: bytes) -> None:
     with contextlib.suppress(DecodeError):
         decode_batch(payload)
+
+
+@pytest.mark.parametrize("form", ["json", "packed"])
+def test_a_batch_that_says_much_was_dropped_costs_no_more_than_it_holds(form: Form) -> None:
+    """A coverage-guided fuzzer found 2^53 numbers being written down to be compared."""
+    first_seq = MAX_SEQ - MAX_SPAN + 1
+    lost = Batch(
+        device="kz-1", session="00000000000000aa", first_seq=first_seq, last_seq=MAX_SEQ, clock=CLOCK
+    )
+
+    assert decode_batch(encode(lost, form)).batch == lost
+
+
+def test_a_batch_that_says_everything_was_dropped_is_refused() -> None:
+    claim = {**HEADER, "last_seq": MAX_SEQ, "records": []}
+    with pytest.raises(DecodeError, match="last_seq"):
+        decode_batch(json.dumps(claim).encode())
+
+
+def test_a_figure_of_a_wrong_type_that_others_are_predicted_from_is_refused() -> None:
+    """A coverage-guided fuzzer found a histogram column of decimals; predictions summed its pairs."""
+    body = base64.b64decode(_DECIMAL_HISTOGRAM)
+    squeeze = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, DICTIONARIES[1])
+
+    with pytest.raises(DecodeError, match="predicted"):
+        decode_batch(b"\x01\x01" + squeeze.compress(body) + squeeze.flush())
+
+
+_DECIMAL_HISTOGRAM = (
+    b"AWH/////////Bv/6AizAkv/lvWigjQYkKzxNAQMDARAQUVFRUVFRUVFRUQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    b"AAAAAAAAAAAAAFVV1Tr5AQABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    b"AAAFAAAAAACvrlFRa3otMGltZW91dAAUMCzCkv/lvWigjQYkKzx/3QeSTgAHdGltZW91dAAUbmZmZmaAxgoGVVVVVVVV1Tr5AQAB"
+    b"BQEQEIQ="
+)

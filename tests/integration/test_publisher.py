@@ -36,6 +36,7 @@ class StandInCollector:
         self.stored: list[tuple[str, int]] = []
         self.has: dict[str, RangeSet] = {}
         self.is_deaf = False
+        self.pause_s: int | None = None
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         self.client.on_connect = lambda client, *_: client.subscribe(topics.UP_FILTER)
         self.client.on_message = self._message
@@ -58,7 +59,13 @@ class StandInCollector:
         if batch.want_ack:
             up_to = next((high for low, high in ranges if low == 1), 0)
             rest = tuple(r for r in ranges if r[0] > 1)
-            ack = Ack(session=batch.session, up_to_seq=up_to, wall_ms=0, ranges=rest)
+            ack = Ack(
+                session=batch.session,
+                up_to_seq=up_to,
+                wall_ms=1_795_000_000_000,
+                ranges=rest,
+                pause_s=self.pause_s,
+            )
             client.publish(topics.ack(batch.device), encode_ack(ack))
 
 
@@ -183,6 +190,28 @@ async def test_batches_swallowed_by_a_deaf_collector_are_sent_again(tmp_path: Pa
         collector.stop()
 
 
+async def test_batches_are_cut_to_what_the_broker_takes(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", lambda: CLOCK)
+    with Mosquitto(tmp_path, extra="max_packet_size 2000") as broker, contextlib.closing(spool):
+        collector = StandInCollector(broker.port)
+        async with publishing(spool, broker.port, payload="json", backlog_bps=10_000_000):
+            fill(spool, 60)
+            await until(lambda: is_complete(collector, spool, 60))
+        collector.stop()
+
+    assert max(len(b.records) for b in collector.batches) < 12
+    assert "oversize" not in broker.log
+
+
+async def test_two_agents_of_one_name_back_off(tmp_path: Path) -> None:
+    spools = [Spool(tmp_path / name, lambda: CLOCK) for name in "ab"]
+    with Mosquitto(tmp_path) as broker:
+        async with publishing(spools[0], broker.port), publishing(spools[1], broker.port):
+            await asyncio.sleep(12)
+
+    assert 3 <= broker.log.count("already connected") <= 12
+
+
 async def test_no_broker_at_start_stops_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", lambda: CLOCK)
     broker = Mosquitto(tmp_path)
@@ -202,3 +231,40 @@ async def test_a_host_that_cannot_be_resolved_stops_nothing(tmp_path: Path) -> N
         await asyncio.sleep(2)
 
     assert spool.state().records == 5
+
+
+async def test_a_collector_that_asks_for_a_pause_is_left_alone_but_for_what_is_urgent(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", lambda: CLOCK)
+    with Mosquitto(tmp_path) as broker, contextlib.closing(spool):
+        collector = StandInCollector(broker.port)
+        collector.pause_s = 3600
+        async with publishing(spool, broker.port) as publisher:
+            await until(lambda: collector.batches)
+            await until(lambda: publisher._hold_s() > 0)
+            fill(spool, 3)
+            await asyncio.sleep(3)
+            assert collector.stored == []
+            publisher.hurry()
+            await until(lambda: len(collector.stored) == 3)
+
+            collector.pause_s = None
+            fill(spool, 3)
+            publisher.hurry()
+            await until(lambda: is_complete(collector, spool, 6))
+            assert publisher._hold_s() == 0
+        collector.stop()
+
+
+async def test_an_answer_to_what_was_just_sent_tells_the_time(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", lambda: CLOCK)
+    learnt: list[tuple[int, int, int]] = []
+    with Mosquitto(tmp_path) as broker, contextlib.closing(spool):
+        collector = StandInCollector(broker.port)
+        async with publishing(spool, broker.port) as publisher:
+            publisher._learn = lambda *answer: learnt.append(answer)
+            fill(spool, 1)
+            publisher.hurry()
+            await until(lambda: bool(learnt))
+        collector.stop()
+
+    assert learnt[0] == (1_795_000_000_000, CLOCK.mono_ms, CLOCK.mono_ms)

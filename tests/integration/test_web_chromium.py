@@ -98,6 +98,7 @@ async def unknown_looks_like_nothing_else(tab: Browser, url: str) -> None:
 
 async def filters_lead_to_the_right_schools(tab: Browser, url: str) -> None:
     await tab.open(url, DESK)
+    tab.loaded.clear()
     await tab.ask("document.querySelector('.tile.unknown').click()")
     await tab.loaded.wait()
     await tab.open(f"{url}/?state=unknown", DESK)

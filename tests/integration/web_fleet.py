@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.contract import histogram
 from agent.contract.kinds import Dns, Fields, Host, Interface, Latency, Reach
 from agent.contract.reason import Reason
 from collector.registry import Placement, School
+from collector.sinks.base import Gap
 from tests.unit.collector.web.fakes import HOUR_MS, MINUTE_MS, RollUp, Seen, Stored
 
 PLACES = (
@@ -89,6 +90,17 @@ class Country:
             return []
         return [r for r in _made(place, kind, self.now_ms) if start_ms <= r.at_ms < end_ms]
 
+    def records_since(
+        self, starts: Mapping[str, int], kind: str, *, end_ms: int
+    ) -> dict[str, Sequence[Stored]]:
+        return {i: self.records(i, kind, start_ms=a, end_ms=end_ms) for i, a in starts.items()}
+
+    def gaps(self, _device: str) -> list[Gap]:
+        return []
+
+    def lost(self) -> dict[str, int]:
+        return {}
+
     def rtt_rollups(self, school_id: str, *, start_ms: int, end_ms: int) -> Sequence[RollUp]:
         place = self.places.get(school_id)
         if place is None or place.story is None:
@@ -155,6 +167,7 @@ def _stored(place: Place, kind: str, at_ms: int, seq: int, fields: Fields) -> St
     return Stored(
         at_ms=at_ms, kind=kind, fields=fields, seq=seq, device=f"pi-{place.school.id}", duration_ms=640,
         reason=Reason.TIMEOUT if failed else None, detail="none of 10 requests answered" if failed else None,
+        received_ms=at_ms + 3_000,
     )  # fmt: skip
 
 

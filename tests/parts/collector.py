@@ -29,6 +29,7 @@ host = "127.0.0.1"
 port = {broker_port}
 [journal]
 directory = "{directory}/journal"
+{journal}
 [dead_letters]
 directory = "{directory}/dead"
 [registry]
@@ -56,17 +57,22 @@ class Collector(Program):
 
     name = "collector"
 
-    def __init__(self, directory: Path, broker_port: int, *, extra: str = "") -> None:
+    def __init__(self, directory: Path, broker_port: int, *, extra: str = "", journal: str = "") -> None:
         super().__init__(directory)
         self.broker_port = broker_port
         self.extra = extra
+        self.journal_options = journal
 
     def command(self) -> list[str]:
         """The program in the tree."""
         (self.directory / "registry.toml").write_text(REGISTRY)
         self.config.write_text(
             CONFIG.format(
-                broker_port=self.broker_port, directory=self.directory, port=self.port, extra=self.extra
+                broker_port=self.broker_port,
+                directory=self.directory,
+                port=self.port,
+                extra=self.extra,
+                journal=self.journal_options,
             )
         )
         return [sys.executable, "-m", "collector", "run", "--config", str(self.config)]

@@ -11,6 +11,7 @@ import pytest
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 PROGRAMS = {
+    "cc": "cc",
     "chromium": "chromium",
     "influxdb": "influxd",
     "mosquitto": "mosquitto",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.contract.kinds import KINDS
 from collector.sinks.base import SinkUnavailable
 from collector.sinks.reader import StoreReader
 from collector.sinks.stored import Stored
@@ -27,6 +29,7 @@ file = "{directory}/registry.toml"
 directory = "{directory}/dead-letters"
 [sinks.store]
 path = "{directory}/store.sqlite"
+{sinks}
 [web]
 enabled = false
 """
@@ -45,11 +48,12 @@ port = {port}
 report_every_s = 1
 ack_every_s = 2
 ack_timeout_s = 2
-backlog_bps = 10000000
+backlog_bps = {backlog_bps}
 [spool]
 directory = "{directory}/spool"
 commit_every_s = 0.5
 segment_bytes = 16384
+max_bytes = {spool_bytes}
 [probes.host]
 enabled = true
 every_s = 1
@@ -72,7 +76,7 @@ enabled = true
 every_s = 2
 count = 2
 spacing_s = 0.05
-timeout_s = 0.5
+timeout_s = 0.4
 deadline_s = 1.9
 targets = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 [probes.dns]
@@ -81,15 +85,36 @@ enabled = false
 
 
 class Trio:
-    """One device, one broker, one collector."""
+    """One device, one broker, one collector.
 
-    def __init__(self, directory: Path) -> None:
+    Attributes:
+        environment: what the agent finds in its environment beside ours.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        agent_port: int | None = None,
+        sinks: str = "",
+        backlog_bps: int = 10_000_000,
+        spool_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
+        """Write the configurations; `agent_port` where the agent's way to the broker is not the broker's."""
         self.directory = directory
         self.oracle = directory / "oracle"
+        self.environment: dict[str, str] = {}
         self.broker = Mosquitto(directory / "broker")
-        values = {"directory": directory, "port": self.broker.port}
+        values = {
+            "directory": directory,
+            "sinks": sinks,
+            "backlog_bps": backlog_bps,
+            "spool_bytes": spool_bytes,
+        }
+        ports = {"agent": agent_port or self.broker.port}
         for name, text in (("collector", _COLLECTOR), ("registry", _REGISTRY), ("agent", _AGENT)):
-            (directory / f"{name}.toml").write_text(text.format_map(values))
+            port = ports.get(name, self.broker.port)
+            (directory / f"{name}.toml").write_text(text.format_map({**values, "port": port}))
         self.programs: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
@@ -100,7 +125,8 @@ class Trio:
         module = ["tests.system.witness", str(self.oracle)] if name == "agent" else ["collector"]
         command = [sys.executable, "-m", *module, "run", "--config", str(self.directory / f"{name}.toml")]
         with (self.directory / f"{name}.log").open("ab") as log:
-            self.programs[name] = subprocess.Popen(command, stdout=log, stderr=log)
+            environment = {**os.environ, **(self.environment if name == "agent" else {})}
+            self.programs[name] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
     def kill(self, name: str) -> None:
         """SIGKILL one."""
@@ -129,9 +155,8 @@ class Trio:
     def stored(self) -> list[Stored]:
         """Every record in the embedded store."""
         reader = StoreReader(self.directory / "store.sqlite")
-        kinds = ("reach", "latency", "dns", "interface", "host", "event")
         try:
-            return [s for k in kinds for s in reader.records("kz-school", k, start_ms=0, end_ms=2**52)]
+            return [s for k in KINDS for s in reader.records("kz-school", k, start_ms=0, end_ms=2**52)]
         except SinkUnavailable:
             return []
 

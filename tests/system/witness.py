@@ -3,20 +3,42 @@
 
 Run as `python -m tests.system.witness ORACLE run --config FILE`. The oracle gets `try SEQ` before a record is
 written and `made SEQ KIND DIGEST` after, each in one write call, so that a SIGKILL between the two leaves at
-most one try.
+most one try. The file named by SCHOOLPULSE_TEST_CLOCK says what the machine's clocks show (`FaultyClock`).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from agent import __main__ as program
+from agent.clock import system
 from agent.contract.record import Record, to_plain
 from agent.spool.spool import Spool
+
+CLOCK = "SCHOOLPULSE_TEST_CLOCK"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultyClock:
+    """By how much the machine's clocks are off, and which boot it is in."""
+
+    wall_ms: int = 0
+    mono_ms: int = 0
+    is_synchronised: bool = False
+    boot: str = "00000001"
+
+    def write(self, path: Path) -> None:
+        """From now on."""
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps(dataclasses.asdict(self)))
+        new.replace(path)
 
 
 def digest(record: Record) -> str:
@@ -32,11 +54,34 @@ def main() -> int:
     def observed(spool: Spool, **record: Any) -> Record:
         os.write(oracle, f"try {spool.session} {spool._next_seq}\n".encode())
         made = append(spool, **record)
-        os.write(oracle, f"made {spool.session} {made.seq} {made.kind} {digest(made)}\n".encode())
+        os.write(oracle, made_line(spool.session, made))
         return made
 
     Spool.append = observed  # type: ignore[method-assign,assignment]  # the only place through which records go
+    if CLOCK in os.environ:
+        _disturb(Path(os.environ[CLOCK]))
     return program.main(sys.argv[2:])
+
+
+def made_line(session: str, record: Record) -> bytes:
+    """What the oracle says of a record that was made."""
+    return f"made {session} {record.seq} {record.kind} {digest(record)}\n".encode()
+
+
+def _disturb(path: Path) -> None:
+    """Show the clocks of another machine."""
+    read = system.read
+
+    def shown() -> system.Shown:
+        faulty = FaultyClock(**json.loads(path.read_text()))
+        real = read()
+        return system.Shown(
+            real.mono_ms + faulty.mono_ms, real.wall_ms + faulty.wall_ms, faulty.is_synchronised
+        )
+
+    boot = FaultyClock(**json.loads(path.read_text())).boot
+    system.read = shown
+    system.read_boot = lambda: boot
 
 
 if __name__ == "__main__":

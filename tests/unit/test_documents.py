@@ -6,15 +6,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 import tomllib
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.config import AgentOptions, build_probes, load_config
+from agent.contract import kinds
 from agent.contract.decoder import decode
 from agent.contract.record import record_from_plain
+from agent.probes.base import ProbeFailed
 from docs import generate, options
 
 ROOT = generate.ROOT
@@ -60,7 +64,7 @@ def test_the_agents_example_is_its_defaults(tmp_path: Path) -> None:
     text = (ROOT / "deploy" / "agent.example.toml").read_text()
     plain = tomllib.loads(text)
 
-    assert plain.keys() == {"device", "mqtt", "spool", "probes"}
+    assert plain.keys() == {"device", "mqtt", "spool", "identity", "probes"}
     assert decode(AgentOptions, plain, strict=True) == AgentOptions(device="kz-0001", probes=plain["probes"])
     assert [p.kind for p in build_probes(plain["probes"])] == list(plain["probes"])
     assert load_config(ROOT / "deploy" / "agent.example.toml", {}).options.device == "kz-0001"
@@ -85,3 +89,23 @@ def test_every_default_in_an_example_is_the_real_one(file: str, tables: list[tup
                 checked += 1
 
     assert checked >= 15
+
+
+async def test_the_probe_of_the_documents_works_as_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = (ROOT / "docs" / "adding-a-probe.md").read_text()
+    kind, probe = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    module = types.ModuleType("pressure")
+    monkeypatch.setitem(sys.modules, "pressure", module)
+    exec(kind, vars(module))  # noqa: S102 -- it is our own document
+    monkeypatch.setattr(kinds, "Pressure", vars(module)["Pressure"], raising=False)
+    exec(probe, vars(module))  # noqa: S102
+    counted = tmp_path / "cpu"
+    counted.write_text("some avg10=12.50 avg60=0.00 avg300=0.00 total=1\n")
+
+    (finding,) = await vars(module)["PressureProbe"](file=str(counted)).measure()
+
+    assert finding.fields.cpu_some_ratio == 0.125
+    with pytest.raises(ProbeFailed):
+        await vars(module)["PressureProbe"](file="/nowhere").measure()

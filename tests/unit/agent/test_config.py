@@ -12,6 +12,7 @@ from agent.config import load_config
 from agent.errors import ConfigError
 
 INVALID = sorted((Path(__file__).parent / "invalid").glob("*.toml"))
+FILES = Path(__file__).parents[1] / "files"
 GOOD = 'device = "kz-1"\n'
 
 
@@ -22,11 +23,12 @@ def _written(directory: Path, text: str) -> Path:
 
 
 def test_there_is_one_file_for_each_rule() -> None:
-    assert len(INVALID) == 23
+    assert len(INVALID) == 34
 
 
 @pytest.mark.parametrize("file", INVALID, ids=lambda p: p.stem)
-def test_what_cannot_work_is_refused_with_its_sentence(file: Path) -> None:
+def test_what_cannot_work_is_refused_with_its_sentence(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FILES)
     sentence = file.read_text().splitlines()[0].removeprefix("# ")
 
     with pytest.raises(ConfigError) as refused:
@@ -68,6 +70,13 @@ def test_a_password_comes_from_a_systemd_credential(tmp_path: Path) -> None:
 
     assert config.password == "secret"
     assert "secret" not in repr(config.options)
+
+
+def test_tls_is_made_where_the_files_are_read(tmp_path: Path) -> None:
+    text = f'{GOOD}[mqtt]\nca_file = "{FILES}/test.crt"\n'
+
+    assert load_config(_written(tmp_path, text), {}).tls is not None
+    assert load_config(_written(tmp_path, GOOD), {}).tls is None
 
 
 @pytest.mark.parametrize(("report_every_s", "expected_s"), [(15, 300), (60, 360), (300, 1800), (900, 3600)])

@@ -99,5 +99,14 @@ def test_every_command_has_help() -> None:
     (commands,) = (a for a in make_parser()._actions if a.dest == "command" or a.choices)
     helps = [p.description for p in (commands.choices or {}).values()]  # type: ignore[attr-defined]
 
-    assert len(helps) == 5
+    assert len(helps) == 6
     assert all(helps)
+
+
+def test_an_unknown_log_level_ends_with_78(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCHOOLPULSE_LOG_LEVEL", "foo")
+
+    assert main(["check", "--config", config]) == 78
+    assert "SCHOOLPULSE_LOG_LEVEL: 'foo' is not one of DEBUG, INFO" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from tests.unit.collector.samples import DEVICE, SESSION, batch
 
 def test_several_batches_of_one_session_get_one_answer() -> None:
     seen = Seen()
-    seen.add(DEVICE, SESSION, [(1, 5), (8, 9)])
+    seen.add(DEVICE, SESSION, [(1, 5), (8, 9)], at_ms=0)
 
     (answer,) = answers([batch([1, 2]), batch([3])], seen, now_ms=77)
 
@@ -33,7 +33,7 @@ def test_who_does_not_ask_gets_none() -> None:
 
 def test_the_largest_answer_is_small() -> None:
     seen = Seen()
-    seen.add(DEVICE, SESSION, [(MAX_SEQ - 4 * n, MAX_SEQ - 4 * n) for n in range(100)])
+    seen.add(DEVICE, SESSION, [(MAX_SEQ - 4 * n, MAX_SEQ - 4 * n) for n in range(100)], at_ms=0)
 
     (answer,) = answers([batch([1])], seen, now_ms=2**53)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from collector.message import Message
 from tests.unit.collector.samples import DEVICE, NOW_MS, REGISTRY, batch, message
 
 
-def refusal(made: Message, **limits: int) -> Refusal:
+def refusal(made: Message, **limits: Any) -> Refusal:
     outcome = admit(made, REGISTRY, **limits)
     assert isinstance(outcome, Refusal)
     return outcome

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.contract.decoder import DecodeError, decode
+from agent.contract.decoder import DecodeError
 from collector.broker import MqttOptions, read_broker
 
 
@@ -61,15 +61,3 @@ def test_certificates_turn_tls_on(certificate: tuple[str, str]) -> None:
     assert broker.tls.minimum_version == ssl.TLSVersion.TLSv1_2
     assert broker.tls.verify_mode == ssl.CERT_REQUIRED
     assert broker.port == 8883
-
-
-@pytest.mark.parametrize("name", ["ca_file", "cert_file"])
-def test_certificates_that_cannot_be_used_are_refused(
-    certificate: tuple[str, str], tmp_path: Path, name: str
-) -> None:
-    crt, key = certificate
-    (tmp_path / "bad").write_text("no certificate")
-    files = {"ca_file": crt, "cert_file": crt, "key_file": key, name: str(tmp_path / "bad")}
-
-    with pytest.raises(DecodeError, match=rf"mqtt\.{name}.* cannot be used"):
-        read_broker(decode(MqttOptions, files), {})

@@ -18,9 +18,9 @@ from collector.growth import Growth
 from collector.health import Health
 from collector.journal import Journal
 from collector.playback import Playback
-from collector.recovery import segment_path
 from collector.registry import Placement, Registry
 from collector.segment import Position
+from collector.shelf import segment_path
 from collector.sinks.base import Measurement, Rejection, SinkRejected, SinkUnavailable
 from tests.unit.collector.samples import (
     DEVICE,

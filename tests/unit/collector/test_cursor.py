@@ -10,7 +10,7 @@ import pytest
 
 from collector.cursor import Cursor, FileCursor, OwnCursor, cursor_of
 from collector.segment import Position
-from collector.sinks.base import Measurement, SinkUnavailable
+from collector.sinks.base import Gap, Measurement, SinkUnavailable
 from tests.unit.collector.samples import DEVICE, NOW_MS, SCHOOL, SESSION, record
 
 
@@ -37,7 +37,7 @@ class Keeper(Recorder):
 
     kept: str | None = None
 
-    async def write_at(self, batch: Sequence[Measurement], cursor: str) -> None:
+    async def write_at(self, batch: Sequence[Measurement], cursor: str, _gaps: Sequence[Gap] = ()) -> None:
         await self.write(batch)
         self.kept = cursor
 

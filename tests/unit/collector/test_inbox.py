@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 
+from agent.contract import topics
 from collector.inbox import Inbox
 from tests.unit.collector.samples import message
 
 
 async def test_messages_come_out_in_the_order_they_went_in() -> None:
-    inbox = Inbox()
+    inbox = Inbox(sender_messages=100)
     sent = [message(bytes([n])) for n in range(100)]
 
     await asyncio.to_thread(lambda: [inbox.offer(m) for m in sent])
@@ -57,3 +58,35 @@ async def test_closing_wakes_who_waits() -> None:
     inbox.close()
 
     assert await waiting == []
+
+
+async def test_a_flood_of_one_sender_waits_behind_itself() -> None:
+    inbox = Inbox(sender_messages=10)
+    taken = [inbox.offer(message(b"flood")) for _ in range(1000)]
+    assert inbox.offer(message(b"small", topic=topics.up("kz-2")))
+
+    assert (taken.count(True), len(inbox)) == (10, 11)
+    assert b"small" in [m.payload for m in await inbox.take(2)]
+
+
+async def test_senders_take_turns_and_each_keeps_its_order() -> None:
+    inbox = Inbox()
+    for n in range(3):
+        for device in ("kz-1", "kz-2"):
+            inbox.offer(message(bytes([n]), topic=topics.up(device)))
+
+    taken = [(m.topic == topics.up("kz-1"), m.payload[0]) for m in await inbox.take(6)]
+    assert taken == [(True, 0), (False, 0), (True, 1), (False, 1), (True, 2), (False, 2)]
+
+
+async def test_a_sender_that_goes_on_and_on_is_given_so_much_a_second() -> None:
+    now_s = 0.0
+    inbox = Inbox(sender_messages=10, sender_per_s=2, now_s=lambda: now_s)
+    taken = 0
+    for tick in range(100):
+        now_s = tick / 10
+        taken += sum(inbox.offer(message(b"flood")) for _ in range(50))
+        if len(inbox):
+            await inbox.take(100)
+
+    assert 10 + 2 * 9 <= taken <= 10 + 2 * 10

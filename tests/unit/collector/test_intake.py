@@ -191,3 +191,17 @@ def test_presence_is_what_a_device_last_said(
 
     assert intake.take([Message(topic, said, NOW_MS) for topic, said in made]) == []
     assert intake.health.presence == presence
+
+
+@pytest.mark.parametrize("seq", ["x", None, 50])
+def test_a_record_with_a_nonsense_number_is_put_aside_too(
+    intake: Intake, tmp_path: Path, seq: object
+) -> None:
+    plain = json.loads(encode(batch([1]), "json"))
+    plain["records"] = [{**plain["records"][0], "seq": seq, "kind": "telepathy"}]
+
+    intake.take([message(json.dumps(plain).encode())])
+
+    assert len(letters(tmp_path)) == 1
+    assert intake.health.records_refused == 1
+    assert intake.health.records_dropped_by_agents == 1

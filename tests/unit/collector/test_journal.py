@@ -16,8 +16,8 @@ from collector.entry import entry_body
 from collector.errors import JournalLocked, JournalUnavailable
 from collector.journal import Journal
 from collector.playback import START, Playback
-from collector.recovery import segment_path
 from collector.segment import MAGIC, NO_CHAIN, Position, make_frame
+from collector.shelf import segment_path
 from tests.unit.collector.samples import DEVICE, SESSION, entry, payloads
 
 
@@ -331,3 +331,13 @@ def test_reading_from_a_place_inside_an_entry_finds_the_next(journal: Journal) -
     page = Playback(journal.directory, start=Position(1, first.offset - 5)).read()
 
     assert ([e.number for e in page.entries], len(page.damages)) == ([2], 1)
+
+
+def test_a_journal_whose_file_was_removed_takes_nothing_any_more(journal: Journal) -> None:
+    journal.write([entry(1)])
+    for file in journal.directory.glob("*.journal"):
+        file.unlink()
+
+    for _ in range(2):
+        with pytest.raises(JournalUnavailable):
+            journal.write([entry(2)])

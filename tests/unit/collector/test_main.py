@@ -123,3 +123,12 @@ def test_replay_of_a_sink_that_is_not_enabled_is_refused(
 ) -> None:
     assert main(["replay", "--sink", "influxdb", "--config", config]) == 78
     assert "sinks.influxdb: is not enabled" in capsys.readouterr().err
+
+
+def test_an_unknown_log_level_ends_with_78(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCHOOLPULSE_LOG_LEVEL", "foo")
+
+    assert main(["check", "--config", config]) == 78
+    assert "SCHOOLPULSE_LOG_LEVEL: 'foo' is not one of DEBUG, INFO" in capsys.readouterr().err

@@ -32,7 +32,7 @@ def test_new_ranges_are_what_a_plain_set_would_say(steps: list[tuple[str, str, i
         known = model.setdefault((device, session), set())
         new = seen.new_ranges(device, session, low, low + length - 1)
         assert numbers(new) == set(range(low, low + length)) - known
-        seen.add(device, session, new)
+        seen.add(device, session, new, at_ms=0)
         known |= numbers(new)
 
 
@@ -40,7 +40,7 @@ def test_new_ranges_are_what_a_plain_set_would_say(steps: list[tuple[str, str, i
 def test_what_is_accounted_for_is_what_was_added(steps: list[tuple[str, str, int, int]]) -> None:
     seen, added = Seen(), set[int]()
     for _, _, low, length in steps:
-        seen.add("d1", "s1", [(low, low + length)])
+        seen.add("d1", "s1", [(low, low + length)], at_ms=0)
         added |= set(range(low, low + length + 1))
 
     up_to_seq, beyond = seen.accounted("d1", "s1", at_most=1000)
@@ -53,7 +53,7 @@ def test_what_is_accounted_for_is_what_was_added(steps: list[tuple[str, str, int
 def test_it_comes_back_from_a_segment_header(steps: list[tuple[str, str, int, int]]) -> None:
     seen = Seen()
     for device, session, low, length in steps:
-        seen.add(device, session, [(low, low + length)])
+        seen.add(device, session, [(low, low + length)], at_ms=0)
     plain = json.loads(json.dumps({"next_number": 1, "began_ms": 0, "seen": seen.to_plain()}))
 
     assert Seen(decode(Header, plain).seen).to_plain() == seen.to_plain()
@@ -62,14 +62,14 @@ def test_it_comes_back_from_a_segment_header(steps: list[tuple[str, str, int, in
 def test_only_the_highest_ranges_fit_into_an_answer() -> None:
     seen = Seen()
     for seq in range(1, 100, 2):
-        seen.add("d1", "s1", [(seq, seq)])
+        seen.add("d1", "s1", [(seq, seq)], at_ms=0)
 
     assert seen.accounted("d1", "s1", at_most=2) == (1, ((97, 97), (99, 99)))
 
 
 def test_nothing_is_accounted_for_up_to_a_gap_at_the_beginning() -> None:
     seen = Seen()
-    seen.add("d1", "s1", [(2, 5)])
+    seen.add("d1", "s1", [(2, 5)], at_ms=0)
 
     assert seen.accounted("d1", "s1", at_most=32) == (0, ((2, 5),))
 
@@ -81,9 +81,9 @@ def test_an_unknown_session_has_nothing() -> None:
 def test_the_session_untouched_for_longest_is_forgotten_first() -> None:
     seen = Seen()
     for n in range(SESSIONS_PER_DEVICE):
-        seen.add("d1", f"s{n}", [(1, 1)])
-    seen.add("d1", "s0", [(2, 2)])
-    seen.add("d1", "new", [(1, 1)])
+        seen.add("d1", f"s{n}", [(1, 1)], at_ms=0)
+    seen.add("d1", "s0", [(2, 2)], at_ms=0)
+    seen.add("d1", "new", [(1, 1)], at_ms=0)
 
     assert seen.new_ranges("d1", "s0", 1, 2) == ()
     assert seen.new_ranges("d1", "s1", 1, 2) == ((1, 2),)

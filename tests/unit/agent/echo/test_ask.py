@@ -87,6 +87,27 @@ async def test_answer_after_the_timeout_is_late_while_the_round_is_open(echoing:
     assert (answers.outcomes[0].late, answers.outcomes[0].rtt_ms) == (True, None)
 
 
+async def test_answer_after_the_timeout_is_late_for_the_last_request_too(echoing: list[float]) -> None:
+    echoing.append(0.12)
+    answers = await ask(evenly([ONE], every_s=0.1, count=1), timeout_s=0.06, tcp_port=1, patience_s=1000)
+    assert (answers.outcomes[0].late, answers.outcomes[0].rtt_ms) == (True, None)
+
+
+async def test_further_answer_to_the_last_request_is_counted(
+    echoing: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = icmp.EchoLine.send
+
+    def send_twice(line: icmp.EchoLine, index: int, address: Address) -> None:
+        send(line, index, address)
+        send(line, index, address)
+
+    monkeypatch.setattr(icmp.EchoLine, "send", send_twice)
+    echoing.extend([0.0, 0.05])
+    answers = await ask(evenly([ONE], every_s=0.005, count=1), timeout_s=1000, tcp_port=1)
+    assert answers.outcomes[0].duplicates == 1
+
+
 async def test_cancelled_round_closes_its_sockets(echoing: list[float]) -> None:
     task = asyncio.create_task(ask(evenly([ONE], every_s=1, count=1), timeout_s=1000, tcp_port=1))
     await asyncio.sleep(0)

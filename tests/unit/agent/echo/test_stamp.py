@@ -82,3 +82,24 @@ def test_socket_without_stamps_is_used_all_the_same() -> None:
             raise OSError
 
     stamp.ask_for_stamps(Old())  # type: ignore[arg-type]
+
+
+async def test_a_round_begins_when_the_kernel_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = iter([None, None, 1])
+    monkeypatch.setattr(stamp, "stamp_ns", lambda _: next(made))
+    await stamp.begin()
+    assert next(made, "all asked for") == "all asked for"
+
+
+async def test_a_kernel_that_never_stamps_holds_nobody_up_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stamp, "stamp_ns", lambda _: None)
+    monkeypatch.setattr(stamp, "_PAUSE_S", 0)
+    await stamp.begin()
+
+
+async def test_a_host_without_loopback_begins_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(stamp, "ask_for_stamps", refuse)
+    await stamp.begin()

@@ -111,7 +111,7 @@ async def test_nothing_is_sent_when_no_target_has_an_address(plans: list[Sequenc
         ({"targets": ()}, "targets must name 1 to 32 hosts"),
         ({"targets": ("a b",)}, "target 'a b' is not an address, a host name or `gateway`"),
         ({"targets": ("gateway", "gateway")}, "targets must not repeat a host"),
-        ({"count": 100}, r"count x spacing_s \+ 3 x timeout_s \(65 s\) must be shorter"),
+        ({"count": 100}, r"count x spacing_s \+ 4 x timeout_s \(70 s\) must be shorter"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], problem: str) -> None:

@@ -64,10 +64,18 @@ def latency(target: str = "1.1.1.1", rtts_ms: Sequence[float] = (20.5, 21.0), **
     )
 
 
-def minutes(n: int, *, start_ms: int = AT_MS, school: School = SCHOOLS[0]) -> list[Measurement]:
+def minutes(
+    n: int, *, start_ms: int = AT_MS, school: School = SCHOOLS[0], **changes: Any
+) -> list[Measurement]:
     """A latency record a minute."""
     return [
-        measurement(i + 1, latency(rtts_ms=(20 + i % 7, 25.25)), at_ms=start_ms + 60_000 * i, school=school)
+        measurement(
+            i + 1,
+            latency(rtts_ms=(20 + i % 7, 25.25)),
+            at_ms=start_ms + 60_000 * i,
+            school=school,
+            **changes,
+        )
         for i in range(n)
     ]
 

@@ -160,16 +160,16 @@ async def test_token_of_a_file_is_sent(tmp_path: Path) -> None:
 def test_token_may_be_a_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "influx").write_text("abc")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert read_token(InfluxDBOptions(token_credential="influx")) == "abc"
+    assert read_token(InfluxDBOptions(token_file="influx")) == "abc"
 
 
 def test_sink_is_not_made_when_there_are_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    with pytest.raises(DecodeError, match=r"token_credential: .*CREDENTIALS_DIRECTORY"):
-        InfluxDBSink(InfluxDBOptions(token_credential="influx"))
+    with pytest.raises(DecodeError, match=r"token_file: .*CREDENTIALS_DIRECTORY"):
+        InfluxDBSink(InfluxDBOptions(token_file="influx"))
 
 
-@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff"])
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff", b"a\nb", "ключ".encode()])
 def test_sink_is_not_made_when_token_cannot_be_read(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "token"
     if content is not None:
@@ -186,7 +186,11 @@ def test_sink_is_not_made_when_token_cannot_be_read(content: bytes | None, tmp_p
             r"sinks\.influxdb\.url: 'influx:8086' is not an http:// or https:// address",
         ),
         ({"bucket": ""}, r"sinks\.influxdb\.bucket: must not be empty"),
-        ({"token_file": "a", "token_credential": "b"}, "token_file exclude each other"),
+        ({"token_file": ""}, r"sinks\.influxdb\.token_file: must not be empty"),
+        ({"url": "http://[::1"}, "is not an address: Invalid IPv6 URL"),
+        ({"url": "http://influx:0"}, "has port 0"),
+        ({"url": " http://influx"}, "is not an http:// or https:// address"),
+        ({"url": "admin:hunter2@influx"}, "must not hold a user name or password"),
         ({"lines_per_request": 5001}, r"lines_per_request: 5001 is outside 1 … 5000"),
         ({"timeout": 3}, "timeout: unknown key; did you mean 'timeout_s'"),
     ],

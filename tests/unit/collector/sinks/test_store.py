@@ -135,6 +135,21 @@ async def test_last_seen_is_the_newest_but_not_after_its_arrival(sink: StoreSink
     assert StoreReader(path).last_seen() == {"17": expected}
 
 
+async def test_records_of_many_schools_equal_those_of_each(sink: StoreSink, path: Path) -> None:
+    for school in SCHOOLS:
+        await sink.write(minutes(30, school=school, session=f"{school.id:>016}"))
+    await sink.tidy(LATER_MS)
+    for school in SCHOOLS:
+        late = minutes(9, start_ms=AT_MS + DAY_MS, school=school, session=f"{school.id:>015}f")
+        await sink.write(late)
+    reader, end_ms = StoreReader(path), AT_MS + DAY_MS + 300_000
+    starts = {s.id: AT_MS + 60_000 * i * 9 for i, s in enumerate(SCHOOLS)} | {"nobody": 0}
+    each = {i: reader.records(i, "latency", start_ms=a, end_ms=end_ms) for i, a in starts.items()}
+    assert reader.records_since(starts, "latency", end_ms=end_ms) == each
+    assert [len(each[s.id]) for s in SCHOOLS][:2] == [35, 26]
+    assert each["nobody"] == []
+
+
 async def test_nothing_is_found_when_school_is_unknown(sink: StoreSink, path: Path) -> None:
     await sink.write([])
     reader = StoreReader(path)
@@ -254,7 +269,7 @@ async def test_store_is_left_alone_when_it_is_of_another_version(sink: StoreSink
     await _fail(sink, "PRAGMA user_version = 9")
     await sink.close()
     for ask in (sink.cursor(), asyncio.to_thread(StoreReader(path).count)):
-        with pytest.raises(SinkUnavailable, match="format 9, this version reads 1"):
+        with pytest.raises(SinkUnavailable, match="format 9, this version reads 2"):
             await ask
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.contract.histogram import Histogram
@@ -11,7 +11,7 @@ from agent.contract.kinds import Fields
 from agent.contract.record import ClockState
 from collector.health import Health
 from collector.registry import Placement, School
-from collector.sinks.base import SinkUnavailable
+from collector.sinks.base import Gap, SinkUnavailable
 from collector.web.view import View
 
 MINUTE_MS = 60_000
@@ -34,7 +34,9 @@ class Stored:
     reason: str | None = None
     detail: str | None = None
     clock: ClockState = CLOCK
+    received_ms: int = NOW_MS
     backlog: bool = False
+    time_basis: str = "device"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +59,14 @@ class RollUp:
 
 @dataclass
 class Reader:
-    """A store of lists; `problem` makes it unreadable."""
+    """A store of lists; `problem` makes it unreadable, `damaged` its records."""
 
     stored: dict[str, list[Stored]] = field(default_factory=dict)
     rollups: dict[str, list[RollUp]] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
+    lost_ranges: list[Gap] = field(default_factory=list)
     problem: str | None = None
+    damaged: str | None = None
     asked: list[tuple[str, str, int]] = field(default_factory=list)
 
     def count(self) -> int:
@@ -75,9 +79,22 @@ class Reader:
 
     def records(self, school_id: str, kind: str, *, start_ms: int, end_ms: int) -> Sequence[Stored]:
         self._check()
+        if self.damaged:
+            raise SinkUnavailable(self.damaged)
         self.asked.append((school_id, kind, start_ms))
         found = self.stored.get(school_id, [])
         return [s for s in found if s.kind == kind and start_ms <= s.at_ms < end_ms]
+
+    def records_since(self, starts: Mapping[str, int], kind: str, *, end_ms: int) -> dict[str, list[Stored]]:
+        return {i: list(self.records(i, kind, start_ms=a, end_ms=end_ms)) for i, a in starts.items()}
+
+    def gaps(self, device: str) -> list[Gap]:
+        self._check()
+        return [gap for gap in self.lost_ranges if gap.device == device]
+
+    def lost(self) -> dict[str, int]:
+        self._check()
+        return {gap.device: gap.last_seq - gap.first_seq + 1 for gap in self.lost_ranges}
 
     def rtt_rollups(self, school_id: str, *, start_ms: int, end_ms: int) -> Sequence[RollUp]:
         self._check()

@@ -3,6 +3,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -43,6 +46,54 @@ async def test_tail_is_read_only_when_something_new_came() -> None:
     reader.seen["b"] = Seen(at_ms=NOW_MS, received_ms=NOW_MS)
     await board.refresh()
     assert [school_id for school_id, _, _ in reader.asked] == ["b"]
+    board.close()
+
+
+@dataclass
+class HeldReader(Reader):
+    """A store whose records are not to be had before the gate is opened."""
+
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def records_since(self, starts: Mapping[str, int], kind: str, *, end_ms: int) -> dict[str, list[Stored]]:
+        self.gate.wait()
+        return super().records_since(starts, kind, end_ms=end_ms)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110 - the board tells nobody
+        await asyncio.sleep(0.001)
+
+
+async def test_new_schools_and_records_are_counted_while_a_pass_is_under_way() -> None:
+    plain = reader_of("a")
+    reader = HeldReader(stored=plain.stored, seen=plain.seen)
+    board = Board(view(reader), refresh_every_s=0.001)
+    task = asyncio.create_task(board.run())
+    try:
+        async with asyncio.timeout(30):
+            await until(lambda: "a" in board.last_seen)
+            reader.stored["late"] = reader.stored["a"]
+            reader.seen["late"] = reader.seen["a"]
+            await until(lambda: ("late" in board.last_seen, board.records) == (True, 240))
+        assert (board.looked_ms, board.read_ms, board.days) == (NOW_MS, None, {})
+    finally:
+        reader.gate.set()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        board.close()
+
+
+async def test_problem_of_a_pass_stays_when_a_look_succeeds() -> None:
+    reader = reader_of("a")
+    board = Board(view(reader), refresh_every_s=1)
+    reader.damaged = "row"
+    await board.refresh()
+    await board.look()
+    assert (board.records, board.problem, board.ready.is_set()) == (120, "SinkUnavailable: row", False)
+    reader.damaged = None
+    await board.refresh()
+    assert (board.problem, board.ready.is_set()) == (None, True)
     board.close()
 
 

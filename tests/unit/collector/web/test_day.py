@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from agent.contract.histogram import count
 from agent.contract.kinds import Reach
-from collector.web.day import Rtt, read_day, read_tail, summarise
+from collector.web.day import Day, Rtt, read_day, read_tails, summarise
 from collector.web.state import State
-from tests.unit.collector.web.fakes import HOUR_MS, MINUTE_MS, NOW_MS, Reader, RollUp, Stored
+from tests.unit.collector.web.fakes import HOUR_MS, MINUTE_MS, NOW_MS, Reader, RollUp, Seen, Stored
 
 
 def reach(ago_min: int, *, up: bool = True) -> Stored:
     return Stored(at_ms=NOW_MS - ago_min * MINUTE_MS, fields=Reach(up=up, gateway_answered=1))
+
+
+def read_tail(reader: Reader, school_id: str, day: Day | None, *, now_ms: int, received_ms: int) -> Day:
+    seen = {school_id: Seen(at_ms=received_ms, received_ms=received_ms)}
+    return read_tails(reader, {school_id: day}, seen, now_ms=now_ms)[school_id]
 
 
 def test_day_holds_runs_and_figures() -> None:
@@ -34,6 +41,15 @@ def test_tail_joined_to_the_day_equals_the_day_read_again() -> None:
         read_tail(reader, "a", day, now_ms=NOW_MS, received_ms=2).runs
         == read_day(reader, "a", now_ms=NOW_MS, received_ms=2).runs
     )
+
+
+def test_run_ends_an_interval_after_the_last_arrival_when_the_clock_ran_ahead() -> None:
+    heard_ms = NOW_MS - 30 * MINUTE_MS
+    ahead = [dataclasses.replace(reach(m), received_ms=heard_ms) for m in range(50, -1, -1)]
+    reader = Reader(stored={"a": ahead})
+    day = read_day(reader, "a", now_ms=NOW_MS, received_ms=1)
+    assert [(r.state, r.end_ms) for r in day.runs] == [(State.UP, heard_ms + MINUTE_MS)]
+    assert read_tail(reader, "a", day, now_ms=NOW_MS, received_ms=2).runs == day.runs
 
 
 def test_tail_alone_says_how_far_back_it_looked() -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from collector.health import Health, SinkHealth
@@ -13,7 +15,7 @@ def working() -> Health:
 
 def test_all_is_well_when_every_part_works() -> None:
     found = parts(working(), None)
-    assert [p.name for p in found] == ["mqtt", "journal", "sink influxdb", "sink store", "page"]
+    assert [p.name for p in found] == ["mqtt", "journal", "archive", "sink influxdb", "sink store", "page"]
     assert answer(found)["status"] == "ok"
 
 
@@ -34,6 +36,15 @@ def test_failed_part_is_named(break_it: object, name: str, detail: str) -> None:
     break_it(health)  # type: ignore[operator]
     (part,) = failing(parts(health, None))
     assert (part.name, part.detail) == (name, detail)
+
+
+@pytest.mark.parametrize(("days", "failed"), [(80, []), (13, ["revocation list"])])
+def test_a_revocation_list_that_ends_soon_is_an_alarm(days: int, failed: list[str]) -> None:
+    health = working()
+    health.crl_until_s = time.time() + days * 86400 + 60
+    found = parts(health, None)
+    assert answer(found)["failing"] == failed
+    assert f"good for {days} days" in [p.detail for p in found]
 
 
 def test_page_has_failed_when_the_store_cannot_be_read() -> None:

@@ -6,12 +6,16 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
+from agent.contract.kinds import Dns, Latency
 from collector.health import Health
 from collector.registry import School
 from collector.web.api import ENVELOPE, FIELDS
+from collector.web.board import Board
 from collector.web.options import WebOptions
-from tests.unit.collector.web.fakes import NOW_MS, Reader, Seen, view
+from collector.web.server import application
+from tests.unit.collector.web.fakes import NOW_MS, Reader, Seen, Stored, view
 from tests.unit.collector.web.site import EVIL, client, one_school
 
 PLAIN = School(
@@ -50,6 +54,23 @@ async def test_overview_tells_state_age_and_figures() -> None:
     assert "7.3 ms" in page
     assert "never" in page
     assert "of 2 schools" in page
+
+
+async def test_overview_tells_how_old_its_view_is() -> None:
+    async with client(view(one_school(PLAIN), PLAIN)) as site:
+        assert "view 0 s old" in words(await (await site.get("/")).text())
+
+
+async def test_school_page_does_not_say_never_when_the_store_was_not_looked_at() -> None:
+    shown = view(Reader(), PLAIN)
+    board = Board(shown, refresh_every_s=1)
+    board.ready.set()
+    async with TestClient(TestServer(application(WebOptions(), shown, board))) as site:
+        page = words(await (await site.get("/school/kz-1")).text())
+        overview = words(await (await site.get("/")).text())
+    board.close()
+    assert "not known whether it ever reported" in page
+    assert "never " not in overview.partition("Region")[2]
 
 
 async def test_overview_is_calm_when_there_is_no_school() -> None:
@@ -154,6 +175,16 @@ async def test_no_name_becomes_markup() -> None:
         assert "<script" not in page
         assert "&lt;script&gt;" in page
         assert not [a for _, attrs in Tags(page).found for a in attrs if a.startswith("on") or a == "style"]
+
+
+async def test_school_page_opens_when_a_stored_text_is_no_unicode() -> None:
+    reader = one_school(PLAIN)
+    lone = "dns-\ud800"
+    told = (Dns(target=lone, lookup_ms=3.0), Latency(target=lone, sent=1, received=1))
+    reader.stored["kz-1"] += [Stored(at_ms=NOW_MS - 9, kind=f.kind, fields=f, detail=lone) for f in told]
+    page = await get("/school/kz-1", PLAIN, reader=reader)
+    assert "target=dns-?" in page
+    assert "Latency to dns-?" in page
 
 
 async def test_pages_name_no_other_host() -> None:

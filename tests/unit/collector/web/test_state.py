@@ -137,11 +137,13 @@ def test_interval_is_what_the_samples_show() -> None:
 
 def test_current_is_unknown_when_the_newest_record_is_stale() -> None:
     up = (Run(State.UP, 0, 60_000),)
-    assert current(up, now_ms=900_000, stale_ms=900_000) == up[0]
-    assert current(up, now_ms=1_000_000, stale_ms=900_000) == Run(State.UNKNOWN, 60_000, 1_000_000)
+    assert current(up, now_ms=900_000, received_ms=900_000, stale_ms=900_000) == up[0]
+    assert current(up, now_ms=1_000_000, received_ms=1_000_000, stale_ms=900_000) == Run(
+        State.UNKNOWN, 60_000, 1_000_000
+    )
 
 
 def test_current_keeps_the_beginning_when_it_was_unknown_already() -> None:
     unknown = (Run(State.UNKNOWN, 0, 60_000),)
-    assert current(unknown, now_ms=1_000_000, stale_ms=1) == Run(State.UNKNOWN, 0, 1_000_000)
-    assert current((), now_ms=7, stale_ms=1).state is State.UNKNOWN
+    assert current(unknown, now_ms=1_000_000, received_ms=0, stale_ms=1) == Run(State.UNKNOWN, 0, 1_000_000)
+    assert current((), now_ms=7, received_ms=7, stale_ms=1).state is State.UNKNOWN

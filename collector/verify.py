@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is the evidence whole, and if not, which entry is the first that does not fit?
+
+Everything is read: journal, archive, checkpoints. Each byte of a segment is either under a frame's CRC-32 and
+the SHA-256 chain, or is the segment's first line; archived copies are compared as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.contract.decoder import DecodeError
+from agent.contract.ranges import Range
+from collector import checkpoint
+from collector.checkpoint import Checkpoint
+from collector.disk import Disk
+from collector.entry import Entry, Header, read_frame
+from collector.segment import HEAD_BYTES, MAGIC, NO_CHAIN, Damage, Frame, Position
+from collector.shelf import Shelf, Unreadable
+
+_WORDS = {
+    "bytes": "these bytes are no whole entry",
+    "chain": "it does not follow the one before it: something was changed, put in or cut out",
+    "tail": "the journal is torn off here",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """The first thing that does not fit.
+
+    Attributes:
+        at: place in the journal, or line of the checkpoints.
+        entry: number of the entry that should be there.
+        device: who sent it, as far as can still be read; so are `session` and `seqs`.
+    """
+
+    at: str
+    problem: str
+    entry: int | None = None
+    device: str | None = None
+    session: str | None = None
+    seqs: tuple[Range, ...] = ()
+
+    def __str__(self) -> str:
+        which = "" if self.entry is None else f", entry {self.entry}"
+        seqs = ", ".join(f"{low}-{high}" for low, high in self.seqs)
+        who = "" if self.device is None else f" ({self.device}, session {self.session}, seq {seqs})"
+        return f"{self.at}{which}{who}: {self.problem}"
+
+
+@dataclass(kw_only=True)
+class Verdict:
+    """What was read, and what does not fit: at most the first of the journal and the first of checkpoints."""
+
+    segments: int = 0
+    archived: int = 0
+    entries: int = 0
+    checkpoints: int = 0
+    torn: int = 0
+    key: str | None = None
+    end: str = ""
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(kw_only=True)
+class _Walk:
+    """How far the journal has been followed."""
+
+    shelf: Shelf
+    due: dict[Position, Checkpoint]
+    is_written: bool
+    verdict: Verdict = field(default_factory=Verdict)
+    chain: bytes = NO_CHAIN
+    at: Position = field(default_factory=lambda: Position(1, 0))
+
+    def fault(self, at: Position, problem: str, *, entry: bool = True) -> Fault:
+        return Fault(at=str(at), problem=problem, entry=self.verdict.entries + 1 if entry else None)
+
+
+def verify(
+    directory: Path, *, archive: Path | None = None, disk: Disk | None = None, key: str | None = None
+) -> Verdict:
+    """Read everything; a journal that is being written is read up to what stands there now.
+
+    Args:
+        directory: the journal.
+        archive: where its old segments are.
+        disk: what it is on.
+        key: public key of the checkpoints, where it is known from elsewhere.
+
+    Raises:
+        OSError: the disk does not let us.
+    """
+    disk = disk or Disk()
+    shelf = Shelf(directory, archive=archive, disk=disk)
+    good, problem = checkpoint.check(checkpoint.read(directory / checkpoint.FILE, disk), key=key)
+    due = {Position.parse(c.position): c for c in good}
+    walk = _Walk(shelf=shelf, due=due, is_written=_is_written(directory, disk))
+    found = next(_journal_faults(walk), None)
+    faults = [] if found is None else [found]
+    if problem is not None:
+        faults.append(Fault(at=f"{checkpoint.FILE}:{len(good) + 1}", problem=f"this checkpoint {problem}"))
+    verdict = walk.verdict
+    verdict.checkpoints, verdict.key, verdict.faults = len(good), good[0].key if good else None, tuple(faults)
+    verdict.torn = sum(name.endswith(".torn") for name in disk.names(directory))
+    verdict.end = str(walk.at)
+    return verdict
+
+
+def _journal_faults(walk: _Walk) -> Iterator[Fault]:
+    numbers = walk.shelf.numbers()
+    for expected, number in enumerate(numbers, start=1):
+        if number != expected:
+            yield walk.fault(Position(expected, 0), f"segments {expected:06} to {number - 1:06} are missing")
+        yield from _segment_faults(walk, number, is_newest=number == numbers[-1])
+        walk.verdict.segments += 1
+    for at, due in walk.due.items():
+        yield walk.fault(at, f"no entry ends at the checkpoint of {due.date}: the journal was cut back")
+
+
+def _segment_faults(walk: _Walk, number: int, *, is_newest: bool) -> Iterator[Fault]:
+    start = Position(number, 0)
+    try:
+        if walk.shelf.read(number, 0, len(MAGIC)) != MAGIC:
+            yield walk.fault(start, "the file does not begin as a segment does")
+        yield from _archive_faults(walk, number)
+        yield from _frame_faults(walk, number, is_newest=is_newest)
+    except Unreadable as e:
+        yield walk.fault(start, str(e))
+
+
+def _archive_faults(walk: _Walk, number: int) -> Iterator[Fault]:
+    """An archived copy must unpack, and be equal where the segment is in the journal still."""
+    if number not in walk.shelf.archived():
+        return
+    walk.verdict.archived += 1
+    if walk.shelf.unpacked(number) != walk.shelf.read(number, 0):
+        yield walk.fault(Position(number, 0), "the archived copy differs from the segment")
+
+
+def _frame_faults(walk: _Walk, number: int, *, is_newest: bool) -> Iterator[Fault]:
+    is_first = True
+    for found in walk.shelf.scan(number, walk.chain):
+        if isinstance(found, Damage):
+            if found.problem == "tail" and is_newest and walk.is_written:
+                return
+            yield _named(walk, found)
+        else:
+            yield from _said_faults(walk, found, is_first=is_first)
+            walk.chain, walk.at = found.chain, Position(number, found.end)
+            yield from _checkpoint_faults(walk, found)
+        is_first = False
+    if is_first:
+        yield walk.fault(Position(number, len(MAGIC)), "there is nothing in this segment")
+
+
+def _said_faults(walk: _Walk, frame: Frame, *, is_first: bool) -> Iterator[Fault]:
+    expected = walk.verdict.entries + 1
+    try:
+        said = read_frame(frame)
+    except DecodeError as e:
+        yield walk.fault(frame.at, e.problem)
+        return
+    if isinstance(said, Header) is not is_first:
+        yield walk.fault(frame.at, "a header and an entry stand where the other should")
+    number = said.next_number if isinstance(said, Header) else said.number
+    if number != expected:
+        yield walk.fault(frame.at, f"it says it is entry {number}")
+    walk.verdict.entries += isinstance(said, Entry)
+
+
+def _checkpoint_faults(walk: _Walk, frame: Frame) -> Iterator[Fault]:
+    due = walk.due.pop(walk.at, None)
+    if due is not None and (due.root, due.entries) != (walk.chain.hex(), walk.verdict.entries):
+        yield walk.fault(frame.at, f"what ends here is not what the checkpoint of {due.date} says")
+
+
+def _named(walk: _Walk, damage: Damage) -> Fault:
+    """Say whose records the damaged bytes were, as far as they can still be read."""
+    fault = walk.fault(damage.at, _WORDS[damage.problem])
+    body = walk.shelf.read(damage.at.segment, damage.at.offset + HEAD_BYTES, damage.end - damage.at.offset)
+    try:
+        said = read_frame(Frame(damage.at, damage.end, NO_CHAIN, body))
+    except DecodeError:
+        return fault
+    if not isinstance(said, Entry):
+        return fault
+    return dataclasses.replace(fault, device=said.device, session=said.session, seqs=said.new)
+
+
+def _is_written(directory: Path, disk: Disk) -> bool:
+    """Whether a collector is at work on it, so that its end may be half an entry."""
+    if "lock" not in disk.names(directory):
+        return False
+    try:
+        disk.unlock(disk.lock(directory / "lock"))
+    except OSError:
+        return True
+    return False

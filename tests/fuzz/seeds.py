@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From which well-formed inputs does a fuzzer begin? Beside these it has what `corpus/` keeps."""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from agent.clock.offset import Offset
+from agent.clock.saved import Saved, SavedClock
+from agent.contract import topics
+from agent.contract.codec import encode_ack
+from agent.contract.dictionary import DICTIONARIES
+from agent.contract.record import Ack, Record
+from agent.echo import message, packet
+from agent.spool.block import frame, pack
+from collector.entry import Header, NewEntry, entry_body, header_body
+from collector.segment import MAGIC, Position, make_frame
+from tests.contract.vectors import BATCHES
+
+HERE = Path(__file__).resolve().parent
+TREE = HERE.parent.parent
+CORPUS = HERE / "corpus"
+
+
+def seeds(target: str) -> list[bytes]:
+    """Inputs of a target, its corpus included."""
+    return [*_MADE[target](), *(p.read_bytes() for p in sorted((CORPUS / target).glob("*")))]
+
+
+def _vectors(suffix: str, prefix: int) -> list[bytes]:
+    paths = sorted((TREE / "tests" / "contract" / "vectors").glob(f"*.{suffix}"))
+    return [p.read_bytes()[prefix:] for p in paths]
+
+
+def _bodies() -> list[bytes]:
+    """Packed batches, inflated."""
+    return [
+        zlib.decompressobj(-15, DICTIONARIES[data[0]]).decompress(data[1:]) for data in _vectors("packed", 1)
+    ]
+
+
+def _acks() -> list[bytes]:
+    made = Ack(session="00000000000000aa", up_to_seq=7, wall_ms=1_790_000_000_000, ranges=((9, 12),))
+    return [encode_ack(made)]
+
+
+def _topics() -> list[bytes]:
+    return [f("kz-1").encode() for f in (topics.up, topics.ack, topics.status, topics.config, topics.cmd)]
+
+
+def _spool() -> list[bytes]:
+    data = frame(pack("00000000000000aa", sorted(_records(), key=lambda r: r.seq)))
+    return [data, data[:-7], data[:100] + data[103:]]
+
+
+def _records() -> Iterable[Record]:
+    return [record for batch in BATCHES.values() for record in batch.records]
+
+
+def _bodies_of_entries() -> list[bytes]:
+    entry = NewEntry(
+        received_ms=1_790_000_000_000,
+        device="kz-1",
+        session="00000000000000aa",
+        new=((1, 5), (9, 9)),
+        payload=b"\x01\x01payload",
+    )
+    header = Header(next_number=3, began_ms=1, seen={"kz-1": {"00000000000000aa": ((1, 5),)}})
+    return [entry_body(entry, 3), header_body(header)]
+
+
+def _journal() -> list[bytes]:
+    at, chain, frames = Position(1, len(MAGIC)), b"\0" * 32, []
+    for body in reversed(_bodies_of_entries() * 2):
+        frame, chain = make_frame(body, at, chain)
+        at = Position(1, at.offset + len(frame))
+        frames.append(frame)
+    data = MAGIC + b"".join(frames)
+    return [data, data[:-9], data[:60] + b"?" + data[61:]]
+
+
+def _files(*patterns: str) -> list[bytes]:
+    return [p.read_bytes() for pattern in patterns for p in sorted(TREE.glob(pattern))]
+
+
+def _csv() -> list[bytes]:
+    schools = b"id,name,country,region,operator,technology,contract\ns-1,One,kz,east,op,lte,c1\n"
+    devices = b"id,school,from,to\nkz-1,s-1,2026-01-01,2026-09-01T00:00:00+05:00\nkz-1,s-1,2026-09-02,\n"
+    return [schools + b"\0" + devices]
+
+
+def _dns() -> list[bytes]:
+    question = message.write_question("example.org", ident=7)
+    head = question[:2] + b"\x81\x80\x00\x01\x00\x02\x00\x00\x00\x00" + question[12:]
+    address = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x01\x02\x03\x04"
+    alias = b"\x03www\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x3c\x00\x02\xc0\x0c"
+    return [head + address + address, head + alias + address, head[:2] + b"\x81\x83" + head[4:]]
+
+
+def _icmp() -> list[bytes]:
+    import socket  # noqa: PLC0415
+
+    token = b"12345678"
+    request = packet.write_request(socket.AF_INET, ident=5, seq=6, token=token)
+    answer = b"\0" + request[1:]
+    return [request, answer, b"\x45" + b"\0" * 19 + answer, b"\x81" + request[1:]]
+
+
+def _clock() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "clock")
+        file = SavedClock(path)
+        file.save(Saved("0badcafe", 10, 1_790_000_000_000, None))
+        file.save(Saved("0badcafe", 20, 1_790_000_000_000, Offset(5, 6, 7, "kernel")))
+        return [path.read_bytes()]
+
+
+_MADE = {
+    "batch_json": lambda: [v.partition(b",")[2] for v in _vectors("json", 0)],
+    "batch_packed": lambda: _vectors("packed", 1),
+    "packed_columns": _bodies,
+    "ack": _acks,
+    "topic": _topics,
+    "spool": _spool,
+    "journal": _journal,
+    "journal_entry": _bodies_of_entries,
+    "agent_config": lambda: _files("deploy/agent.example.toml", "tests/unit/agent/invalid/*.toml"),
+    "collector_config": lambda: _files(
+        "deploy/collector.example.toml", "tests/unit/collector/invalid/*.toml"
+    ),
+    "registry_toml": lambda: _files("deploy/collector/registry.toml"),
+    "registry_csv": _csv,
+    "dns": _dns,
+    "icmp": _icmp,
+    "clock": _clock,
+}

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which readers of bytes from outside are there, and what may each of them answer?
+
+A target takes any bytes. It returns when the reader read or refused them as it says; all else is a fault.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from agent.clock.saved import SavedClock
+from agent.config import load_config as load_agent
+from agent.contract import topics
+from agent.contract.codec import decode_ack, decode_batch, encode, encode_ack
+from agent.contract.decoder import DecodeError
+from agent.contract.dictionary import DICTIONARIES, NEWEST
+from agent.contract.packed import FORMAT
+from agent.echo import message, packet
+from agent.errors import ConfigError as AgentConfigError
+from agent.spool.block import scan as spool_blocks
+from agent.spool.block import unpack
+from collector.config import load_config as load_collector
+from collector.enrolment import load_csv_registry, load_registry
+from collector.entry import read_frame
+from collector.errors import ConfigError
+from collector.segment import MAGIC, Frame, Position, scan
+
+Target = Callable[[bytes], None]
+
+_SHM = "/dev/shm"
+"""In memory; a disk would be asked a million times."""
+_QUESTION = message.write_question("example.org", ident=7)
+
+
+def batch(data: bytes) -> None:
+    """What is read of a batch is written and read again as the same, in both forms."""
+    with contextlib.suppress(DecodeError):
+        read = decode_batch(data).batch
+        assert decode_batch(encode(read, "json")).batch == read
+        assert decode_batch(encode(read, "packed")).batch == read
+
+
+def batch_json(data: bytes) -> None:
+    """The readable form."""
+    batch(b'{"v":1,' + data)
+
+
+def batch_packed(data: bytes) -> None:
+    """The packed form."""
+    batch(b"\x01" + data)
+
+
+def packed_columns(data: bytes) -> None:
+    """The packed form without its compression, which hides every structure from a fuzzer."""
+    squeeze = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, DICTIONARIES[NEWEST])
+    batch(bytes([FORMAT, NEWEST]) + squeeze.compress(data) + squeeze.flush())
+
+
+def ack(data: bytes) -> None:
+    """An acknowledgement is written and read again as the same."""
+    with contextlib.suppress(DecodeError):
+        read = decode_ack(data)
+        assert decode_ack(encode_ack(read)) == read
+
+
+def topic(data: bytes) -> None:
+    """A topic that is accepted is the one its device would make."""
+    text = data.decode("utf-8", "replace")
+    with contextlib.suppress(DecodeError):
+        read = topics.parse(text)
+        made = {"up": topics.up, "ack": topics.ack, "status": topics.status}
+        assert read.leaf not in made or made[read.leaf](read.device) == text
+
+
+def spool(data: bytes) -> None:
+    """Blocks lie in the file; what is in one is whole records of one session, or refused."""
+    for found in spool_blocks(data):
+        if found.payload is not None:
+            with contextlib.suppress(DecodeError):
+                session, records = unpack(found.payload)
+                assert session
+                assert all(record.seq > 0 for record in records)
+
+
+def journal(data: bytes) -> None:
+    """Frames and damages stand one behind the other, up to the end."""
+    at = len(MAGIC)
+    for found in scan(lambda o, n: data[o : o + n], Position(1, at), len(data), None):
+        assert found.at.offset == at
+        assert found.end > at
+        at = found.end
+        if isinstance(found, Frame):
+            _read_body(found)
+    assert at >= len(data) or len(data) <= len(MAGIC)
+
+
+def journal_entry(data: bytes) -> None:
+    """The body of a frame whose check sum is right."""
+    _read_body(Frame(Position(1, 8), 8 + len(data), b"", data))
+
+
+def agent_config(data: bytes) -> None:
+    """The agent's configuration."""
+    with _file(data) as path, contextlib.suppress(AgentConfigError):
+        load_agent(path, {})
+
+
+def collector_config(data: bytes) -> None:
+    """The collector's configuration."""
+    with _file(data) as path, contextlib.suppress(ConfigError):
+        load_collector(path, {})
+
+
+def registry_toml(data: bytes) -> None:
+    """Schools and devices in one file."""
+    with _file(data) as path, contextlib.suppress(ConfigError):
+        load_registry(path)
+
+
+def registry_csv(data: bytes) -> None:
+    """Schools and devices in two files; a NUL parts them."""
+    schools, _, devices = data.partition(b"\0")
+    with _file(schools) as first, _file(devices) as second, contextlib.suppress(ConfigError):
+        load_csv_registry(first, second)
+
+
+def dns(data: bytes) -> None:
+    """A resolver's answer."""
+    for kind in message.RecordType:
+        with contextlib.suppress(message.BadMessage):
+            read = message.read_answer(data, question=_QUESTION, kind=kind)
+            assert len(read.addresses) <= max(read.answers, 0)
+
+
+def icmp(data: bytes) -> None:
+    """Whatever a raw socket may bring."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for has_ip_header in (False, True):
+            packet.read_answer(data, family, has_ip_header=has_ip_header)
+        packet.quoted_request(data, family)
+
+
+def clock(data: bytes) -> None:
+    """What the agent knew of the time before a power cut."""
+    with _file(data) as path:
+        SavedClock(path).load()
+
+
+TARGETS: dict[str, Target] = {
+    f.__name__: f
+    for f in (
+        batch_json,
+        batch_packed,
+        packed_columns,
+        ack,
+        topic,
+        spool,
+        journal,
+        journal_entry,
+        agent_config,
+        collector_config,
+        registry_toml,
+        registry_csv,
+        dns,
+        icmp,
+        clock,
+    )
+}
+
+
+def _read_body(frame: Frame) -> None:
+    with contextlib.suppress(DecodeError):
+        read_frame(frame)
+
+
+@contextlib.contextmanager
+def _file(data: bytes) -> Iterator[Path]:
+    """The bytes as a file."""
+    fd, name = tempfile.mkstemp(dir=_SHM if os.path.isdir(_SHM) else None)  # noqa: PTH112
+    try:
+        os.write(fd, data)
+        os.close(fd)
+        yield Path(name)
+    finally:
+        os.unlink(name)  # noqa: PTH108

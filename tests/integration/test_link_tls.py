@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the agent speak TLS with a real broker, as its settings say?"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agent.config import AgentConfig, load_config
+from agent.publisher.link import Link
+from tests.parts.mosquitto import Mosquitto
+
+TLS = "allow_anonymous true\ncertfile {0}/broker.crt\nkeyfile {0}/broker.key\n"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Mosquitto:
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=broker"]
+    usage = ["-addext", "keyUsage=critical,digitalSignature,keyCertSign"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-out", "broker.crt", "-keyout", "broker.key"]
+    command = ["openssl", "req", "-x509", *kind, *usage, *names, *files]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    return Mosquitto(tmp_path, extra=TLS.format(tmp_path))
+
+
+def configured(folder: Path, port: int) -> AgentConfig:
+    mqtt = f'host = "127.0.0.1"\nport = {port}\nprotocol = "5"\nca_file = "{folder}/broker.crt"\n'
+    (folder / "agent.toml").write_text(f'device = "kz-1"\n[mqtt]\n{mqtt}')
+    return load_config(folder / "agent.toml", {})
+
+
+async def test_a_broker_whose_certificate_is_trusted_is_spoken_to(tmp_path: Path, broker: Mosquitto) -> None:
+    with broker:
+        config = configured(tmp_path, broker.port)
+        link = Link("kz-1", "0badcafe", config.options.mqtt, config.password, config.tls)
+        task = asyncio.create_task(link.run())
+        async with asyncio.timeout(20):
+            await link.connected.wait()
+        task.cancel()
+        await asyncio.wait([task])
