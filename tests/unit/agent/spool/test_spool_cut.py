@@ -100,7 +100,7 @@ class World:
     mono_ms: int = 1000
     boot: int = 1
     spool: Spool | None = None
-    is_small: bool = False
+    sizes: tuple[int, int] = (2**20, 16384)
 
     def now(self) -> ClockState:
         self.mono_ms += 50
@@ -113,8 +113,8 @@ class World:
             self.now,
             early=RUN,
             disk=self.disk,
-            segment_bytes=16384,
-            max_bytes=65536 if self.is_small else 2**20,
+            max_bytes=self.sizes[0],
+            segment_bytes=self.sizes[1],
             max_memory_bytes=20_000,
         )
 
@@ -214,7 +214,7 @@ class Cutter:
 
 
 def check_recovery(world: World, disk: MemoryDisk) -> None:
-    again = World(disk, random.Random(disk.dice.random()), boot=world.boot + 1, is_small=world.is_small)
+    again = World(disk, random.Random(disk.dice.random()), boot=world.boot + 1, sizes=world.sizes)
     again.start()
     found = pending(again.alive())
     told = [i for i in world.drops if i in found or i in world.acknowledged]
@@ -232,7 +232,7 @@ def check_recovery(world: World, disk: MemoryDisk) -> None:
 def check_going_on(world: World, found: set[Identity]) -> None:
     """What came back stands the next cut, too."""
     world.state_change()
-    again = World(world.disk.survivor(world.dice), world.dice, boot=world.boot + 1, is_small=world.is_small)
+    again = World(world.disk.survivor(world.dice), world.dice, boot=world.boot + 1, sizes=world.sizes)
     again.start()
     told = [i for i in world.drops if i in pending(again.alive())]
     gone = set().union(*(world.drops[i] for i in told))
@@ -269,7 +269,9 @@ def test_errors_at_any_operation_lose_and_invent_nothing(number: int) -> None:
 
 
 def a_world(seed: int, *, is_small: bool) -> World:
-    return World(MemoryDisk(volatile=RUN, seed=seed), random.Random(seed), is_small=is_small)
+    dice = random.Random(seed)
+    sizes = dice.choice(((65536, 16384), (60_000, 8192), (32_768, 4096))) if is_small else (2**20, 16384)
+    return World(MemoryDisk(volatile=RUN, seed=seed), dice, sizes=sizes)
 
 
 def live(world: World) -> None:
