@@ -22,7 +22,7 @@ from agent.config import AgentConfig, AgentOptions, build_probes, load_config
 from agent.contract.log import UnknownLevel, start_logging
 from agent.contract.record import Record, to_plain
 from agent.echo.icmp import icmp_permission
-from agent.errors import AgentError, ConfigError
+from agent.errors import AgentError, ConfigError, SpoolInUse
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
 from agent.scheduler import Scheduler
@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigError, UnknownLevel) as e:
         print(f"school-agent: {e}", file=sys.stderr)
         return EXIT_CONFIG
+    except SpoolInUse as e:
+        print(f"school-agent: {e}", file=sys.stderr)
+        return EXIT_FAILED
     except BrokenPipeError:
         return EXIT_FAILED
 
@@ -188,7 +191,11 @@ def _spool(options: argparse.Namespace) -> int:
     if not directory.is_dir():
         print(f"school-agent: {directory} does not exist: the agent has not run here", file=sys.stderr)
         return EXIT_FAILED
-    state = {"directory": str(directory), **dataclasses.asdict(contents_of(directory))}
+    try:
+        state = {"directory": str(directory), **dataclasses.asdict(contents_of(directory))}
+    except OSError as e:
+        print(f"school-agent: {directory} cannot be read: {e}", file=sys.stderr)
+        return EXIT_FAILED
     print(json.dumps(state) if options.json else "\n".join(f"{k}: {v}" for k, v in state.items()))
     return 0
 

@@ -21,6 +21,7 @@ from agent.errors import ConfigError
 from agent.identity import folder
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
+from agent.spool.room import LEAST_FILES
 
 _REPORTS_PER_ACK = 6
 
@@ -81,6 +82,9 @@ class SpoolOptions:
     def __post_init__(self) -> None:
         if not self.directory:
             raise DecodeError("directory", "must not be empty")
+        if self.segment_bytes * LEAST_FILES > self.max_bytes:
+            problem = f"{self.segment_bytes} is more than a quarter of max_bytes = {self.max_bytes}"
+            raise DecodeError("segment_bytes", problem + ": make files smaller or the spool larger")
 
 
 @dataclass(frozen=True, kw_only=True)
