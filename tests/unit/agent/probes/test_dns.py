@@ -28,11 +28,20 @@ async def measured(**options: Any) -> tuple[Finding, Dns]:
 
 async def test_answer_is_timed() -> None:
     async with resolving(says(0, "192.0.2.1", "192.0.2.2")) as (_, port):
-        finding, figures = await measured(port=port)
+        finding, figures = await measured(port=port, absent_zone="")
     assert finding.reason is None
     assert figures.lookup_ms is not None
     assert figures == Dns(
-        target="127.0.0.1", name="example.org", lookup_ms=figures.lookup_ms, answers=2, rcode=0, attempts=1
+        target="127.0.0.1",
+        name="example.org",
+        lookup_ms=figures.lookup_ms,
+        answers=2,
+        rcode=0,
+        attempts=1,
+        verdict="honest",
+        poisoned=False,
+        truncated=False,
+        slow=False,
     )
 
 
