@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent.trace.packets import Answer, Flow, build, read
+from agent.trace.answer import Answer, Flow, read
+from agent.trace.packets import build
 
 _PACKET_BYTES = 65_535
 # linux/in.h

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from agent.echo.honesty import is_public, is_shared
+from agent.trace.answer import Flow
 from agent.trace.line import Line, Sent
-from agent.trace.packets import Flow
 from agent.trace.told import Hop, Method, Order, Told
 
 _SPACING_S = 0.02

@@ -16,11 +16,13 @@ def told(*hosts: str, rcode: int = 0) -> Lookup:
 SILENT = Lookup(attempts=2, reason=Reason.TIMEOUT)
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["0.0.0.0", "10.10.34.36", "127.0.0.1", "172.31.0.1", "192.168.1.1", "100.64.3.4", "198.18.0.7"]
-    + ["169.254.1.1", "239.1.1.1", "255.255.255.255", "::", "::1", "::ffff:10.0.0.1", "fd00::1", "fe80::1"],
+PRIVATE = (
+    "0.0.0.0 10.10.34.36 127.0.0.1 172.31.0.1 192.168.1.1 100.64.3.4 198.18.0.7 169.254.1.1 239.1.1.1 "
+    "255.255.255.255 :: ::1 ::ffff:10.0.0.1 fd00::1 fe80::1"
 )
+
+
+@pytest.mark.parametrize("host", PRIVATE.split())
 def test_address_that_no_public_server_has_is_not_public(host: str) -> None:
     assert not honesty.is_public(host)
     assert honesty.is_poisoned(("93.184.215.14", host), ()) is True
