@@ -13,7 +13,7 @@ from agent.echo.problem import NoAnswer
 from agent.trace.told import MAX_BYTES, Order, Told, read_told, write
 
 COMMAND = (sys.executable, "-m", "agent.trace")
-_GRACE_S = 5.0
+GRACE_S = 5.0
 """For starting Python and importing scapy on a slow board, beside the child's own budget."""
 
 
@@ -28,7 +28,7 @@ async def find_out(order: Order, command: Sequence[str] = COMMAND) -> Told:
         *command, stdin=pipe, stdout=pipe, stderr=null, limit=MAX_BYTES
     )
     try:
-        async with asyncio.timeout(order.budget_s + _GRACE_S):
+        async with asyncio.timeout(order.budget_s + GRACE_S):
             said, _ = await child.communicate(write(order))
     except TimeoutError as e:
         raise NoAnswer(Reason.OVERRAN, "the child did not end in time") from e

@@ -14,7 +14,7 @@ from tests.unit.agent.echo.peers import free_port, resolving, says
 from tests.unit.agent.web.pages import page, serving
 
 LOGIN = b"<html><FORM action=/login><input name=phone></form>"
-AWAY = {"location": "http://portal.test/login?mac=00:11:22:33:44:55"}
+AWAY = page(302, location="http://portal.test/login?mac=00:11:22:33:44:55")
 
 
 async def measured(*known: Known, **options: Any) -> tuple[Finding, Portal]:
@@ -27,7 +27,7 @@ async def measured(*known: Known, **options: Any) -> tuple[Finding, Portal]:
     ("said", "verdict"),
     [
         (page(204), "open"),
-        (page(302, **AWAY), "portal"),
+        (AWAY, "portal"),
         (page(511), "portal"),
         (page(200, LOGIN), "portal"),
         (page(200, b"<script>window.location='//x'</script>"), "portal"),
@@ -50,7 +50,7 @@ async def test_verdict_is_what_the_answer_shows(said: bytes, verdict: str) -> No
 
 
 async def test_of_a_redirect_only_the_host_is_kept() -> None:
-    async with serving(page(302, **AWAY)) as pages:
+    async with serving(AWAY) as pages:
         finding, figures = await measured(Known(url=pages.url))
     assert (figures.redirect_host, figures.status) == ("portal.test", 302)
     assert "00:11" not in repr(finding)
@@ -65,7 +65,7 @@ async def test_page_is_open_when_it_holds_its_text(body: bytes, verdict: str) ->
 
 
 async def test_next_page_is_asked_only_when_the_first_is_not_open() -> None:
-    async with serving(page(302, **AWAY)) as first, serving(page(204)) as second, serving(page(204)) as third:
+    async with serving(AWAY) as first, serving(page(204)) as second, serving(page(204)) as third:
         known = [Known(url=pages.url) for pages in (first, second, third)]
         findings = await PortalProbe(targets=tuple(known)).measure()
     verdicts = [f.fields.verdict for f in findings if isinstance(f.fields, Portal)]
