@@ -59,7 +59,7 @@ def _traced(order: Order, method: Method, deadline_s: float) -> Told:
 
 
 def _with_operator(told: Told, order: Order, deadline_s: float) -> Told:
-    found = operator_hop(told.hops)
+    found = operator_hop(told.hops, order.target)
     if found is None or found.address is None:
         return told
     told = dataclasses.replace(told, operator_hop=found.address, operator_ttl=found.ttl)
@@ -121,10 +121,12 @@ def _hop(ttl: int, sent: Sequence[Sent]) -> Hop:
     )
 
 
-def operator_hop(hops: Iterable[Hop]) -> Hop | None:
+def operator_hop(hops: Iterable[Hop], target: str) -> Hop | None:
     """The first one that is not private: public, or an operator's own before its NAT (RFC 6598)."""
     for hop in hops:
-        if hop.address is not None and (is_public(hop.address) or is_shared(hop.address)):
+        if hop.address is None or hop.address == target:
+            continue
+        if is_public(hop.address) or is_shared(hop.address):
             return hop
     return None
 

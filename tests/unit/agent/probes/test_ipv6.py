@@ -12,6 +12,7 @@ from agent.echo import resolvers, route
 from agent.echo.address import parse
 from agent.echo.ask import Answers
 from agent.echo.ledger import Outcome
+from agent.echo.lookup import look_up
 from agent.probes import ipv6
 from agent.probes.ipv6 import Ipv6Probe
 from tests.unit.agent.echo.peers import resolving, says
@@ -97,7 +98,6 @@ async def test_without_anchors_of_ipv4_silence_is_unknown(home: Home) -> None:
 async def test_resolver_is_asked_for_ipv6_addresses(
     home: Home, monkeypatch: pytest.MonkeyPatch, hosts: tuple[str, ...], count: int
 ) -> None:
-    look_up = ipv6.look_up
     async with resolving(says(0, *hosts)) as (_, port):
         monkeypatch.setattr(resolvers, "system_resolvers", lambda: (parse("127.0.0.1"),))
         monkeypatch.setattr(ipv6, "look_up", lambda *args, **more: look_up(*args, **more, port=port))

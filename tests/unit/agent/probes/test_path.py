@@ -9,7 +9,6 @@ import pytest
 from agent.contract.kinds import NetworkPath
 from agent.contract.reason import Reason
 from agent.echo.problem import NoAnswer
-from agent.probes import path
 from agent.probes.base import Finding
 from agent.probes.path import PathProbe, finding_of
 from agent.trace import child
@@ -104,8 +103,8 @@ async def test_cancellation_passes(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.Event().wait()
         return REACHED
 
-    monkeypatch.setattr(path.child, "find_out", find_out)
-    task = asyncio.create_task(PathProbe().measure())  # type: ignore[arg-type,var-annotated]
+    monkeypatch.setattr(child, "find_out", find_out)
+    task = asyncio.create_task(PathProbe().measure())
     await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -49,11 +49,12 @@ def test_hop_is_who_answered_most_and_its_median() -> None:
         (("192.168.1.1", "10.0.0.1", "203.0.113.1"), 3),
         (("192.168.1.1", None, "10.9.9.9"), None),
         (("203.0.113.1",), 1),
+        (("192.168.1.1", "9.9.9.9"), None),
         ((), None),
     ],
 )
 def test_operator_begins_where_private_ends(hosts: tuple[str | None, ...], found: int | None) -> None:
-    first = search.operator_hop([hop(n, host) for n, host in enumerate(hosts, 1)])
+    first = search.operator_hop([hop(n, host) for n, host in enumerate(hosts, 1)], "9.9.9.9")
     assert (first.ttl if first else None) == found
 
 
