@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from agent.contract.reason import Reason
-from agent.echo.problem import NoAnswer
+from agent.echo.problem import NoAnswer, reason_of
 from agent.trace.told import MAX_BYTES, Order, Told, read_told, write
 
 COMMAND = (sys.executable, "-m", "agent.trace")
@@ -24,9 +24,12 @@ async def find_out(order: Order, command: Sequence[str] = COMMAND) -> Told:
         NoAnswer: it could not ask, or said nothing that can be understood.
     """
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    child = await asyncio.create_subprocess_exec(
-        *command, stdin=pipe, stdout=pipe, stderr=null, limit=MAX_BYTES
-    )
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, stderr=null, limit=MAX_BYTES
+        )
+    except OSError as e:
+        raise NoAnswer(reason_of(e), f"no child could be started: {e}") from e
     try:
         async with asyncio.timeout(order.budget_s + GRACE_S):
             said, _ = await child.communicate(write(order))

@@ -11,6 +11,7 @@ import asyncio
 import ssl
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 EXPIRED = "expired"
@@ -48,7 +49,8 @@ def issuer_of(der: bytes) -> str | None:
     try:
         issuer = x509.load_der_x509_certificate(der).issuer
         found = [str(a.value) for oid in _NAMES for a in issuer.get_attributes_for_oid(oid)]
-    except ValueError:
+    except (ValueError, KeyError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
+        # KeyError: a name of a string type that the library does not know.
         return None
     return ", ".join(found)[:_MAX_ISSUER] or None
 

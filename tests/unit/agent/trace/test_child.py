@@ -55,6 +55,12 @@ async def test_child_that_says_nothing_sensible_is_our_bug(code: str) -> None:
     assert e.value.reason == Reason.INTERNAL
 
 
+async def test_program_that_may_not_be_started_is_not_permitted(tmp_path: Path) -> None:
+    with pytest.raises(NoAnswer) as e:
+        await child.find_out(ORDER, (str(tmp_path),))
+    assert e.value.reason == Reason.NOT_PERMITTED
+
+
 async def test_reason_from_another_version_is_internal() -> None:
     with pytest.raises(NoAnswer) as e:
         await child.find_out(ORDER, says(Told(failed="new_word")))
