@@ -169,7 +169,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _options(probe: Any) -> dict[str, Any]:
-    return {f.name: getattr(probe, f.name) for f in dataclasses.fields(probe) if f.init}
+    made = dataclasses.asdict(probe)
+    return {f.name: made[f.name] for f in dataclasses.fields(probe) if f.init}
 
 
 def _probes(options: argparse.Namespace) -> int:

@@ -53,6 +53,10 @@ def toml(value: Any) -> str:
         return str(int(value))
     if isinstance(value, int) and not isinstance(value, bool) and value >= _LARGE:
         return f"{value:_}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {toml(v)}' for name, v in value.items())} }}"
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -68,7 +72,14 @@ def default_of(f: dataclasses.Field[Any]) -> Any:
     """Its default as TOML has it; `dataclasses.MISSING` where it must be given."""
     if f.default_factory is not dataclasses.MISSING:
         return f.default_factory()
-    return list(f.default) if isinstance(f.default, tuple) else f.default
+    return list(map(_plain, f.default)) if isinstance(f.default, tuple) else f.default
+
+
+def _plain(value: Any) -> Any:
+    """A table of its own as a dict of what it says."""
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    return {name: v for name, v in dataclasses.asdict(value).items() if v not in (None, "")}
 
 
 def _hashable(value: Any) -> Any:

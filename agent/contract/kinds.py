@@ -76,6 +76,14 @@ class Dns:
     rcode: int | None = number("response code (RFC 1035 §4.1.1)", high=4095)
     attempts: int | None = number("queries sent")
     name: str | None = text("the name asked for")
+    verdict: str | None = text("honest, hijacked, poisoned, differs, truncated or slow: the worst that holds")
+    hijacked: bool | None = flag("whether a name that cannot exist was given an address")
+    poisoned: bool | None = flag(
+        "whether an address of the answer is one that cannot be right: private, or not among those expected"
+    )
+    differs: bool | None = flag("whether no other resolver gave any of these addresses; None without others")
+    truncated: bool | None = flag("whether the answer did not fit a datagram")
+    slow: bool | None = flag("whether the answer took longer than `slow_ms`")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,9 +149,99 @@ class Event:
     subject: str | None = text("what it concerns: a probe, a file, a session")
 
 
-Fields = Reach | Latency | Dns | Interface | Host | Event
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Http:
+    """How long does each phase of asking for one page take, and is it the right page?"""
 
-KINDS: dict[str, Any] = {kind.kind: kind for kind in (Reach, Latency, Dns, Interface, Host, Event)}
+    kind: ClassVar[str] = "http"
+
+    target: str = key("the page asked for, as configured")
+    family: str = key("4 or 6: the version of IP it was asked for by")
+    dns_ms: float | None = number("time until the name had an address; None for a number")
+    connect_ms: float | None = number("time until the connection was open")
+    tls_ms: float | None = number("time until the server had proved who it is; None without TLS")
+    first_byte_ms: float | None = number("time from the request to the first byte of the response")
+    total_ms: float | None = number("time from the start to the end of the last response, redirects included")
+    status: int | None = number("status code (RFC 9110 §15)", low=100, high=999)
+    rx_bytes: int | None = number("bytes of the last response, head included, above TCP and TLS")
+    redirects: int | None = number("redirects seen, followed or not")
+    redirect_host: str | None = text("where the last redirect led, host only")
+    content_ok: bool | None = flag("whether the page was the expected one; None when nothing was expected")
+    tls_error: str | None = text(
+        "expired, not_yet_valid, wrong_name, self_signed, unknown_ca, intercepted (issued by somebody else "
+        "than expected) or other"
+    )
+    issuer: str | None = text("who issued the certificate: organisation and name; only when it was not right")
+    tls_ok: bool | None = flag("whether the server proved who it is; None when it did not come to that")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Portal:
+    """Is the web open, or does somebody put a page of their own before it?"""
+
+    kind: ClassVar[str] = "portal"
+
+    target: str = key("the page asked for, as configured")
+    verdict: str | None = text("open, portal, quota, tampered or blocked")
+    verdict_code: int | None = number(
+        "the verdict as a number: 0 open, 1 portal, 2 quota, 3 tampered, 4 blocked"
+    )
+    open: bool | None = flag("whether the verdict is open")
+    status: int | None = number("status code (RFC 9110 §15)", low=100, high=999)
+    redirect_host: str | None = text("where a redirect led, host only")
+    total_ms: float | None = number("time from the start to the end of the response")
+    rx_bytes: int | None = number("bytes of the response, head included")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkPath:
+    """By which routers do packets leave the school, and how large may they be?"""
+
+    kind: ClassVar[str] = "path"
+
+    target: str = key("the host at the end, as configured")
+    method: str | None = text("icmp, udp or tcp: the first that reached the target, else the last tried")
+    reached: bool | None = flag("whether the target itself answered")
+    hop_count: int | None = number("hops to the target, or to the last that answered")
+    hops_answered: int | None = number("hops on the way that answered at least once")
+    hops: str | None = text(
+        "one entry a hop, parted by `;`: address, median RTT in ms, answered/asked; `*` for a silent one"
+    )
+    path_hash: int | None = number("CRC-32 of the addresses of the hops in order: changes with the path")
+    mtu_bytes: int | None = number("largest packet that reached the target unfragmented, IP header included")
+    mtu_black_hole: bool | None = flag("whether larger packets vanish without an ICMP message that says so")
+    operator_hop: str | None = text("address of the first hop that is not private: the operator's")
+    operator_hop_ttl: int | None = number("its place on the path, 1 for the gateway")
+    operator_sent: int | None = number("echo requests sent to it")
+    operator_received: int | None = number("of these, answered")
+    operator_rtt_median_ms: float | None = number("median round-trip time to it (nearest rank)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ipv6:
+    """Does IPv6 work, or does it only look as if: an address, but no way?"""
+
+    kind: ClassVar[str] = "ipv6"
+
+    verdict: str | None = text(
+        "working, absent (no address), no_route, broken (an address, but no way) or unknown"
+    )
+    working: bool | None = flag("whether at least one anchor answered by IPv6")
+    broken: bool | None = flag("whether the host has an IPv6 address that leads nowhere while IPv4 works")
+    address: bool | None = flag("whether the host has a global IPv6 address")
+    route: bool | None = flag("whether there is a default route for IPv6")
+    anchor_asked: int | None = number("requests sent to anchors by IPv6")
+    anchor_answered: int | None = number("of these, answered")
+    rtt_median_ms: float | None = number("median round-trip time by IPv6 (nearest rank)")
+    ipv4_answered: int | None = number("requests to anchors by IPv4 that were answered meanwhile")
+    aaaa_answers: int | None = number("IPv6 addresses that the resolver gave for a name that has some")
+
+
+Fields = Reach | Latency | Dns | Interface | Host | Event | Http | Portal | NetworkPath | Ipv6
+
+KINDS: dict[str, Any] = {
+    kind.kind: kind for kind in (Reach, Latency, Dns, Interface, Host, Event, Http, Portal, NetworkPath, Ipv6)
+}
 """Every kind by its name, in the order of their numbers in the packed form."""
 
 

@@ -22,3 +22,4 @@ class Reason(enum.StrEnum):
     NOT_PRESENT = "not_present"
     OVERRAN = "overran"
     INTERNAL = "internal"
+    TLS_FAILED = "tls_failed"

@@ -57,11 +57,13 @@ class DnsAnswer:
     Attributes:
         answers: records in the answer section, as the header counts them.
         addresses: those of them that are addresses of the type asked for.
+        truncated: it did not fit a datagram, so its addresses are not read.
     """
 
     rcode: int
     answers: int
     addresses: tuple[str, ...]
+    truncated: bool = False
 
 
 def is_host_name(name: str) -> bool:
@@ -95,8 +97,9 @@ def _read(data: bytes, question: bytes, kind: RecordType) -> DnsAnswer:
     at, rcode = _HEADER.size, flags & _RCODE
     if questions or rcode == NOERROR:
         at = _skip_question(data, question, questions)
-    addresses = () if flags & _IS_TRUNCATED else _addresses(data, at, answers, kind)
-    return DnsAnswer(rcode, answers, addresses)
+    truncated = bool(flags & _IS_TRUNCATED)
+    addresses = () if truncated else _addresses(data, at, answers, kind)
+    return DnsAnswer(rcode, answers, addresses, truncated)
 
 
 def _skip_question(data: bytes, question: bytes, questions: int) -> int:

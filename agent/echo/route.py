@@ -30,6 +30,10 @@ _NOWHERE_6 = "0" * 32
 _ARP_COLUMNS = 6
 _IPV4_COLUMNS = 8
 _IPV6_COLUMNS = 10
+_ADDRESS_COLUMNS = 6
+# linux/if_addr.h
+_IFA_F_DADFAILED = 0x08
+_IFA_F_TENTATIVE = 0x40
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,21 @@ def default_route(proc_net: Path = PROC_NET) -> Route | None:
         if best is not None:
             return best[1]
     return None
+
+
+def has_default_route_6(proc_net: Path = PROC_NET) -> bool:
+    """Whether IPv6 has a default route of its own."""
+    return any(True for _ in _routes_6(_lines(proc_net / "ipv6_route")))
+
+
+def has_global_address_6(proc_net: Path = PROC_NET) -> bool:
+    """Whether the host has an IPv6 address of the internet (2000::/3, RFC 4291 §2.4) that it may use."""
+    for line in _lines(proc_net / "if_inet6"):
+        columns = line.split()
+        is_global = len(columns) == _ADDRESS_COLUMNS and columns[0][0] in "23"
+        if is_global and not _hex(columns[4]) & (_IFA_F_TENTATIVE | _IFA_F_DADFAILED):
+            return True
+    return False
 
 
 def has_carrier(interface: str, sys_net: Path = SYS_NET) -> bool | None:

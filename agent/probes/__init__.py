@@ -15,6 +15,10 @@ PROBES: dict[str, str] = {
     "dns": "agent.probes.dns:DnsProbe",
     "interface": "agent.probes.interface:InterfaceProbe",
     "host": "agent.probes.host:HostProbe",
+    "http": "agent.probes.http:HttpProbe",
+    "portal": "agent.probes.portal:PortalProbe",
+    "path": "agent.probes.path:PathProbe",
+    "ipv6": "agent.probes.ipv6:Ipv6Probe",
 }
 
 

@@ -16,7 +16,7 @@ from tests.suites import SUITES
 
 OURS = {"agent", "collector", "firmware_bridge"}
 
-EXTRAS = {"agent": ("agent",), "firmware_bridge": (), "collector": ("collector", "demo")}
+EXTRAS = {"agent": ("agent", "path"), "firmware_bridge": (), "collector": ("collector", "demo")}
 """Extras of setup.cfg whose packages a program may import."""
 
 IMPORT_NAMES = {

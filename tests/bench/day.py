@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.contract import histogram
-from agent.contract.kinds import Dns, Fields, Host, Interface, Latency, Reach, keys_of
+from agent.contract.kinds import Dns, Fields, Host, Http, Interface, Ipv6, Latency, Portal, Reach, keys_of
 from agent.contract.record import ClockState, Record
 from agent.probes import PROBES, load
 from agent.scheduler import phase_ratio
@@ -49,7 +49,7 @@ def records(seconds: float = 86400, seed: int = 2026, device: str = "kz-0001") -
 
 def _rounds(seconds: float, seed: int, device: str) -> Iterator[Record]:
     link = Link(random.Random(seed))
-    rounds = [(start_s, kind) for kind in PROBES for start_s in _starts(kind, seconds, device)]
+    rounds = [(start_s, kind) for kind in _DEFAULT for start_s in _starts(kind, seconds, device)]
     for seq, (start_s, kind) in enumerate(sorted(rounds)):
         findings, duration_s = _MEASURE[kind](link, start_s)
         duration_s += link.random.uniform(0, 0.02)
@@ -118,7 +118,17 @@ def _latency_to(target: str, rtts_ms: list[float]) -> Fields:
 def _dns(link: Link, _at_s: float) -> tuple[list[Fields], float]:
     lookup_ms = round(link.random.gammavariate(2, 20) + 12, 2)
     answer = Dns(
-        target="192.168.8.1", lookup_ms=lookup_ms, answers=6, rcode=0, attempts=1, name="example.org"
+        target="192.168.8.1",
+        lookup_ms=lookup_ms,
+        answers=6,
+        rcode=0,
+        attempts=1,
+        name="example.org",
+        verdict="honest",
+        hijacked=False,
+        poisoned=False,
+        truncated=False,
+        slow=False,
     )
     return [answer], lookup_ms / 1000
 
@@ -160,10 +170,62 @@ def _host(link: Link, at_s: float) -> tuple[list[Fields], float]:
     return [host], 0.004
 
 
+def _http(link: Link, _at_s: float) -> tuple[list[Fields], float]:
+    dns_ms, rtt_ms = round(link.random.gammavariate(2, 20) + 12, 2), link.rtts_ms(48, 1)
+    base_ms = max([48.0, *rtt_ms])
+    page = Http(
+        target="https://example.org/",
+        family="4",
+        dns_ms=dns_ms,
+        connect_ms=round(base_ms, 2),
+        tls_ms=round(2.2 * base_ms, 2),
+        first_byte_ms=round(1.4 * base_ms, 2),
+        total_ms=round(dns_ms + 4.7 * base_ms, 2),
+        status=200,
+        rx_bytes=1591,
+        redirects=0,
+        tls_ok=True,
+    )
+    return [page], (dns_ms + 4.7 * base_ms) / 1000
+
+
+def _portal(link: Link, _at_s: float) -> tuple[list[Fields], float]:
+    total_ms = round(2.1 * max([52.0, *link.rtts_ms(52, 1)]) + 20, 2)
+    known = Portal(
+        target="http://connectivitycheck.gstatic.com/generate_204",
+        verdict="open",
+        verdict_code=0,
+        open=True,
+        status=204,
+        total_ms=total_ms,
+        rx_bytes=102,
+    )
+    return [known], total_ms / 1000
+
+
+def _ipv6(_link: Link, _at_s: float) -> tuple[list[Fields], float]:
+    absent = Ipv6(
+        verdict="absent",
+        working=False,
+        broken=False,
+        address=False,
+        route=False,
+        anchor_asked=0,
+        anchor_answered=0,
+        aaaa_answers=2,
+    )
+    return [absent], 0.05
+
+
 _MEASURE: dict[str, Callable[[Link, float], tuple[list[Any], float]]] = {
     "reach": _reach,
     "latency": _latency,
     "dns": _dns,
     "interface": _interface,
     "host": _host,
+    "http": _http,
+    "portal": _portal,
+    "ipv6": _ipv6,
 }
+_DEFAULT = tuple(kind for kind in PROBES if load(kind)().enabled)
+"""Probes that run unless they are switched off."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.contract.codec import encode
-from agent.contract.kinds import Dns, Event, Host, Interface, Latency, Reach
+from agent.contract.kinds import Dns, Event, Host, Http, Interface, Ipv6, Latency, NetworkPath, Portal, Reach
 from agent.contract.reason import Reason
 from agent.contract.record import Batch, ClockState, Record
 
@@ -94,6 +94,74 @@ _ODD = (
         fields=Event(event="clock_step", step_ms=-7200),
     ),
 )
+_EYES = (
+    Record(
+        seq=31,
+        kind="http",
+        clock=_clock(80_000),
+        duration_ms=612,
+        reason=Reason.TLS_FAILED,
+        detail="certificate verify failed",
+        fields=Http(
+            target="https://example.org/",
+            family="4",
+            dns_ms=21.5,
+            connect_ms=48.11,
+            rx_bytes=0,
+            tls_error="intercepted",
+            issuer="Filter Ltd",
+            tls_ok=False,
+        ),
+    ),
+    Record(
+        seq=32,
+        kind="portal",
+        clock=_clock(81_000),
+        duration_ms=97,
+        fields=Portal(
+            target="http://portal.test/204",
+            verdict="quota",
+            verdict_code=2,
+            open=False,
+            status=302,
+            redirect_host="pay.test",
+            total_ms=96.3,
+            rx_bytes=212,
+        ),
+    ),
+    Record(
+        seq=33,
+        kind="path",
+        clock=_clock(82_000),
+        duration_ms=1900,
+        fields=NetworkPath(
+            target="1.1.1.1",
+            method="icmp",
+            reached=True,
+            hop_count=3,
+            hops_answered=2,
+            hops="192.168.77.1,0.31,3/3;*,,0/3;1.1.1.1,48.2,3/3",
+            path_hash=680731390,
+            mtu_bytes=1400,
+            mtu_black_hole=True,
+        ),
+    ),
+    Record(
+        seq=34,
+        kind="ipv6",
+        clock=_clock(83_000),
+        duration_ms=5_100,
+        fields=Ipv6(verdict="broken", working=False, broken=True, address=True, route=True, anchor_asked=3),
+    ),
+    Record(
+        seq=35,
+        kind="dns",
+        clock=_clock(84_000),
+        duration_ms=40,
+        reason=Reason.BAD_ANSWER,
+        fields=Dns(target="192.168.8.1", rcode=0, attempts=1, verdict="poisoned", poisoned=True, slow=False),
+    ),
+)
 
 BATCHES: dict[str, Batch] = {
     "ordinary": Batch(
@@ -108,6 +176,9 @@ BATCHES: dict[str, Batch] = {
         records=_ODD,
         want_ack=False,
         backlog=True,
+    ),
+    "eyes": Batch(
+        device="kz-0001", session="00112233445566aa", first_seq=31, clock=_clock(120_500), records=_EYES
     ),
     "question": Batch(device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(1, age_s=None)),
 }

@@ -63,6 +63,22 @@ def test_verify_finds_nothing_in_what_hands_the_revocation_list_over(root: Path)
         assert (verified.returncode, verified.stderr) == (0, "")
 
 
+def test_verify_finds_nothing_with_what_the_path_probe_needs(root: Path) -> None:
+    folder = "school-agent.service.d"
+    shutil.copytree(FOLDER / folder, root / "usr/lib/systemd/system" / folder)
+    verified = _run("systemd-analyze", "verify", f"--root={root}", "--man=no", "school-agent.service")
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+def test_path_probe_is_given_one_capability_where_the_network_counts_it(root: Path) -> None:
+    text = (FOLDER / "school-agent.service.d/path.conf").read_text()
+    assert set(re.findall(r"CAP_\w+", text)) == {"CAP_NET_RAW"}
+    assert "\nPrivateUsers=no\n" in text
+    families = re.search(r"RestrictAddressFamilies=(.*)", (FOLDER / "school-agent.service").read_text())
+    assert families is not None
+    assert "AF_INET" in families.group(1).split()
+
+
 @units
 def test_exposure_is_low(unit: str) -> None:
     told = _run("systemd-analyze", "security", "--offline=true", "--no-pager", FOLDER / unit).stdout

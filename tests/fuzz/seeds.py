@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+
 from agent.clock.offset import Offset
 from agent.clock.saved import Saved, SavedClock
 from agent.contract import topics
@@ -16,9 +18,12 @@ from agent.contract.dictionary import DICTIONARIES
 from agent.contract.record import Ack, Record
 from agent.echo import message, packet
 from agent.spool.block import frame, pack
+from agent.trace.told import Hop, Told, write
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.segment import MAGIC, Position, make_frame
 from tests.contract.vectors import BATCHES
+from tests.fuzz.targets import TRACES
+from tests.parts import tls_site
 
 HERE = Path(__file__).resolve().parent
 TREE = HERE.parent.parent
@@ -109,6 +114,45 @@ def _icmp() -> list[bytes]:
     return [request, answer, b"\x45" + b"\0" * 19 + answer, b"\x81" + request[1:]]
 
 
+def _responses() -> list[bytes]:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    away = b"HTTP/1.1 302 Found\r\nLocation: http://portal.test/\r\n\r\n"
+    return [head + b"Content-Length: 5\r\n\r\nhello", head + chunks, away, head + b"\r\nuntil the end"]
+
+
+def _traces() -> list[bytes]:
+    """Errors that quote a packet of each flow, and the target's own answers."""
+    import socket  # noqa: PLC0415
+
+    us, them, router = map(socket.inet_aton, ("192.168.77.10", TRACES[0].target, "100.64.0.1"))
+    bodies = {
+        1: b"\x08\0\0\0\x9c\x40\0\7",
+        17: b"\x9c\x40\x01\xbb\0\x0a\0\0",
+        6: b"\x9c\x40\x01\xbb\x9c\x40\0\7",
+    }
+
+    def packet(protocol: int, source: bytes, to: bytes, body: bytes) -> bytes:
+        return b"\x45\0\0\x1c\0\7\x40\0\x01" + bytes([protocol]) + b"\0\0" + source + to + body
+
+    quotes = [packet(protocol, us, them, body) for protocol, body in bodies.items()]
+    kinds = (b"\x0b\0\0\0\0\0\0\0", b"\3\4\0\0\0\0\5\x78", b"\3\3\0\0\0\0\0\0")
+    errors = [packet(1, router, us, kind + quote) for kind in kinds for quote in quotes]
+    syn_ack = b"\x01\xbb\x9c\x40" + bytes(4) + b"\x9c\x40\0\x08\x50\x12" + bytes(6)
+    own = [packet(1, them, us, b"\0\0\0\0\x9c\x40\0\7"), packet(6, them, us, syn_ack)]
+    return errors + own
+
+
+def _told() -> list[bytes]:
+    first = Hop(ttl=1, asked=3, answered=3, address="192.168.77.1", rtt_ms=0.3)
+    hops = (first, Hop(ttl=2, asked=3, answered=0))
+    return [write(Told(method="icmp", reached=True, hops=hops, mtu_bytes=1400, operator_rtts_ms=(1.0, 2.5)))]
+
+
+def _certificates() -> list[bytes]:
+    return [tls_site.issuer("Root of Tests").certificate.public_bytes(serialization.Encoding.DER)]
+
+
 def _clock() -> list[bytes]:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "clock")
@@ -135,5 +179,10 @@ _MADE = {
     "registry_csv": _csv,
     "dns": _dns,
     "icmp": _icmp,
+    "http_response": _responses,
+    "web_address": lambda: [b"/login?a=b#c", b"//portal.test:81/x", b"https://[2001:db8::1]/", b"../up"],
+    "certificate_issuer": _certificates,
+    "trace_answer": _traces,
+    "trace_told": _told,
     "clock": _clock,
 }

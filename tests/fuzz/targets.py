@@ -13,18 +13,27 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 from agent.clock.saved import SavedClock
 from agent.config import load_config as load_agent
 from agent.contract import topics
 from agent.contract.codec import decode_ack, decode_batch, encode, encode_ack
-from agent.contract.decoder import DecodeError
+from agent.contract.decoder import DecodeError, decode
 from agent.contract.dictionary import DICTIONARIES, NEWEST
+from agent.contract.kinds import NetworkPath
 from agent.contract.packed import FORMAT
+from agent.contract.record import to_plain
 from agent.echo import message, packet
 from agent.errors import ConfigError as AgentConfigError
+from agent.probes.path import finding_of
 from agent.spool.block import scan as spool_blocks
 from agent.spool.block import unpack
+from agent.trace import answer
+from agent.trace.told import Method, read_told
+from agent.web import certificate
+from agent.web.response import BadResponse, Response
+from agent.web.url import led_to, parse_url
 from collector.config import load_config as load_collector
 from collector.enrolment import load_csv_registry, load_registry
 from collector.entry import read_frame
@@ -35,6 +44,9 @@ Target = Callable[[bytes], None]
 
 _SHM = "/dev/shm"
 """In memory; a disk would be asked a million times."""
+_PAGE = parse_url("http://example.org/a/b?c")
+TRACES = [answer.Flow(target="203.0.113.9", method=m, ident=40_000, port=443) for m in get_args(Method)]
+"""One flow of each method."""
 _QUESTION = message.write_question("example.org", ident=7)
 
 
@@ -146,6 +158,40 @@ def icmp(data: bytes) -> None:
         packet.quoted_request(data, family)
 
 
+def http_response(data: bytes) -> None:
+    """What a web server, or whoever sits before it, sends; cut anywhere, it says the same."""
+    read = [_response(data, pieces) for pieces in (1 + len(data) // 7, 1 + len(data))]
+    assert read[0] == read[1]
+
+
+def web_address(data: bytes) -> None:
+    """Where a redirect leads can be asked for, without a break in the request."""
+    with contextlib.suppress(ValueError):
+        there = led_to(_PAGE, data.decode("latin-1"))
+        assert parse_url(str(there)) == there
+        assert not set("\r\n ") & set(str(there))
+
+
+def certificate_issuer(data: bytes) -> None:
+    """Any certificate that a stranger shows."""
+    issuer = certificate.issuer_of(data)
+    assert issuer is None or len(issuer) <= 100
+
+
+def trace_answer(data: bytes) -> None:
+    """Whatever a raw socket may bring while a path is looked for."""
+    for flow in TRACES:
+        found = answer.read(flow, data)
+        assert found is None or 0 <= found.number <= answer.NUMBERS
+
+
+def trace_told(data: bytes) -> None:
+    """What the child of the path probe says becomes a record that a receiver takes."""
+    with contextlib.suppress(ValueError):
+        fields = finding_of("203.0.113.9", read_told(data), 1500).fields
+        decode(NetworkPath, to_plain(fields))
+
+
 def clock(data: bytes) -> None:
     """What the agent knew of the time before a power cut."""
     with _file(data) as path:
@@ -169,9 +215,25 @@ TARGETS: dict[str, Target] = {
         registry_csv,
         dns,
         icmp,
+        http_response,
+        web_address,
+        certificate_issuer,
+        trace_answer,
+        trace_told,
         clock,
     )
 }
+
+
+def _response(data: bytes, pieces: int) -> object:
+    response = Response(keep_bytes=100)
+    try:
+        for at in range(0, len(data), pieces):
+            response.feed(data[at : at + pieces])
+    except BadResponse:
+        return None
+    assert len(response.body) <= min(100, response.body_bytes)
+    return response.status, response.headers, response.body, response.body_bytes, response.is_complete
 
 
 def _read_body(frame: Frame) -> None:

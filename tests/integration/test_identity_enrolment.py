@@ -79,6 +79,9 @@ enrolment_file = "{directory}/enrolment.toml"
 reach = {{enabled = false}}
 latency = {{enabled = false}}
 dns = {{enabled = false}}
+http = {{enabled = false}}
+portal = {{enabled = false}}
+ipv6 = {{enabled = false}}
 interface = {{enabled = false}}
 host = {{every_s = 5, deadline_s = 4}}
 """

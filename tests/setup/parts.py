@@ -13,8 +13,10 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROGRAMS = {
     "cc": "cc",
     "chromium": "chromium",
+    "dnsmasq": "dnsmasq",
     "influxdb": "influxd",
     "mosquitto": "mosquitto",
+    "nft": "nft",
     "nginx": "nginx",
     "ip": "ip",
     "systemd-analyze": "systemd-analyze",

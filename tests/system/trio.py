@@ -81,6 +81,12 @@ deadline_s = 1.9
 targets = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 [probes.dns]
 enabled = false
+[probes.http]
+enabled = false
+[probes.portal]
+enabled = false
+[probes.ipv6]
+enabled = false
 """
 
 

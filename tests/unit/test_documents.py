@@ -18,6 +18,7 @@ from agent.config import AgentOptions, build_probes, load_config
 from agent.contract import kinds
 from agent.contract.decoder import decode
 from agent.contract.record import record_from_plain
+from agent.probes import PROBES
 from agent.probes.base import ProbeFailed
 from docs import generate, options
 
@@ -66,7 +67,8 @@ def test_the_agents_example_is_its_defaults(tmp_path: Path) -> None:
 
     assert plain.keys() == {"device", "mqtt", "spool", "identity", "probes"}
     assert decode(AgentOptions, plain, strict=True) == AgentOptions(device="kz-0001", probes=plain["probes"])
-    assert [p.kind for p in build_probes(plain["probes"])] == list(plain["probes"])
+    assert list(plain["probes"]) == list(PROBES)
+    assert [p.kind for p in build_probes(plain["probes"])] == [kind for kind in PROBES if kind != "path"]
     assert load_config(ROOT / "deploy" / "agent.example.toml", {}).options.device == "kz-0001"
 
 

@@ -56,7 +56,8 @@ def test_error_may_leave_the_question_out() -> None:
 
 
 def test_truncated_answer_is_an_answer_without_addresses() -> None:
-    assert read_answer(answer(b"", count=9, flags=0x8380), question=QUESTION) == DnsAnswer(0, 9, ())
+    read = read_answer(answer(b"", count=9, flags=0x8380), question=QUESTION)
+    assert read == DnsAnswer(0, 9, (), truncated=True)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.echo import route
 from agent.echo.address import Address
 from agent.echo.route import Route, default_route, has_carrier, is_neighbour
 
@@ -100,3 +101,25 @@ def test_neighbour_is_one_whose_hardware_address_is_known(
 def test_neighbour_is_not_one_without_entry_and_unknown_for_ipv6(tmp_path: Path) -> None:
     assert is_neighbour(v4("192.168.1.1"), proc(tmp_path)) is False
     assert is_neighbour(Address(socket.AF_INET6, "fe80::1", 2), proc(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "has_one"),
+    [
+        ("20010db8000000000000000000000010 02 40 00 80 eth0", True),
+        ("2a0000000000000000000000000000a1 02 40 00 01 eth0", True),
+        ("fd770000000000000000000000000010 02 40 00 80 eth0", False),
+        ("fe800000000000000000000000000010 02 40 20 80 eth0", False),
+        ("20010db8000000000000000000000010 02 40 00 40 eth0", False),
+        ("20010db8000000000000000000000010 02 40 00 88 eth0", False),
+        ("damaged", False),
+    ],
+)
+def test_only_a_usable_address_of_the_internet_counts(tmp_path: Path, line: str, has_one: bool) -> None:
+    (tmp_path / "if_inet6").write_text(f"00000000000000000000000000000001 01 80 10 80 lo\n{line}\n")
+    assert route.has_global_address_6(tmp_path) is has_one
+
+
+def test_without_ipv6_there_is_neither_address_nor_route(tmp_path: Path) -> None:
+    assert not route.has_global_address_6(tmp_path)
+    assert not route.has_default_route_6(tmp_path)

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
 import socket
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
@@ -13,10 +15,13 @@ from agent.contract.kinds import Dns
 from agent.contract.reason import Reason
 from agent.echo import resolvers
 from agent.echo.address import parse
+from agent.echo.lookup import Lookup, look_up
+from agent.probes import dns
 from agent.probes.base import Finding, ProbeFailed
 from agent.probes.dns import DnsProbe
-from tests.unit.agent.echo.peers import resolving, says, silence
+from tests.unit.agent.echo.peers import Resolver, resolving, says, silence
 
+Answer = Callable[[bytes], list[bytes]]
 LOCAL = ("127.0.0.1",)
 
 
@@ -28,11 +33,20 @@ async def measured(**options: Any) -> tuple[Finding, Dns]:
 
 async def test_answer_is_timed() -> None:
     async with resolving(says(0, "192.0.2.1", "192.0.2.2")) as (_, port):
-        finding, figures = await measured(port=port)
+        finding, figures = await measured(port=port, absent_zone="")
     assert finding.reason is None
     assert figures.lookup_ms is not None
     assert figures == Dns(
-        target="127.0.0.1", name="example.org", lookup_ms=figures.lookup_ms, answers=2, rcode=0, attempts=1
+        target="127.0.0.1",
+        name="example.org",
+        lookup_ms=figures.lookup_ms,
+        answers=2,
+        rcode=0,
+        attempts=1,
+        verdict="honest",
+        poisoned=False,
+        truncated=False,
+        slow=False,
     )
 
 
@@ -96,9 +110,70 @@ async def test_cancellation_passes() -> None:
         ({"name": "a b"}, "name 'a b' is not a host name"),
         ({"resolvers": ("dns.test",)}, "resolvers must be IP addresses, not 'dns.test'"),
         ({"resolvers": LOCAL * 2}, "resolvers must not repeat an address"),
+        ({"absent_zone": "a b"}, "absent_zone 'a b' is not a domain name"),
+        ({"expected": ("10.0.0.1/8",)}, "host bits set"),
         ({"attempts": 10, "timeout_s": 10}, r"attempts x timeout_s \(100 s\) must be shorter"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         DnsProbe(**options)
+
+
+def by_name(*, wanted: Answer, absent: Answer) -> Answer:
+    """One answer for the name, another for the random one."""
+    return lambda query: (absent if b"invalid" in query else wanted)(query)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "absent", "verdict", "flags"),
+    [
+        (says(0, "93.184.215.14"), says(3), "honest", (False, False, False)),
+        (says(0, "93.184.215.14"), says(0, "203.0.113.9"), "hijacked", (True, False, False)),
+        (says(0, "93.184.215.14"), silence, "honest", (None, False, False)),
+        (lambda q: [q[:2] + b"\x83\x80" + q[4:]], says(3), "truncated", (False, None, True)),
+    ],
+)
+async def test_verdict_is_the_worst_that_holds(
+    wanted: Answer, absent: Answer, verdict: str, flags: tuple[bool | None, ...]
+) -> None:
+    async with resolving(by_name(wanted=wanted, absent=absent)) as (server, port):
+        finding, figures = await measured(port=port, timeout_s=0.1)
+    assert (finding.reason, figures.verdict) == (None, verdict)
+    assert (figures.hijacked, figures.poisoned, figures.truncated) == flags
+    assert len(server.queries) >= 2
+
+
+@pytest.mark.parametrize(("host", "expected"), [("10.10.34.36", ()), ("8.8.8.8", ("93.184.0.0/16",))])
+async def test_poisoned_answer_is_a_failure_without_a_time(host: str, expected: tuple[str, ...]) -> None:
+    async with resolving(by_name(wanted=says(0, host), absent=says(3))) as (_, port):
+        finding, figures = await measured(port=port, expected=expected)
+    assert (finding.reason, figures.verdict, figures.poisoned) == (Reason.BAD_ANSWER, "poisoned", True)
+    assert figures.lookup_ms is None
+    assert host not in (finding.detail or "")
+
+
+async def test_answer_is_slow_beyond_the_limit() -> None:
+    async with resolving(by_name(wanted=says(0, "93.184.215.14"), absent=says(3))) as (_, port):
+        with mock.patch.object(dns, "look_up", side_effect=slowed):
+            finding, figures = await measured(port=port, slow_ms=100)
+    assert (finding.reason, figures.slow, figures.verdict) == (None, True, "slow")
+
+
+async def slowed(*args: Any, **options: Any) -> Lookup:
+    return dataclasses.replace(await look_up(*args, **options), lookup_ms=100.01)
+
+
+async def test_resolver_that_alone_gives_another_address_differs() -> None:
+    def other(query: bytes) -> list[bytes]:
+        return says(3)(query) if b"invalid" in query else says(0, "93.184.215.99")(query)
+
+    async with resolving(by_name(wanted=says(0, "93.184.215.14"), absent=says(3))) as (_, port):
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: Resolver(other), local_addr=("127.0.0.2", port)
+        )
+        findings = await DnsProbe(resolvers=("127.0.0.1", "127.0.0.2"), port=port).measure()
+        transport.close()
+    assert [f.fields.verdict for f in findings if isinstance(f.fields, Dns)] == ["differs", "differs"]
+    assert [f.reason for f in findings] == [None, None]

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from agent.contract.histogram import count
-from agent.contract.kinds import Event, Fields, Latency, Reach
+from agent.contract.kinds import KINDS, Event, Fields, Latency, Reach
 from agent.contract.record import ClockState, Record
 from collector.registry import School
 from collector.sinks.base import Measurement
@@ -129,7 +129,7 @@ def rollups(path: Path, school_id: str = "17", span: Span = "hour") -> list[Roll
 def content(path: Path) -> dict[str, Any]:
     """Everything a reader can see of a store."""
     reader = StoreReader(path)
-    kinds = ("reach", "latency", "dns", "interface", "host", "event")
+    kinds = tuple(KINDS)
     return {
         "count": reader.count(),
         "last_seen": reader.last_seen(),

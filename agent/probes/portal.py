@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is the web open, or does somebody (a captive portal, a used-up quota, a filter) put a page before it?
+
+How: pages whose answer is known are asked for without TLS, as operating systems do, one after the other until
+one is open. Whatever else comes is judged: a redirect to another host or a request to log in is a portal, a
+page with one of the configured markers is a quota page, another page is tampered with, a refusal is blocked.
+Nothing of the page is kept, and of a redirect only the host.
+
+Costs at the defaults: one request each 600 s, about 0.9 kB with its connection: 0.13 MB/day while the web is
+open, twice as much while it is not. A round takes as long as the answers, at most 20 s.
+
+Does not tell: whether pages over TLS open (`http` does), nor what a filter blocks beyond these pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agent.contract.kinds import Portal
+from agent.contract.option import option
+from agent.contract.reason import Reason
+from agent.echo import address
+from agent.echo.lookup import DNS_PORT
+from agent.echo.problem import NoAnswer
+from agent.probes.base import Finding, ProbeOptions, Reading
+from agent.web.exchange import Exchange, Manner
+from agent.web.url import Url, led_to, parse_url
+
+OPEN, PORTAL, QUOTA, TAMPERED, BLOCKED = "open", "portal", "quota", "tampered", "blocked"
+_CODES = {word: code for code, word in enumerate((OPEN, PORTAL, QUOTA, TAMPERED, BLOCKED))}
+
+_KEEP_BYTES = 65_536
+_REDIRECTS = range(300, 400)
+_LOGIN_REQUIRED = 511
+_PAGE = 200
+_FORBIDDEN = (403, 451)
+_FORM = (b"<form", b'http-equiv="refresh"', b"location.href", b"window.location")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A page whose answer is known: its status and, if any, its text."""
+
+    url: str
+    status: int = 204
+    contains: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        if parse_url(self.url).is_secret:
+            raise ValueError(f"{self.url} is a page over TLS, before which nobody can put another")
+        if self.status == _PAGE and not self.contains:
+            raise ValueError(f"{self.url} needs a text that its page contains: others have status 200 too")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortalProbe(ProbeOptions):
+    """Its fields are the table `[probes.portal]`."""
+
+    kind: ClassVar[str] = "portal"
+
+    every_s: float = option("seconds from one start to the next", 600.0, low=1, high=86400)
+    targets: tuple[Known, ...] = option(
+        "pages with a known answer, a table each: `url`, `status` (204 by default), `contains` (text)",
+        (
+            Known(url="http://connectivitycheck.gstatic.com/generate_204"),
+            Known(url="http://detectportal.firefox.com/success.txt", status=200, contains="success"),
+        ),
+    )
+    quota_markers: tuple[str, ...] = option(
+        "texts, in any case, in a page or redirect that say the quota is used up", ("quota", "лимит трафика")
+    )
+    timeout_s: float = option("how long one response may take", 10.0, low=0.1, high=300)
+    resolvers: tuple[str, ...] = option("addresses of resolvers to ask; empty for those of the system", ())
+    dns_port: int = option("port of the resolvers", DNS_PORT, low=1, high=65535)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        if not self.targets:
+            raise ValueError("targets must name at least one page")
+        if not all(self.quota_markers):
+            raise ValueError("quota_markers must not hold an empty text: it is in every page")
+        for resolver in self.resolvers:
+            address.parse(resolver)
+        longest_s = self.timeout_s * len(self.targets)
+        if longest_s >= min(self.deadline_s, self.every_s):
+            raise ValueError(
+                f"timeout_s for each target ({longest_s:g} s) must be shorter than deadline_s and every_s"
+            )
+
+    async def measure(self) -> Reading:
+        """Ask for one page after the other until one is open."""
+        found: list[Finding] = []
+        for known in self.targets:
+            found.append(await self._ask(known))
+            fields = found[-1].fields
+            if isinstance(fields, Portal) and fields.open:
+                break
+        return tuple(found)
+
+    async def _ask(self, known: Known) -> Finding:
+        exchange = Exchange(parse_url(known.url), self._manner)
+        try:
+            await exchange.run()
+        except NoAnswer as e:
+            if e.reason == Reason.REFUSED and exchange.peer is not None:
+                return Finding(_portal(known, exchange, BLOCKED), None, e.detail)
+            return Finding(Portal(target=known.url), e.reason, e.detail)
+        return Finding(_portal(known, exchange, self._verdict(known, exchange)))
+
+    @property
+    def _manner(self) -> Manner:
+        return Manner(
+            timeout_s=self.timeout_s,
+            keep_bytes=_KEEP_BYTES,
+            resolvers=tuple(map(address.parse, self.resolvers)) or None,
+            dns_port=self.dns_port,
+        )
+
+    def _verdict(self, known: Known, exchange: Exchange) -> str:
+        response = exchange.response
+        body = bytes(response.body)
+        if response.status == known.status and known.contains.encode() in body:
+            return OPEN
+        words = (response.headers.get("location", "") + body.decode("utf-8", "replace")).casefold()
+        if any(marker.casefold() in words for marker in self.quota_markers):
+            return QUOTA
+        if response.status == _LOGIN_REQUIRED or _is_sent_away(exchange):
+            return PORTAL
+        if response.status in _FORBIDDEN:
+            return BLOCKED
+        return PORTAL if any(sign in body.lower() for sign in _FORM) else TAMPERED
+
+
+def _is_sent_away(exchange: Exchange) -> bool:
+    there = _redirect(exchange)
+    return there is not None and there.host != exchange.url.host
+
+
+def _redirect(exchange: Exchange) -> Url | None:
+    response = exchange.response
+    if response.status not in _REDIRECTS or "location" not in response.headers:
+        return None
+    try:
+        return led_to(exchange.url, response.headers["location"])
+    except ValueError:
+        return None
+
+
+def _portal(known: Known, exchange: Exchange, verdict: str) -> Portal:
+    there = _redirect(exchange)
+    return Portal(
+        target=known.url,
+        verdict=verdict,
+        verdict_code=_CODES[verdict],
+        open=verdict == OPEN,
+        status=exchange.response.status,
+        redirect_host=there.host if there else None,
+        total_ms=exchange.total_ms,
+        rx_bytes=exchange.response.rx_bytes if exchange.connect_ms is not None else None,
+    )

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from agent.contract.kinds import Portal
+from agent.contract.reason import Reason
+from agent.probes.base import Finding
+from agent.probes.portal import Known, PortalProbe
+from tests.unit.agent.echo.peers import free_port, resolving, says
+from tests.unit.agent.web.pages import page, serving
+
+LOGIN = b"<html><FORM action=/login><input name=phone></form>"
+AWAY = page(302, location="http://portal.test/login?mac=00:11:22:33:44:55")
+
+
+async def measured(*known: Known, **options: Any) -> tuple[Finding, Portal]:
+    (finding,) = await PortalProbe(targets=known, **options).measure()
+    assert isinstance(finding.fields, Portal)
+    return finding, finding.fields
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        (page(204), "open"),
+        (AWAY, "portal"),
+        (page(511), "portal"),
+        (page(200, LOGIN), "portal"),
+        (page(200, b"<script>window.location='//x'</script>"), "portal"),
+        (page(302, location="http://pay.test/QUOTA-exceeded"), "quota"),
+        (page(200, "<p>Лимит Трафика исчерпан".encode()), "quota"),
+        (page(200, b"<p>an advertisement"), "tampered"),
+        (page(404), "tampered"),
+        (page(302, location="/here"), "tampered"),
+        (page(302, location="http://[broken"), "tampered"),
+        (page(403, b"forbidden by policy"), "blocked"),
+        (page(451), "blocked"),
+    ],
+)
+async def test_verdict_is_what_the_answer_shows(said: bytes, verdict: str) -> None:
+    async with serving(said) as pages:
+        finding, figures = await measured(Known(url=pages.url))
+    assert (figures.verdict, figures.open, finding.reason) == (verdict, verdict == "open", None)
+    assert figures.verdict_code == ("open", "portal", "quota", "tampered", "blocked").index(verdict)
+    assert figures.rx_bytes == len(said)
+
+
+async def test_of_a_redirect_only_the_host_is_kept() -> None:
+    async with serving(AWAY) as pages:
+        finding, figures = await measured(Known(url=pages.url))
+    assert (figures.redirect_host, figures.status) == ("portal.test", 302)
+    assert "00:11" not in repr(finding)
+    assert "login" not in repr(finding)
+
+
+@pytest.mark.parametrize(("body", "verdict"), [(b"success\n", "open"), (b"succeeded? no", "tampered")])
+async def test_page_is_open_when_it_holds_its_text(body: bytes, verdict: str) -> None:
+    async with serving(page(200, body)) as pages:
+        _, figures = await measured(Known(url=pages.url, status=200, contains="success"))
+    assert figures.verdict == verdict
+
+
+async def test_next_page_is_asked_only_when_the_first_is_not_open() -> None:
+    async with serving(AWAY) as first, serving(page(204)) as second, serving(page(204)) as third:
+        known = [Known(url=pages.url) for pages in (first, second, third)]
+        findings = await PortalProbe(targets=tuple(known)).measure()
+    verdicts = [f.fields.verdict for f in findings if isinstance(f.fields, Portal)]
+    assert (verdicts, third.requests) == (["portal", "open"], [])
+
+
+async def test_refusal_of_a_host_that_has_an_address_is_blocked() -> None:
+    finding, figures = await measured(Known(url=f"http://127.0.0.1:{free_port()}/"))
+    assert (figures.verdict, finding.reason) == ("blocked", None)
+
+
+@pytest.mark.parametrize(
+    ("rcode", "reason"), [(3, Reason.NAME_UNKNOWN), (5, Reason.REFUSED), (2, Reason.DNS_SERVER_FAILURE)]
+)
+async def test_name_without_address_is_a_failure_and_no_verdict(rcode: int, reason: Reason) -> None:
+    async with resolving(says(rcode)) as (_, port):
+        options = {"resolvers": ("127.0.0.1",), "dns_port": port}
+        finding, figures = await measured(Known(url="http://known.test/"), **options)
+    assert (figures.verdict, figures.open, finding.reason) == (None, None, reason)
+
+
+async def test_silence_is_a_failure_and_no_verdict() -> None:
+    async with serving(None) as pages:
+        finding, figures = await measured(Known(url=pages.url), timeout_s=0.1)
+    assert (figures.verdict, finding.reason) == (None, Reason.TIMEOUT)
+
+
+async def test_cancellation_passes() -> None:
+    async with serving(None) as pages:
+        task = asyncio.create_task(measured(Known(url=pages.url)))
+        await pages.asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"targets": ()}, "targets must name at least one page"),
+        ({"quota_markers": ("",)}, "must not hold an empty text"),
+        ({"timeout_s": 30}, "must be shorter than deadline_s"),
+        ({"resolvers": ("x.test",)}, "not an IP address"),
+    ],
+)
+def test_impossible_options_are_refused(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        PortalProbe(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"url": "https://example.org/"}, "a page over TLS"),
+        ({"url": "http://example.org/", "status": 200}, "needs a text"),
+    ],
+)
+def test_impossible_page_is_refused(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        Known(**options)
