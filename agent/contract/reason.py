@@ -22,3 +22,8 @@ class Reason(enum.StrEnum):
     NOT_PRESENT = "not_present"
     OVERRAN = "overran"
     INTERNAL = "internal"
+    BUSY = "busy"
+    BLOCKED = "blocked"
+    GONE = "gone"
+    ADDRESS_CHANGED = "address_changed"
+    UNTRUE = "untrue"
