@@ -8,7 +8,6 @@ Blocks; ends within `seconds`, or soon after `stop` is set.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
 from collections.abc import Iterator
@@ -26,10 +25,11 @@ from agent.throughput.verdict import Doubt, judge
 log = logging.getLogger("agent.throughput.capacity")
 
 METHOD = "capacity"
-_PINGS = 4
+_PINGS = 5
 _LARGE_BYTES, _SMALL_BYTES = 1400, 548
 """At the IP layer: gets through most tunnels; gets through everything (RFC 791 §3.1 asks for 576)."""
 _HEADERS_BYTES = 48
+_TINY_BYTES = 120
 _SLOW_RATIO = 0.1
 _JITTER_RATIO, _JITTER_MS = 0.1, 10.0
 
@@ -81,8 +81,7 @@ def run(wanted: Wanted) -> list[Outcome]:
     outcomes: list[Outcome] = []
     try:
         with Session(wanted.host, wanted.port, deadline_s=time.monotonic() + wanted.seconds) as session:
-            for outcome in _directions(wanted, session):
-                outcomes.append(outcome)
+            outcomes.extend(_directions(wanted, session))
     except Failed as e:
         left = wanted.directions[len(outcomes) :]
         outcomes += [Outcome(_bare(wanted, direction), e.reason, e.detail) for direction in left]
@@ -106,7 +105,7 @@ def _measure(wanted: Wanted, session: Session, idle: _Idle, direction: str) -> O
     was_slow = False
     while (this := search.next()) is not None:
         packets = session.down(this.legs) if direction == "down" else session.up(this.legs)
-        was_slow |= direction == "up" and session.slipped_ratio > _SLOW_RATIO
+        was_slow |= direction == "up" and this.is_final and session.slipped_ratio > _SLOW_RATIO
         search.take(Made(this, estimate(packets), len(packets)))
         log.debug("capacity.round direction=%s mbps=%.3f %s", direction, this.mbps, search.made[-1])
     now = (session.received_bytes, session.sent_bytes, session.received_packets, session.sent_packets)
@@ -138,16 +137,14 @@ def _measure(wanted: Wanted, session: Session, idle: _Idle, direction: str) -> O
 
 def _ping(session: Session) -> _Idle:
     """Round trips before any load, and how large a packet gets through."""
-    lengths = itertools.chain([_LARGE_BYTES, _SMALL_BYTES], itertools.repeat(_HEADERS_BYTES + 72, _PINGS - 2))
-    answers = [(length, session.ping(i, length - _HEADERS_BYTES)) for i, length in enumerate(lengths)]
-    if answers[0][1] is None and answers[1][1] is not None:
-        again = session.ping(_PINGS, _LARGE_BYTES - _HEADERS_BYTES)
-        answers[0] = (_LARGE_BYTES, again)
-    rtts_ms = tuple(rtt_ms for _, rtt_ms in answers if rtt_ms is not None)
+    lengths = [_TINY_BYTES] * _PINGS + [_SMALL_BYTES, _LARGE_BYTES, _LARGE_BYTES]
+    took_ms = session.ping([length - _HEADERS_BYTES for length in lengths])
+    rtts_ms = tuple(ms for ms in took_ms[:_PINGS] if ms is not None)
     if not rtts_ms:
         raise Failed(Reason.GONE, "the server answers no ping")
     session.rtt_s = min(rtts_ms) / 1000
-    return _Idle(rtts_ms, _SMALL_BYTES if answers[0][1] is None else _LARGE_BYTES)
+    is_large = took_ms[-1] is not None or took_ms[-2] is not None
+    return _Idle(rtts_ms, _LARGE_BYTES if is_large else _SMALL_BYTES)
 
 
 def _figures(found: Found) -> dict[str, Any]:

@@ -20,6 +20,7 @@ _T_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
 """Student's t, two-sided 95 %, for 1 to 9 degrees of freedom."""
 _POINTS = 400
 _KNEE_FASTER = 1.12
+_MAX_KNEES = 3
 _KNEE_BETTER = 0.35
 """Two lines must leave less than this share of one line's squared deviations."""
 _SENDER_GAP_US = 1500
@@ -92,30 +93,31 @@ def estimate(packets: Sequence[Packet]) -> Estimate | None:
     ordered = sorted(packets, key=lambda p: p.at_us)
     if len(ordered) < MIN_PACKETS:
         return None
-    line = _line(ordered)
-    at = _knee(line)
+    line, at = _best_line(ordered)
     tail, points = ordered[at:], line[at:]
     fit = _fit(points)
     if fit is None:
         return None
-    span_us, deviations = points[-1].us - points[0].us, _deviations(points, fit)
+    deviations = _deviations(points, fit)
     half = _half_width(points, fit, deviations)
-    loss_ratio = _loss_ratio(tail)
+    loss_ratio, sent_mbps = _loss_ratio(tail), _sent_mbps(tail)
     if loss_ratio > 0:
         # A policer lets whole packets pass: half a one at either end.
         half = math.hypot(half, fit * tail[0].bytes / (points[-1].bytes - points[0].bytes) / 2)
     mbps = 8 / fit
     width = min(0.99, half / fit)
+    # A sender that slows down makes a knee too, but no burst.
+    is_burst = at > 0 and mbps < _SATURATED * sent_mbps
     delays = [p.at_us - p.sent_us for p in ordered]
     return Estimate(
         mbps=mbps,
         low_mbps=mbps / (1 + width),
         high_mbps=mbps / (1 - width),
-        sent_mbps=_sent_mbps(tail),
-        span_us=span_us,
+        sent_mbps=sent_mbps,
+        span_us=points[-1].us - points[0].us,
         packets=len(tail),
-        head_mbps=_rate(line[: at + 1]) if at else None,
-        head_bytes=round(line[at].bytes) if at else 0,
+        head_mbps=_rate(line[: at + 1]) if is_burst else None,
+        head_bytes=round(line[at].bytes) if is_burst else 0,
         loss_ratio=loss_ratio,
         queue_us=_upper(delays) - min(delays),
         noise_us=sorted(abs(d) for d in deviations)[len(deviations) // 2],
@@ -131,10 +133,31 @@ class _Point:
     bytes: float
 
 
-def _line(ordered: Sequence[Packet]) -> list[_Point]:
+def _best_line(ordered: Sequence[Packet]) -> tuple[list[_Point], int]:
+    """Bytes over time, and the place behind the burst.
+
+    A pause of the sender lets a queue run empty: that time says nothing and is taken out. But where a bucket
+    filled up meanwhile, what follows makes good for it, and the time counts. Whichever makes a straight line.
+    """
+    whole = _line(ordered, [0.0] * (len(ordered) - 1))
+    at = _behind_burst(whole)
+    idle = _idle_us(ordered)
+    if not any(idle):
+        return whole, at
+    cut = _line(ordered, idle)
+    cut_at = _behind_burst(cut)
+    return min(((whole, at), (cut, cut_at)), key=lambda line: _crookedness(line[0][line[1] :]))
+
+
+def _crookedness(points: Sequence[_Point]) -> float:
+    """Squared deviations in bytes, so that lines of other slopes compare."""
+    fit = _fit(points)
+    return sum(d * d for d in _deviations(points, fit)) / fit**2 / len(points) if fit else math.inf
+
+
+def _line(ordered: Sequence[Packet], idle_us: Sequence[float]) -> list[_Point]:
     """Bytes that came *after* the first packet: its own came before the clock ran."""
     points = [_Point(0.0, 0.0)]
-    idle_us = _idle_us(ordered)
     total = 0
     for packet, idle in zip(ordered[1:], itertools.accumulate(idle_us), strict=True):
         total += packet.bytes
@@ -143,16 +166,13 @@ def _line(ordered: Sequence[Packet]) -> list[_Point]:
 
 
 def _idle_us(ordered: Sequence[Packet]) -> list[float]:
-    """By how much each arrival was held up because the sender had sent nothing.
-
-    Where the sender paused and the receiver's gap is as long, the link had run empty: that time says nothing.
-    """
+    """By how much each arrival was held up because the sender had sent nothing: both paused."""
     gaps = [b.at_us - a.at_us for a, b in itertools.pairwise(ordered)]
     usual_us = sorted(gaps)[len(gaps) // 2]
     idle = []
     for (a, b), gap_us in zip(itertools.pairwise(ordered), gaps, strict=True):
         paused_us = (b.sent_us - a.sent_us) / max(1, abs(b.seq - a.seq))
-        is_pause = paused_us > _SENDER_GAP_US + 3 * usual_us and gap_us > _SENDER_GAP_US + 3 * usual_us
+        is_pause = min(paused_us, gap_us) > _SENDER_GAP_US + 3 * usual_us
         idle.append(max(0.0, min(gap_us, paused_us) - usual_us) if is_pause else 0.0)
     return idle
 
@@ -190,8 +210,21 @@ def _half_width(points: Sequence[_Point], fit: float, deviations: Sequence[float
     return math.hypot(_T_95[blocks - 2] * spread, _STAMP_US / span_bytes)
 
 
+def _behind_burst(line: Sequence[_Point]) -> int:
+    """Place of the first point behind the burst; 0 where there is none.
+
+    A bucket that a fast leg nearly emptied and a slower one emptied for good makes two knees.
+    """
+    at = 0
+    for _ in range(_MAX_KNEES):
+        further = _knee(line[at:])
+        at += further
+        if not further:
+            break
+    return at
+
+
 def _knee(line: Sequence[_Point]) -> int:
-    """Place of the first point behind the burst; 0 where there is none."""
     step = max(1, len(line) // _POINTS)
     thin = list(line[::step])
     if len(thin) < 2 * MIN_PACKETS:

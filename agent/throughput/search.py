@@ -2,8 +2,8 @@
 """Which round comes next, and when is the rate of one direction known?
 
 First a few short rounds, each four times as long and as fast as the one before, until the link lets less
-through than is sent or a knee shows its burst. Then a longer one slightly above the rate found, repeated while
-it does not confirm what was found before; where there is a burst it spends the burst first. Sans-io.
+through than is sent or a knee shows its burst. Then a longer one slightly above the rate found, repeated
+while it does not confirm what was found before; a burst is spent first. Sans-io.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _GROWTH = 4
 _RAMP_US = 20_000
 _ENOUGH_US = 20_000
 """A round shows the rate roughly when it took so long behind its knee."""
+_SHARP_PACKETS = 10
 _ABOVE = 1.15
 _FINAL_US, _BEHIND_BURST_US = 300_000, 160_000
 _SPENT = 1.15
@@ -161,30 +162,37 @@ class Search:
         if not self.made:
             return self._ramp(_FIRST_BYTES, math.inf)
         finals = [m for m in self.made if m.round.is_final]
-        if finals:
-            return self._after_final(finals)
-        return self._after_ramp(self.made[-1])
+        return self._after_final(finals) if self.made[-1].round.is_final else self._after_ramp(self.made[-1])
 
     def _after_ramp(self, last: Made) -> Round | None:
         e = last.estimate
         if e is None:
             return self._after_nothing(last)
-        if not e.is_saturated and not e.head_bytes:
+        if not e.is_saturated:
             if last.round.mbps >= self.limits.max_mbps:
-                return None if last.round.is_final else self._final(last.round.mbps, None)
-            return self._ramp(_GROWTH * last.round.bytes, math.inf)
-        if e.span_us < _ENOUGH_US and len(self.made) < _MAX_ROUNDS // 2:
-            if e.head_bytes:
-                wanted = e.head_bytes * _SPENT + _rate_bytes(e.mbps, 2 * _ENOUGH_US)
-                return self._ramp(min(_GROWTH * last.round.bytes, max(wanted, last.round.bytes)), math.inf)
-            return self._ramp(_rate_bytes(2 * e.mbps, 2 * _ENOUGH_US), 2 * e.mbps)
+                return self._final(last.round.mbps, None)
+            return self._ramp(_GROWTH * last.round.bytes, self._too_fast_mbps() / 2)
+        if not _is_enough(e) and len(self.made) < _MAX_ROUNDS // 2:
+            return self._longer(last, e)
         return self._final(e.mbps * _ABOVE, e if e.head_bytes else None)
 
+    def _longer(self, last: Made, e: Estimate) -> Round:
+        """So long that it says something of the rate."""
+        if not e.head_bytes:
+            return self._ramp(_rate_bytes(2 * e.mbps, 2 * _ENOUGH_US), 2 * e.mbps)
+        wanted = e.head_bytes * _SPENT + _rate_bytes(e.mbps, 2 * _ENOUGH_US)
+        return self._ramp(min(_GROWTH * last.round.bytes, max(wanted, last.round.bytes)), math.inf)
+
     def _after_nothing(self, last: Made) -> Round | None:
-        """Almost all was lost: slower, or once more."""
+        """Almost all was lost: no faster than what came, if anything."""
         if len(self.made) >= _MAX_ROUNDS // 2:
             return None
-        return self._ramp(last.round.bytes, last.round.mbps / _GROWTH)
+        most_mbps = max(0.1, 8 * last.arrived * last.round.legs[0].packet_bytes / _RAMP_US)
+        return self._ramp(_rate_bytes(most_mbps, 2 * _RAMP_US), most_mbps)
+
+    def _too_fast_mbps(self) -> float:
+        """A pace at which almost everything was lost."""
+        return min((m.round.mbps for m in self.made if m.estimate is None), default=math.inf)
 
     def _after_final(self, finals: list[Made]) -> Round | None:
         last, e = finals[-1], finals[-1].estimate
@@ -196,7 +204,7 @@ class Search:
         if e is None:
             return self._final(max(0.05, last.round.mbps / 2), None)
         if not e.is_saturated:
-            return self._final(last.round.mbps * 1.5, self._burst())
+            return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, _RAMP_US), self._too_fast_mbps() / 2)
         if self._seems_shared(e) and len(finals) == 1:
             return self._final(3 * e.mbps, None, _FINAL_US // 3)
         lasts_us = _FINAL_US * 2 ** (len(finals) - 1) if abs(e.trend - 1) > _STEADY else _FINAL_US
@@ -208,8 +216,8 @@ class Search:
         if e is None or not e.is_saturated:
             return False
         before = next((m.estimate for m in reversed(self.made[:-1]) if m.estimate), None)
-        tolerance = max(_AGREES, 2 * e.width, 2 * before.width if before and len(finals) == 1 else 0.0)
-        agrees = before is not None and abs(e.mbps / before.mbps - 1) < min(tolerance, 0.25)
+        tolerance = max(_AGREES, 2 * e.width, 2 * before.width if before else 0.0)
+        agrees = before is not None and abs(e.mbps / before.mbps - 1) < tolerance
         return (agrees or self._shared_mbps() is not None) and abs(e.trend - 1) < max(_STEADY, 3 * e.width)
 
     def _burst(self) -> Estimate | None:
@@ -273,6 +281,11 @@ class Search:
         sent = sum(leg.count for m in free for leg in m.round.legs)
         lost = sent - sum(m.arrived for m in free)
         return sent >= _LOSSY_PACKETS and lost > max(1, _LOSSY_RATIO * sent)
+
+
+def _is_enough(e: Estimate) -> bool:
+    """Whether a round tells the rate roughly."""
+    return e.span_us >= _ENOUGH_US or (e.packets >= _SHARP_PACKETS and e.width < _NARROW)
 
 
 def _bucket_bytes(burst: Estimate) -> int:

@@ -12,7 +12,7 @@ import secrets
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self, TypeVar
 
 from agent.contract.capacity import message as m
@@ -27,6 +27,7 @@ _RETRY_S = 1.0
 _TRIES = 4
 _QUIET_S = 0.5
 """So long after the last packet of a round nothing of it is expected any more."""
+_PING_EVERY_S = 0.015
 _MOST_AT_ONCE = 256
 _REPORTS_AT_ONCE = 16
 _TCP_S = 3.0
@@ -94,12 +95,27 @@ class Session:
         self.granted_bytes = min(wanted_bytes, opened.bytes)
         self.max_mbps = opened.max_kbps / 1000
 
-    def ping(self, number: int, length: int) -> float | None:
-        """Round-trip time in ms; None without answer."""
-        began_s = time.monotonic()
-        self._send(m.Ping(self._session, number, length))
-        pong = self._wait(m.Pong, lambda p: p.number == number, until_s=began_s + _TRIES * _RETRY_S)
-        return None if pong is None else (time.monotonic() - began_s) * 1000
+    def ping(self, lengths: Sequence[int]) -> list[float | None]:
+        """Round-trip times in ms of pings of these lengths as datagrams; None for one without answer."""
+        left_s: list[float] = []
+        took_ms: list[float | None] = [None] * len(lengths)
+        for number, length in enumerate(lengths):
+            left_s.append(time.monotonic())
+            self._send(m.Ping(self._session, number, length))
+            self._take_pongs(left_s, took_ms, until_s=left_s[0] + (number + 1) * _PING_EVERY_S)
+        patience_s = _TRIES * _RETRY_S
+        while None in took_ms and time.monotonic() < left_s[-1] + patience_s:
+            self._take_pongs(left_s, took_ms, until_s=left_s[-1] + patience_s)
+            known_s = [ms / 1000 for ms in took_ms if ms is not None]
+            if known_s:
+                patience_s = min(patience_s, 2 * max(known_s) + _QUIET_S)
+        return took_ms
+
+    def _take_pongs(self, left_s: list[float], took_ms: list[float | None], *, until_s: float) -> None:
+        """Until one has come or it is time."""
+        pong = self._wait(m.Pong, lambda p: p.number < len(left_s), until_s=until_s)
+        if pong is not None and took_ms[pong.number] is None:
+            took_ms[pong.number] = (time.monotonic() - left_s[pong.number]) * 1000
 
     def down(self, legs: tuple[Leg, ...]) -> list[Packet]:
         """Have a round sent; what came of it."""

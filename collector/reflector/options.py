@@ -52,7 +52,7 @@ class CapacityOptions:
 
     enabled: bool = option("whether it listens", True)
     host: str = option(
-        "address to listen on; `::` takes IPv4 too; a machine with several addresses needs the one that is asked",
+        "address to listen on; `::` takes IPv4 too, but a machine with several needs the one schools ask",
         "::",
     )
     port: int = option("UDP port to listen on; 0 takes a free one", PORT, low=0, high=65535)

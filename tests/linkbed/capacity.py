@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does the capacity test say of a link whose truth is known? Reflector and agent run as on the real thing."""
+"""What does the capacity test say of a link whose truth is known? Reflector and agent are the real ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ address_bytes_per_day = 1_000_000_000_000
 host = "{place.SERVER[0]}"
 """
 _RUN = """
-import dataclasses, json, sys, time
+import dataclasses, json, logging, os, sys, time
+if os.environ.get("SPCAP"): logging.basicConfig(level=10, stream=sys.stderr)
 from agent.throughput.capacity import Wanted, run
 wanted = json.loads(sys.argv[1])
 began_s = time.monotonic()
