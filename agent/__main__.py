@@ -108,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _once(options: argparse.Namespace) -> int:
     config = _config_or_defaults(options.config)
-    probes = [p for p in config.probes if options.probe in (None, p.kind)]
+    probes = [p for p in config.probes if options.probe in (None, p.table)]
     if not probes:
         print(f"school-agent: probe {options.probe} is not enabled", file=sys.stderr)
         return EXIT_FAILED
@@ -154,7 +154,7 @@ def _sentence(record: Record) -> str:
 def _check(options: argparse.Namespace) -> int:
     config = _config_or_defaults(options.config)
     plain = dataclasses.asdict(config.options)
-    plain["probes"] = {p.kind: _options(p) for p in config.probes}
+    plain["probes"] = {p.table: _options(p) for p in config.probes}
     if options.json:
         print(json.dumps(plain, ensure_ascii=False))
     else:
@@ -163,7 +163,7 @@ def _check(options: argparse.Namespace) -> int:
         print(f"reports to {mqtt.host}:{mqtt.port} every {mqtt.report_every_s:g} s")
         print(f"ICMP {_ICMP[icmp_permission()]}")
         for probe in config.probes:
-            print(f"probe {probe.kind} every {probe.every_s:g} s")
+            print(f"probe {probe.table} every {probe.every_s:g} s")
         print("configuration is good")
     return 0
 

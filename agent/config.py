@@ -188,7 +188,7 @@ def build_probes(tables: Mapping[str, Any]) -> list[Probe]:
     for probe in probes:
         if probe.deadline_s > probe.every_s:
             problem = f"{probe.deadline_s} is longer than every_s = {probe.every_s}: rounds would overlap"
-            raise DecodeError(f"probes.{probe.kind}.deadline_s", problem)
+            raise DecodeError(f"probes.{probe.table}.deadline_s", problem)
     return [p for p in probes if p.enabled]
 
 
