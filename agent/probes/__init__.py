@@ -15,6 +15,7 @@ PROBES: dict[str, str] = {
     "dns": "agent.probes.dns:DnsProbe",
     "interface": "agent.probes.interface:InterfaceProbe",
     "host": "agent.probes.host:HostProbe",
+    "capacity": "agent.probes.capacity:CapacityProbe",
 }
 
 
