@@ -49,6 +49,7 @@ class Session:
     Attributes:
         rtts_ms: of the pings.
         sent_bytes, received_bytes: at the IP layer, all that went over the socket.
+        times_us: when the last round began and ended, here.
         slipped_ratio: of the last round up, by how much of its time the sender was late.
     """
 
@@ -65,6 +66,7 @@ class Session:
         self.max_mbps = math.inf
         self.sent_bytes = self.received_bytes = self.sent_packets = self.received_packets = 0
         self.slipped_ratio = 0.0
+        self.times_us = (0.0, 0.0)
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +141,8 @@ class Session:
                 if packet is not None:
                     kept.setdefault(packet.seq, packet)
                     until_s = time.monotonic() + (quiet_s if packet.seq < len(lengths) - 1 else _REORDERED_S)
+        if kept:
+            self.times_us = (min(p.at_us for p in kept.values()), max(p.at_us for p in kept.values()))
         return list(kept.values())
 
     def _packet(self, arrival: Arrival, lengths: list[int]) -> Packet | None:
@@ -151,7 +155,7 @@ class Session:
         is_ours = session == self._session and number == self._round and seq < len(lengths)
         if not is_ours or len(data) + self._headers != lengths[seq]:
             return None
-        return Packet(seq, sent_us, (arrival.at_ns or time.time_ns()) / 1000, lengths[seq])
+        return Packet(seq, sent_us, (arrival.at_ns or time.monotonic_ns()) / 1000, lengths[seq])
 
     def up(self, legs: tuple[Leg, ...]) -> list[Packet]:
         """Send a round; what the server says came of it."""
@@ -159,6 +163,7 @@ class Session:
         lengths = sizes(legs)
         began_ns = time.monotonic_ns()
         sent_us = self._send_round(legs, began_ns)
+        self.times_us = (began_ns / 1000, time.monotonic_ns() / 1000)
         entries = self._report(len(lengths))
         elapsed_us = (time.monotonic_ns() - began_ns) / 1000
         kept: dict[int, Packet] = {}
