@@ -8,6 +8,7 @@ place that is cut off, tears and refuses.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -33,8 +34,10 @@ class OpenFile:
             view = view[written:]
 
     def sync(self) -> None:
-        """Make the content survive a power cut."""
+        """Make the content survive a power cut; a file whose name is gone would not."""
         os.fdatasync(self._fd)
+        if os.fstat(self._fd).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "was removed while in use")
 
     def truncate(self, size: int) -> None:
         """Forget what is beyond `size`, durably."""

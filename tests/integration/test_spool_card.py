@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,16 @@ import pytest
 from agent.contract.kinds import Event, Reach
 from agent.contract.record import ClockState, Record
 from agent.spool.spool import Spool
-from tests.parts.card import Card, card, is_possible
+from tests.parts.card import Card, card, is_possible, run
 
 pytestmark = [
     pytest.mark.root,
     pytest.mark.timeout(120),
     pytest.mark.skipif(not is_possible(), reason="needs root and loop devices: full and read-only cards"),
 ]
+
+
+UNIT = Path(__file__).resolve().parents[2] / "systemd" / "school-agent.service"
 
 
 class Clock:
@@ -113,12 +117,23 @@ def test_a_full_card_degrades_to_memory_and_recovers_by_itself(medium: Card, tmp
 def test_memory_stays_bounded_and_every_drop_is_counted(medium: Card, tmp_path: Path) -> None:
     medium.remount("ro")
     spool = _spool(medium, tmp_path, max_memory_bytes=65536)
-    made = _measure(spool, 30_000)
+    _measure(spool, 30_000)
     pending = _pending(spool)
     drops = [r.fields for r in pending if isinstance(r.fields, Event) and r.fields.event == "spool_dropped"]
-    measured = sum(r.kind == "reach" for r in pending)
 
     assert spool.state().bytes <= 65536 + 100 * 2000
-    assert sum(d.count or 0 for d in drops) == len(made) - measured == spool.state().dropped > 0
+    assert sum(d.count or 0 for d in drops) == spool._own.next_seq - 1 - len(pending) > 0
     assert {r.detail for r in pending if isinstance(r.fields, Event) and r.fields in drops} == {"spool full"}
     spool.close()
+
+
+def test_the_unit_itself_makes_the_card_spare_changed_times(medium: Card) -> None:
+    (command,) = re.findall(r"^ExecStartPre=-\+/bin/sh -c '(.*)'$", UNIT.read_text(), re.MULTILINE)
+    (medium.mount / "schoolpulse").mkdir()
+    command = command.replace("$$", "$").replace("/var/lib/schoolpulse", f"{medium.mount}/schoolpulse")
+    before = run("findmnt", "-no", "OPTIONS", str(medium.mount))
+    run("/bin/sh", "-c", command)
+    after = run("findmnt", "-no", "OPTIONS", str(medium.mount))
+
+    assert "commit=600" not in before
+    assert {*after.split(",")} - {*before.split(",")} == {"commit=600"}

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +25,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from agent.contract import topics
 from agent.contract.codec import decode_batch
 from agent.contract.record import Batch, ClockState, Record
+from agent.spool.drop import Drop
+from agent.spool.session import Session
 from agent.spool.spool import Spool, SpoolState
 from collector.sinks.base import SinkUnavailable
 from collector.sinks.reader import StoreReader
@@ -230,7 +232,7 @@ def test_a_month_offline_drains_beside_live_data_and_within_its_share(
 def _offline(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> SpoolState:
     """What an agent would have measured with nobody to send it to, without waiting for it."""
     start_ms = int(time.time() * 1000) - (DAYS + 1) * 86_400_000
-    append = Spool.append
+    append, done = Spool.append, Session.done
     with trio.oracle.open("wb") as oracle, monkeypatch.context() as patch:
 
         def observed(spool: Spool, **record: Any) -> Record:
@@ -238,7 +240,12 @@ def _offline(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> SpoolState:
             oracle.write(made_line(spool.session, made_record))
             return made_record
 
+        def counted(session: Session, drop: Drop, records: Sequence[Record]) -> None:
+            done(session, drop, records)
+            oracle.writelines(made_line(session.name, record) for record in records)
+
         patch.setattr(Spool, "append", observed)
+        patch.setattr(Session, "done", counted)
         clock = ClockState(wall_ms=start_ms, mono_ms=0, boot=day.BOOT, age_s=0)
         spool = Spool(trio.directory / "spool", lambda: clock, max_bytes=DAYS * 120_000, segment_bytes=16_384)
         for made_record in day.records(DAYS * 86_400.0):

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from typing import Any
 from agent import __main__ as program
 from agent.clock import system
 from agent.contract.record import Record, to_plain
+from agent.spool.drop import Drop
+from agent.spool.session import Session
 from agent.spool.spool import Spool
 
 CLOCK = "SCHOOLPULSE_TEST_CLOCK"
@@ -49,7 +52,7 @@ def digest(record: Record) -> str:
 def main() -> int:
     """Run the agent under observation."""
     oracle = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    append = Spool.append
+    append, done = Spool.append, Session.done
 
     def observed(spool: Spool, **record: Any) -> Record:
         os.write(oracle, f"try {spool.session} {spool._own.next_seq}\n".encode())
@@ -57,7 +60,13 @@ def main() -> int:
         os.write(oracle, made_line(spool.session, made))
         return made
 
-    Spool.append = observed  # type: ignore[method-assign,assignment]  # the only place through which records go
+    def counted(session: Session, drop: Drop, records: Sequence[Record]) -> None:
+        done(session, drop, records)
+        for record in records:
+            os.write(oracle, made_line(session.name, record))
+
+    Spool.append = observed  # type: ignore[method-assign,assignment]  # all records but those of drops
+    Session.done = counted  # type: ignore[method-assign,assignment]
     if CLOCK in os.environ:
         _disturb(Path(os.environ[CLOCK]))
     return program.main(sys.argv[2:])

@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,44 @@ def test_a_disk_that_refuses_keeps_records_in_memory(tmp_path: Path) -> None:
     assert kept == made
     assert trouble.fields == Event(event="spool_unwritable", subject="File exists")
     assert "File exists" in (spool.state().problem or "")
+
+
+def test_a_folder_removed_while_it_runs_takes_only_what_was_in_it(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "card", _now, early=tmp_path / "run")
+    _fill(spool, 5)
+    spool.commit()
+    shutil.rmtree(tmp_path / "card")
+    later = _fill(spool, 5)
+
+    assert not spool.commit()
+    assert spool.commit()
+    spool.close()
+    again = [r for _, r in _pending(Spool(tmp_path / "card", _now, early=tmp_path / "run"))]
+    assert [r for r in again if r.kind == "reach"] == later
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_damaged_and_foreign_files_cost_no_more_than_what_was_in_them(tmp_path: Path, seed: int) -> None:
+    sizes: dict[str, Any] = {"max_bytes": 65536, "segment_bytes": 8192}
+    first = Spool(tmp_path / "card", _now, early=tmp_path / "run", **sizes)
+    _fill_up(first, 300)
+    before = _pending(first)
+    first.close()
+    dice = random.Random(seed)
+    files = sorted((tmp_path / "card").glob("*.blocks"))
+    for path in dice.sample(files, min(3, len(files))):
+        content = bytearray(path.read_bytes())
+        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+        path.write_bytes(content[: dice.choice((len(content), dice.randrange(len(content))))])
+    for name in ("x.blocks", "5.blocks", "00000001-00000003.blocks.new", "00000000.blocks"):
+        (tmp_path / "card" / name).write_bytes(dice.randbytes(100))
+    second = Spool(tmp_path / "card", _now, early=tmp_path / "run", **sizes)
+
+    assert all(found in before for found in _pending(second))
+    _fill_up(second, 200)
+    assert second.state().problem is None
+    assert second.state().bytes <= 65536
+    second.close()
 
 
 class Time:

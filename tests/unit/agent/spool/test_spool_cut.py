@@ -45,6 +45,8 @@ class _Noted(Session):
     def make(self, **record: Any) -> Record:
         made = super().make(**record)
         self._world.made[self.name, made.seq] = made
+        # Of a drop that did not come about another record has the number now.
+        self._world.drops.pop((self.name, made.seq), None)
         return made
 
     def records_of(self, drop: Drop) -> list[Record]:
