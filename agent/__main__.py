@@ -22,7 +22,7 @@ from agent.config import AgentConfig, AgentOptions, build_probes, load_config
 from agent.contract.log import UnknownLevel, start_logging
 from agent.contract.record import Record, to_plain
 from agent.echo.icmp import icmp_permission
-from agent.errors import AgentError, ConfigError
+from agent.errors import AgentError, ConfigError, SpoolInUse
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
 from agent.scheduler import Scheduler
@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigError, UnknownLevel) as e:
         print(f"school-agent: {e}", file=sys.stderr)
         return EXIT_CONFIG
+    except SpoolInUse as e:
+        print(f"school-agent: {e}", file=sys.stderr)
+        return EXIT_FAILED
     except BrokenPipeError:
         return EXIT_FAILED
 
@@ -105,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _once(options: argparse.Namespace) -> int:
     config = _config_or_defaults(options.config)
-    probes = [p for p in config.probes if options.probe in (None, p.kind)]
+    probes = [p for p in config.probes if options.probe in (None, p.table)]
     if not probes:
         print(f"school-agent: probe {options.probe} is not enabled", file=sys.stderr)
         return EXIT_FAILED
@@ -151,7 +154,7 @@ def _sentence(record: Record) -> str:
 def _check(options: argparse.Namespace) -> int:
     config = _config_or_defaults(options.config)
     plain = dataclasses.asdict(config.options)
-    plain["probes"] = {p.kind: _options(p) for p in config.probes}
+    plain["probes"] = {p.table: _options(p) for p in config.probes}
     if options.json:
         print(json.dumps(plain, ensure_ascii=False))
     else:
@@ -160,7 +163,7 @@ def _check(options: argparse.Namespace) -> int:
         print(f"reports to {mqtt.host}:{mqtt.port} every {mqtt.report_every_s:g} s")
         print(f"ICMP {_ICMP[icmp_permission()]}")
         for probe in config.probes:
-            print(f"probe {probe.kind} every {probe.every_s:g} s")
+            print(f"probe {probe.table} every {probe.every_s:g} s")
         print("configuration is good")
     return 0
 
@@ -189,7 +192,11 @@ def _spool(options: argparse.Namespace) -> int:
     if not directory.is_dir():
         print(f"school-agent: {directory} does not exist: the agent has not run here", file=sys.stderr)
         return EXIT_FAILED
-    state = {"directory": str(directory), **dataclasses.asdict(contents_of(directory))}
+    try:
+        state = {"directory": str(directory), **dataclasses.asdict(contents_of(directory))}
+    except OSError as e:
+        print(f"school-agent: {directory} cannot be read: {e}", file=sys.stderr)
+        return EXIT_FAILED
     print(json.dumps(state) if options.json else "\n".join(f"{k}: {v}" for k, v in state.items()))
     return 0
 

@@ -21,6 +21,7 @@ from agent.errors import ConfigError
 from agent.identity import folder
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
+from agent.spool.room import LEAST_FILES
 
 _REPORTS_PER_ACK = 6
 
@@ -81,6 +82,9 @@ class SpoolOptions:
     def __post_init__(self) -> None:
         if not self.directory:
             raise DecodeError("directory", "must not be empty")
+        if self.segment_bytes * LEAST_FILES > self.max_bytes:
+            problem = f"{self.segment_bytes} is more than a quarter of max_bytes = {self.max_bytes}"
+            raise DecodeError("segment_bytes", problem + ": make files smaller or the spool larger")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +188,7 @@ def build_probes(tables: Mapping[str, Any]) -> list[Probe]:
     for probe in probes:
         if probe.deadline_s > probe.every_s:
             problem = f"{probe.deadline_s} is longer than every_s = {probe.every_s}: rounds would overlap"
-            raise DecodeError(f"probes.{probe.kind}.deadline_s", problem)
+            raise DecodeError(f"probes.{probe.table}.deadline_s", problem)
     return [p for p in probes if p.enabled]
 
 

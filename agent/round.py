@@ -45,7 +45,7 @@ class Round:
         self._inner: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Outcome] | None = None
         self._has_ended = False
-        self._thread = threading.Thread(target=self._run, name=f"probe-{probe.kind}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"probe-{probe.table}", daemon=True)
 
     def has_ended(self) -> bool:
         """Whether the probe has come back; a hanging one outlives its round."""
@@ -74,7 +74,7 @@ class Round:
         try:
             result = asyncio.run(self._measure())
         except asyncio.CancelledError:
-            log.debug("round.cancelled probe=%s", self._probe.kind)
+            log.debug("round.cancelled probe=%s", self._probe.table)
         finally:
             self._has_ended = True
             self._report(result)
@@ -99,7 +99,7 @@ class Round:
         except TimeoutError:
             return Failed(Reason.OVERRAN, f"took longer than {deadline_s:g} s")
         except Exception as e:
-            log.exception("round.failed probe=%s", self._probe.kind)
+            log.exception("round.failed probe=%s", self._probe.table)
             return Failed(Reason.INTERNAL, f"{type(e).__name__}: {e}"[:200])
 
 

@@ -60,10 +60,10 @@ class Scheduler:
         """Measure until cancelled; a round under way is then given up and leaves no record."""
         async with asyncio.TaskGroup() as group:
             for probe in self._probes:
-                group.create_task(self._repeat(probe), name=f"probe-{probe.kind}")
+                group.create_task(self._repeat(probe), name=f"probe-{probe.table}")
 
     async def _repeat(self, probe: Probe) -> None:
-        phase = phase_ratio(self._device, probe.kind)
+        phase = phase_ratio(self._device, probe.table)
         await asyncio.sleep(phase * min(_FIRST_WITHIN_S, probe.every_s))
         while True:
             await self.measure(probe)
@@ -76,7 +76,7 @@ class Scheduler:
         outcome = await this.outcome()
         self.keep(probe, clock, round((time.monotonic() - started_s) * 1000), outcome)
         while not this.has_ended():
-            log.warning("scheduler.hanging probe=%s", probe.kind)
+            log.warning("scheduler.hanging probe=%s", probe.table)
             await asyncio.sleep(probe.every_s)
             if this.has_ended():
                 return
@@ -85,7 +85,8 @@ class Scheduler:
     def keep(self, probe: Probe, clock: ClockState, duration_ms: int, outcome: Outcome | None) -> None:
         """Make records of what a round gave."""
         if isinstance(outcome, Failed):
-            detail = outcome.detail[:_MAX_DETAIL]
+            named = outcome.detail if probe.table == probe.kind else f"{probe.table}: {outcome.detail}"
+            detail = named[:_MAX_DETAIL]
             self._keeper.append(
                 kind=probe.kind, clock=clock, duration_ms=duration_ms, reason=outcome.reason, detail=detail
             )

@@ -24,6 +24,7 @@ from agent.identity.keeper import Keeper
 from agent.publisher.link import Link
 from agent.publisher.publisher import Publisher
 from agent.scheduler import Scheduler
+from agent.spool.alone import Alone
 from agent.spool.spool import Spool
 
 log = logging.getLogger("agent.service")
@@ -41,6 +42,7 @@ class Service:
         self._config = config
         options = config.options
         directory = Path(options.spool.directory)
+        self._alone = Alone([directory, config.runtime_directory or directory])
         self._clock = Clock(directory / "clock")
         self._marker = directory / _MARKER
         self._spool = Spool(
@@ -98,6 +100,7 @@ class Service:
             publisher.cancel()
         with contextlib.suppress(OSError):
             self._marker.unlink()
+        self._alone.close()
         log.info("agent.stopped pending=%d", self._spool.state().records)
 
     async def _publish(self) -> None:

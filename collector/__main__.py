@@ -23,6 +23,7 @@ from collector.authority import commands
 from collector.config import DEFAULT_FILE, Config, load_config
 from collector.errors import CollectorError, ConfigError
 from collector.playback import START
+from collector.reflector import commands as reflector
 from collector.segment import Position
 from collector.sinks import SINKS
 from collector.sinks.base import SinkUnavailable
@@ -241,6 +242,14 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "read journal, archive and checkpoints; name the first entry that does not fit",
         _verify,
         _verify_arguments,
+    ),
+    "reflector": Subcommand(
+        "be the other end of throughput tests until told to stop", reflector.run, reflector.run_arguments
+    ),
+    "reflector-token": Subcommand(
+        "print a token that lets a device test, or the public key for the reflectors",
+        reflector.make_token,
+        reflector.token_arguments,
     ),
     "demo": Subcommand("try it: broker, collector and agent on this machine", _demo, _demo_arguments),
 }

@@ -30,8 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 from agent.contract.decoder import DecodeError, decode
 from collector.disk import Disk
 from collector.errors import ConfigError
-from collector.journal import End
-from collector.segment import Position
+from collector.segment import End, Position
 
 log = logging.getLogger("collector.checkpoint")
 

@@ -69,10 +69,7 @@ class FileCursor:
 
     async def load(self) -> Position | None:
         """Where to go on; None to begin at the beginning."""
-        try:
-            return _unseal(self._disk.read(self._path).decode("ascii", errors="replace"))
-        except FileNotFoundError:
-            return None
+        return read_file(self._path, self._disk)
 
     async def write(
         self,
@@ -95,6 +92,14 @@ class FileCursor:
             self._disk.replace(self._path, _sealed(after).encode())
         except OSError as e:
             log.warning("cursor.not_saved path=%s problem=%s", self._path, e)
+
+
+def read_file(path: Path, disk: Disk) -> Position | None:
+    """What a file of a `FileCursor` says, None where it says nothing."""
+    try:
+        return _unseal(disk.read(path).decode("ascii", errors="replace"))
+    except FileNotFoundError:
+        return None
 
 
 def cursor_of(sink: Sink, directory: Path) -> Cursor:

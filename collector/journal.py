@@ -12,7 +12,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -21,21 +20,12 @@ from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.errors import JournalLocked, JournalUnavailable
 from collector.recovery import recover
 from collector.seen import Seen
-from collector.segment import MAGIC, Damage, Position, make_frame
+from collector.segment import MAGIC, Damage, End, Position, make_frame
 from collector.shelf import Shelf, segment_path
 
 log = logging.getLogger("collector.journal")
 
 SEGMENT_BYTES = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The end of what is committed: where the next frame goes, what it follows, its number."""
-
-    at: Position
-    chain: bytes
-    next_number: int
 
 
 class Journal:

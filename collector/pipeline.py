@@ -10,7 +10,7 @@ One task per box, none of which ends by itself. A sink that is down holds up nei
 acknowledgements; a journal that cannot be written holds up both, since what is not kept is not acknowledged.
 
 The end, in this order: take nothing more in, store and acknowledge what is in, disconnect, stop feeding the
-sinks, close them, close the journal. Any other end is as good: all goes on from what is on the disk.
+sinks, close the journal, close the sinks. Any other end is as good: all goes on from what is on the disk.
 """
 
 from __future__ import annotations
@@ -60,18 +60,23 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     Raises:
         JournalLocked: another collector has the journal.
         JournalUnavailable: the journal cannot be opened at all.
+        ConfigError: a sink or the authority cannot be used; nothing was made then.
     """
     health = Health.of(list(config.sinks))
+    # The journal last: what is refused is refused before there is a trace of it.
+    async with _sinks(config) as sinks, _desk(config) as desk:
+        with contextlib.closing(await _journal(config)) as journal:
+            await _Pipeline(config=config, health=health, journal=journal, sinks=sinks, desk=desk).run(stop)
+
+
+async def _journal(config: Config) -> Journal:
     options = config.options.journal
-    journal = await asyncio.to_thread(
+    return await asyncio.to_thread(
         Journal.open,
         Path(options.directory),
         archive=options.archive,
         segment_bytes=options.segment_bytes,
     )
-    with contextlib.closing(journal):
-        async with _sinks(config) as sinks, _desk(config) as desk:
-            await _Pipeline(config=config, health=health, journal=journal, sinks=sinks, desk=desk).run(stop)
 
 
 @dataclass(kw_only=True)
@@ -220,9 +225,10 @@ async def _wait(stop: asyncio.Event, seconds: float) -> None:
 async def _sinks(config: Config) -> AsyncIterator[list[Sink]]:
     """Every enabled sink, closed at the end."""
     async with contextlib.AsyncExitStack() as stack:
-        sinks = [config.make_sink(kind) for kind in config.sinks]
-        for sink in sinks:
-            stack.push_async_callback(sink.close)
+        sinks = []
+        for kind in config.sinks:
+            sinks.append(config.make_sink(kind))
+            stack.push_async_callback(sinks[-1].close)
         yield sinks
 
 

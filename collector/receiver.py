@@ -19,6 +19,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from agent.contract.tls import distrust
 from agent.contract.topics import CSR_FILTER, STATUS_FILTER, UP_FILTER
 from collector.acknowledgement import Answer
 from collector.backoff import Backoff
@@ -116,7 +117,7 @@ class Receiver:
                 if self._broker.options.protocol == "auto":
                     self._version = _FALLBACK[self._version]
             except (_Ended, OSError, ValueError) as e:  # ValueError: a name that cannot be a host's
-                self._note_problem(str(e) or type(e).__name__)
+                self._note_problem(distrust(e) or str(e) or type(e).__name__)
             await asyncio.sleep(self._backoff.next_s())
 
     def publish(self, answer: Answer) -> bool:

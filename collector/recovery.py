@@ -4,7 +4,7 @@
 The newest segment alone is read: its header says what was accounted for when it began. Only where that
 header is damaged are older segments read as well. What a power cut left half written at the end was never
 acknowledged; it is put aside in a `.torn` file and cut off. Damage in the middle stays where it is and is
-counted.
+counted, and so does damage at the end where a checkpoint or a cursor proves that it had been whole.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from agent.contract.decoder import DecodeError
 from collector.disk import Disk
 from collector.entry import Entry, Header, read_frame
+from collector.proof import proven_end
 from collector.seen import Seen
 from collector.segment import MAGIC, NO_CHAIN, Damage, Frame, Position
 from collector.shelf import Shelf, segment_path
@@ -47,12 +48,17 @@ def recover(shelf: Shelf) -> Standing:
     Raises:
         OSError: the disk does not let us.
     """
-    newest = _newest_born(shelf)
+    proven = proven_end(shelf.directory, shelf.disk) or Position(0, 0)
+    newest = _newest_born(shelf, proven)
     standing = Standing()
     if newest is not None:
         cut = _torn_from(shelf, newest)
+        if cut is not None and Position(newest, cut) < proven:
+            cut = None
         for number in _to_read(shelf, newest):
             _read_segment(standing, shelf, number, cut if number == newest else None)
+        if cut is None:
+            _go_on_behind(standing, shelf, newest, proven)
         _cut_tail(shelf, newest, cut)
     standing.torn = sum(name.endswith(_TORN) for name in shelf.disk.names(shelf.directory))
     for damage in standing.damages:
@@ -60,10 +66,14 @@ def recover(shelf: Shelf) -> Standing:
     return standing
 
 
-def _newest_born(shelf: Shelf) -> int | None:
+def _newest_born(shelf: Shelf, proven: Position) -> int | None:
     """The segment to go on with, after removing one that a crash left without a single whole frame."""
     numbers = shelf.local()
-    if numbers and not any(isinstance(f, Frame) for f in shelf.scan(numbers[-1], None)):
+    if (
+        numbers
+        and numbers[-1] > proven.segment
+        and not any(isinstance(f, Frame) for f in shelf.scan(numbers[-1], None))
+    ):
         path = segment_path(shelf.directory, numbers.pop())
         _put_aside(shelf.disk, path, 0)
         shelf.disk.remove(path)
@@ -83,6 +93,18 @@ def _torn_from(shelf: Shelf, newest: int) -> int | None:
         elif _begins_group(found):
             torn = None
     return torn
+
+
+def _go_on_behind(standing: Standing, shelf: Shelf, newest: int, proven: Position) -> None:
+    """Damage at the end stays where it is; a file that is too short is told of as damage, too."""
+    if standing.end is None:
+        return
+    size = shelf.size(newest)
+    if standing.end.offset < size:
+        standing.end = Position(newest, size)
+    if standing.end < proven:
+        end = proven.offset if proven.segment == newest else standing.end.offset
+        standing.damages.append(Damage(standing.end, end, "proven"))
 
 
 def _begins_group(frame: Frame) -> bool:

@@ -56,6 +56,15 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """The end of what is committed: where the next frame goes, what it follows, its number."""
+
+    at: Position
+    chain: bytes
+    next_number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One whole frame as it stands in the file."""
 
@@ -71,7 +80,7 @@ class Damage:
 
     Attributes:
         problem: `bytes` between whole frames, `chain` for a frame changed or with others cut out before it,
-            `tail` when nothing whole follows up to the end.
+            `tail` when nothing whole follows up to the end, `proven` when it is known to have been whole.
     """
 
     at: Position

@@ -18,6 +18,7 @@ from collector import checkpoint
 from collector.checkpoint import Checkpoint
 from collector.disk import Disk
 from collector.entry import Entry, Header, read_frame
+from collector.proof import proven_end
 from collector.segment import HEAD_BYTES, MAGIC, NO_CHAIN, Damage, Frame, Position
 from collector.shelf import Shelf, Unreadable
 
@@ -25,6 +26,7 @@ _WORDS = {
     "bytes": "these bytes are no whole entry",
     "chain": "it does not follow the one before it: something was changed, put in or cut out",
     "tail": "the journal is torn off here",
+    "proven": "it had been whole to here and beyond, as a checkpoint or a cursor proves, and is damaged",
 }
 
 
@@ -73,6 +75,7 @@ class _Walk:
     shelf: Shelf
     due: dict[Position, Checkpoint]
     is_written: bool
+    proven: Position
     verdict: Verdict = field(default_factory=Verdict)
     chain: bytes = NO_CHAIN
     at: Position = field(default_factory=lambda: Position(1, 0))
@@ -99,7 +102,12 @@ def verify(
     shelf = Shelf(directory, archive=archive, disk=disk)
     good, problem = checkpoint.check(checkpoint.read(directory / checkpoint.FILE, disk), key=key)
     due = {Position.parse(c.position): c for c in good}
-    walk = _Walk(shelf=shelf, due=due, is_written=_is_written(directory, disk))
+    walk = _Walk(
+        shelf=shelf,
+        due=due,
+        is_written=_is_written(directory, disk),
+        proven=proven_end(directory, disk) or Position(0, 0),
+    )
     found = next(_journal_faults(walk), None)
     faults = [] if found is None else [found]
     if problem is not None:
@@ -120,6 +128,8 @@ def _journal_faults(walk: _Walk) -> Iterator[Fault]:
         walk.verdict.segments += 1
     for at, due in walk.due.items():
         yield walk.fault(at, f"no entry ends at the checkpoint of {due.date}: the journal was cut back")
+    if walk.at < walk.proven:
+        yield walk.fault(walk.at, f"a sink was fed up to {walk.proven}: the journal was cut back")
 
 
 def _segment_faults(walk: _Walk, number: int, *, is_newest: bool) -> Iterator[Fault]:
@@ -146,6 +156,8 @@ def _frame_faults(walk: _Walk, number: int, *, is_newest: bool) -> Iterator[Faul
     is_first = True
     for found in walk.shelf.scan(number, walk.chain):
         if isinstance(found, Damage):
+            if found.problem == "tail" and found.at < walk.proven:
+                found = dataclasses.replace(found, problem="proven")  # noqa: PLW2901 -- the same, known better
             if found.problem == "tail" and is_newest and walk.is_written:
                 return
             yield _named(walk, found)

@@ -22,6 +22,7 @@ from agent.contract.reason import Reason
 from agent.probes import PROBES, load
 from collector import __main__ as collector_program
 from collector.config import CollectorOptions
+from collector.reflector.options import ReflectorOptions
 from collector.sinks import SINKS, sink_class
 from docs.options import example, table
 from firmware_bridge import __main__ as bridge_program
@@ -39,6 +40,9 @@ COLLECTOR_TABLES: list[tuple[str, Any]] = [
     *((f.name, f.default_factory) for f in dataclasses.fields(CollectorOptions) if f.name != "sinks"),
     *((f"sinks.{kind}", sink_class(kind).OPTIONS) for kind in SINKS),
 ]
+REFLECTOR_TABLES: list[tuple[str, Any]] = [
+    (f.name, f.default_factory) for f in dataclasses.fields(ReflectorOptions)
+]
 
 
 def agent_example() -> str:
@@ -52,10 +56,20 @@ def collector_example() -> str:
     return example(COLLECTOR_TABLES, "The collector's settings, usually /etc/schoolpulse/collector.toml.")
 
 
+def reflector_example() -> str:
+    """deploy/reflector.example.toml."""
+    return example(REFLECTOR_TABLES, "The reflector's settings, usually /etc/schoolpulse/reflector.toml.")
+
+
 def configuration() -> str:
     """The tables of docs/configuration.md."""
     parts = []
-    for file, tables in (("agent.toml", AGENT_TABLES), ("collector.toml", COLLECTOR_TABLES)):
+    files = {
+        "agent.toml": AGENT_TABLES,
+        "collector.toml": COLLECTOR_TABLES,
+        "reflector.toml": REFLECTOR_TABLES,
+    }
+    for file, tables in files.items():
         parts.append(f"## {file}\n")
         for name, cls in tables:
             heading = f"### `[{name}]`\n" if name else "### the top\n"
@@ -138,6 +152,7 @@ WHOLE: dict[str, Callable[[], str]] = {
     "agent/contract/schema.json": schema_json,
     "deploy/agent.example.toml": agent_example,
     "deploy/collector.example.toml": collector_example,
+    "deploy/reflector.example.toml": reflector_example,
 }
 """Files made as a whole."""
 

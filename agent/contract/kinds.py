@@ -237,10 +237,48 @@ class Ipv6:
     aaaa_answers: int | None = number("IPv6 addresses that the resolver gave for a name that has some")
 
 
-Fields = Reach | Latency | Dns | Interface | Host | Event | Http | Portal | NetworkPath | Ipv6
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Throughput:
+    """How much does the link carry, as one method measures it in one direction?
+
+    Rates count bits at the IP layer: headers of IP, UDP and TCP are in them, those of the link layer are not.
+    """
+
+    kind: ClassVar[str] = "throughput"
+
+    direction: str = key("down (to the school) or up")
+    server: str = key("the other end, as configured or as it was found")
+    method: str = key("capacity, tcp, ndt7, iperf3, speedtest")
+    mbps: float | None = number("sustained rate in Mbit/s at the IP layer")
+    mbps_low: float | None = number("lower end of the 95 % confidence interval of `mbps`")
+    mbps_high: float | None = number("upper end of it")
+    burst_mbps: float | None = number("rate of the burst that passes before `mbps` holds; None without one")
+    burst_bytes: int | None = number("how much passes in that burst")
+    bytes: int | None = number("bytes the test spent at the IP layer, both ways, control and loss included")
+    duration_s: float | None = number("how long this direction took, set-up included")
+    streams: int | None = number("connections side by side")
+    rtt_idle_ms: float | None = number("smallest round-trip time to the server before load")
+    rtt_loaded_ms: float | None = number("median round-trip time to the server under load")
+    rpm: float | None = number("round trips per minute under load (responsiveness, IETF draft)")
+    loss_ratio: float | None = ratio("share of the test's packets that were lost while its rate was found")
+    queue_ms: float | None = number(
+        "largest growth of the one-way delay under load: the queue before the link"
+    )
+    cross_rx_bytes: int | None = number("bytes others received over the interface meanwhile")
+    cross_tx_bytes: int | None = number("bytes others sent over it meanwhile")
+    cpu_ratio: float | None = ratio("share of all cores busy meanwhile")
+    temperature_c: float | None = number("temperature of the processor at the end", low=-60, high=150)
+    throttled: bool | None = flag("whether the firmware slowed the processor at the end")
+    nic_mbps: int | None = number("speed of the interface to the server; None where the driver does not say")
+    validity: str | None = text("valid, suspect (use with care, see `reasons`) or invalid (no figure)")
+    reasons: str | None = text("why it is not valid: comma separated codes of `agent/throughput/verdict.py`")
+
+
+Fields = Reach | Latency | Dns | Interface | Host | Event | Http | Portal | NetworkPath | Ipv6 | Throughput
 
 KINDS: dict[str, Any] = {
-    kind.kind: kind for kind in (Reach, Latency, Dns, Interface, Host, Event, Http, Portal, NetworkPath, Ipv6)
+    kind.kind: kind
+    for kind in (Reach, Latency, Dns, Interface, Host, Event, Http, Portal, NetworkPath, Ipv6, Throughput)
 }
 """Every kind by its name, in the order of their numbers in the packed form."""
 

@@ -23,3 +23,8 @@ class Reason(enum.StrEnum):
     OVERRAN = "overran"
     INTERNAL = "internal"
     TLS_FAILED = "tls_failed"
+    BUSY = "busy"
+    BLOCKED = "blocked"
+    GONE = "gone"
+    ADDRESS_CHANGED = "address_changed"
+    UNTRUE = "untrue"

@@ -22,7 +22,18 @@ def trusting(key: str, ca_file: str) -> ssl.SSLContext:
     if not context.cert_store_stats()["x509"]:
         raise _no_certificate(key, ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _Closing
     return context
+
+
+def distrust(error: BaseException | None) -> str | None:
+    """Why the other side is not trusted and what to do about it, None for any other trouble."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return None
+    return (
+        f"certificate verify failed: {error.verify_message}: is mqtt.ca_file of the authority that signed "
+        "the broker's certificate, mqtt.host a name in it, and the clock right?"
+    )
 
 
 def show_certificate(context: ssl.SSLContext, table: str, cert_file: str, key_file: str) -> None:
@@ -48,6 +59,20 @@ def show_certificate(context: ssl.SSLContext, table: str, cert_file: str, key_fi
         raise DecodeError(key, f"{key_file} holds no private key in PEM form") from e
     except ValueError as e:
         raise DecodeError(key, f"{key_file} {e}") from e
+
+
+class _Closing(ssl.SSLSocket):
+    """Closed at once when the handshake fails: paho leaves it to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT002 -- as it is inherited
+        """As inherited."""
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError:
+            self.close()
+            raise
 
 
 def _refuse_unreadable(key: str, file: str) -> None:

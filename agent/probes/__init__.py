@@ -19,6 +19,7 @@ PROBES: dict[str, str] = {
     "portal": "agent.probes.portal:PortalProbe",
     "path": "agent.probes.path:PathProbe",
     "ipv6": "agent.probes.ipv6:Ipv6Probe",
+    "capacity": "agent.probes.capacity:CapacityProbe",
 }
 
 

@@ -35,7 +35,14 @@ Reading = tuple[Finding, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeOptions:
-    """Keys that every probe's table has; the scheduler reads them, the probe does not."""
+    """Keys that every probe's table has; the scheduler reads them, the probe does not.
+
+    Attributes:
+        table: its name in the configuration and the registry; its kind's unless several probes make one.
+    """
+
+    table: ClassVar[str]
+    kind: ClassVar[str]
 
     enabled: bool = option("whether the probe runs", True)
     every_s: float = option("seconds from one start to the next", 60.0, low=1, high=86400)
@@ -43,10 +50,21 @@ class ProbeOptions:
         "a round that takes longer is stopped and recorded as `overran`", 55.0, low=0.1, high=86400
     )
 
+    def __init_subclass__(cls) -> None:
+        """A probe that does not say otherwise is named after the kind of its records."""
+        if "kind" in cls.__dict__ and "table" not in cls.__dict__:
+            cls.table = cls.kind
+
 
 class Probe(Protocol):
-    """One file, one frozen class whose fields are its TOML table, one method."""
+    """One file, one frozen class whose fields are its TOML table, one method.
 
+    Attributes:
+        table: its name.
+        kind: of its records.
+    """
+
+    table: ClassVar[str]
     kind: ClassVar[str]
 
     @property

@@ -14,6 +14,7 @@ import json
 import logging
 import random
 import ssl
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,11 +30,13 @@ from agent.contract.broker import make_tls
 from agent.contract.codec import decode_ack
 from agent.contract.decoder import DecodeError
 from agent.contract.record import Ack
+from agent.contract.tls import distrust
 
 log = logging.getLogger("agent.link")
 
 _UNSUPPORTED_VERSION = "Unsupported protocol version"
 _ALIAS = 1
+_FIRST_RECONNECT_S = 1
 _MAX_RECONNECT_S = 120
 _SHORT_LIFE_S = 60
 _LARGEST_PAYLOAD = 60_000
@@ -71,6 +74,7 @@ class Link:
         self._connected_at_s = 0.0
         self._has_alias = False
         self._refusal = ""
+        self._is_distrusted = False
         self._refused = asyncio.Event()
         self._client: mqtt.Client | None = None
         self._is_renewed = False
@@ -139,8 +143,9 @@ class Link:
         if self._tls is not None:
             client.tls_set_context(checking_time(self._tls, is_wanted=self.has_clock()))
         client.will_set(topics.status(self._device), self._status_payload(online=False), qos=1, retain=True)
-        client.reconnect_delay_set(min_delay=1, max_delay=_MAX_RECONNECT_S)
+        client.reconnect_delay_set(min_delay=_FIRST_RECONNECT_S, max_delay=_MAX_RECONNECT_S)
         client.on_connect = self._connected
+        client.on_connect_fail = self._failed
         client.on_disconnect = self._disconnected
         client.on_message = self._message
         return client
@@ -168,6 +173,10 @@ class Link:
         self._packet_maximum = getattr(properties, "MaximumPacketSize", _LARGEST_PAYLOAD + _ROOM_FOR_HEADERS)
         self._loop.call_soon_threadsafe(self._on_connected)
 
+    def _failed(self, _c: mqtt.Client, _u: Any) -> None:
+        """No connection came about; the library calls this while it handles the error."""
+        self._loop.call_soon_threadsafe(self._on_failed, distrust(sys.exc_info()[1]))
+
     def _disconnected(self, client: mqtt.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
         lived_s = time.monotonic() - self._connected_at_s
         self._reconnect_s = 1 if lived_s > _SHORT_LIFE_S else min(self._reconnect_s * 2, _MAX_RECONNECT_S)
@@ -188,6 +197,7 @@ class Link:
     def _on_connected(self) -> None:
         log.info("link.connected host=%s port=%d", self._options.host, self._options.port)
         self._refusal = ""
+        self._is_distrusted = False
         self._has_alias = False
         self.connections += 1
         self.connected.set()
@@ -200,6 +210,17 @@ class Link:
             self._try_other_version()
         self.connected.clear()
         self.on_connection(False)
+
+    def _on_failed(self, distrusted: str | None) -> None:
+        """Said once; that there is no link at all is what the records are about."""
+        if distrusted and not self._is_distrusted:
+            self._is_distrusted = True
+            log.error(
+                "link.untrusted host=%s port=%d problem=%s",
+                self._options.host,
+                self._options.port,
+                distrusted,
+            )
 
     def _on_refused(self, reason: str) -> None:
         if reason != self._refusal:

@@ -24,7 +24,8 @@ from agent.contract.codec import encode
 from agent.contract.record import MAX_SPAN, Ack, Batch, ClockState
 from agent.publisher.link import Link
 from agent.scheduler import next_start_s, phase_ratio
-from agent.spool.spool import Position, Run, Spool
+from agent.spool.reading import Position, Run
+from agent.spool.spool import Spool
 
 log = logging.getLogger("agent.publisher")
 

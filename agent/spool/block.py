@@ -24,6 +24,9 @@ _MAGIC = b"SPB1"
 ROOM = SLOT_BYTES - _HEAD.size
 """Bytes of payload that fit into a block of one slot."""
 
+_FIRST_GUESS = 150
+_FULL = 0.95
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -58,14 +61,29 @@ def unpack(payload: bytes) -> tuple[str, tuple[Record, ...]]:
 
 
 def pack_all(session: str, records: Sequence[Record]) -> Iterator[tuple[Sequence[Record], bytes]]:
-    """Pieces that fit into one slot each; a record too large for one has a piece of its own."""
-    payload = pack(session, records)
-    if len(payload) <= ROOM or len(records) == 1:
-        yield records, payload
-        return
-    half = len(records) // 2
-    yield from pack_all(session, records[:half])
-    yield from pack_all(session, records[half:])
+    """Pieces that fill one slot each; a record too large for one has a piece of its own."""
+    at = 0
+    count = _FIRST_GUESS
+    while at < len(records):
+        count, payload = _most(session, records[at:], count)
+        yield records[at : at + count], payload
+        at += count
+
+
+def _most(session: str, records: Sequence[Record], count: int) -> tuple[int, bytes]:
+    """About as many of the first records as fit into a slot, packed; found from a guess."""
+    count = min(count, len(records))
+    payload = pack(session, records[:count])
+    while len(payload) > ROOM and count > 1:
+        count = max(1, min(count - 1, count * ROOM // len(payload)))
+        payload = pack(session, records[:count])
+    while len(payload) < ROOM * _FULL and count < len(records):
+        more = min(len(records), max(count + 1, int(count * ROOM * _FULL / len(payload))))
+        larger = pack(session, records[:more])
+        if len(larger) > ROOM:
+            break
+        count, payload = more, larger
+    return count, payload
 
 
 def frame(payload: bytes) -> bytes:

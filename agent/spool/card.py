@@ -4,6 +4,8 @@
 Files have a number and a fixed size. A block is written into a free slot of the newest file and synced;
 the slot of a block that is live is never written to. A file is made smaller only as a whole, by putting a
 new one in its place in one step, so that what was dropped can never come back beside the record of its drop.
+One file may so take the place of several neighbours: its name says of which (`agent.spool.files`), and the
+others are gone for good before anything else is dropped.
 
 Slots whose writing failed may hold what was never committed, or hold it after the next start only: they are
 spoiled, and emptied before anything else is written.
@@ -19,10 +21,11 @@ from pathlib import Path
 
 from agent.spool.block import SLOT_BYTES, Found, frame, read_block, scan, slots_of
 from agent.spool.disk import Disk, OpenFile
+from agent.spool.files import SUFFIX, Name, read_names
 
 log = logging.getLogger("agent.spool")
 
-SUFFIX = ".blocks"
+_HALF_MADE = f"{SUFFIX}.new"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,6 +47,7 @@ class Card:
     Attributes:
         damaged_bytes: bytes of slots that held nothing whole at the start.
         is_unread: whether some file could not be read at the start and may come back later.
+        untouchable: files that hold what this version cannot read; they stay as they are.
         spoiled: slots to be emptied before the next block is written.
     """
 
@@ -51,24 +55,42 @@ class Card:
         self._disk = disk
         self._directory = directory
         self._file_bytes = -(-file_bytes // SLOT_BYTES) * SLOT_BYTES
+        self._names: dict[int, Name] = {}
+        self._covered: dict[Name, int] = {}
+        self._is_unsynced = False
         self._slots: dict[int, int] = {}
         self._live: dict[int, set[int]] = {}
         self._current: int | None = None
         self._open: OpenFile | None = None
         self.damaged_bytes = 0
         self.is_unread = False
+        self.untouchable: set[int] = set()
         self.spoiled: set[Place] = set()
         self._newest = 0
 
     @property
     def size_bytes(self) -> int:
         """Of all files."""
-        return sum(self._slots.values()) * SLOT_BYTES
+        return sum((*self._slots.values(), *self._covered.values())) * SLOT_BYTES
+
+    @property
+    def numbers(self) -> list[int]:
+        """All files, oldest first."""
+        return sorted(self._slots)
 
     @property
     def file_bytes(self) -> int:
         """Of a new file."""
         return self._file_bytes
+
+    @property
+    def file_slots(self) -> int:
+        """Slots of a new file."""
+        return self._file_bytes // SLOT_BYTES
+
+    def slots(self, number: int) -> int:
+        """Slots of a file."""
+        return self._slots[number]
 
     @property
     def current(self) -> int | None:
@@ -79,13 +101,18 @@ class Card:
         """Every whole block; the newest file is gone on with."""
         try:
             self._disk.make_directory(self._directory)
-            numbers = file_numbers(self._disk, self._directory)
+            there = self._disk.names(self._directory)
         except OSError:
             self.is_unread = True
             raise
-        for number in numbers:
-            self._newest = number
-            yield from self._read(number)
+        names, covered = read_names(there)
+        self._covered = {n: self._disk.size(self._directory / str(n)) // SLOT_BYTES for n in covered}
+        for name in names:
+            self._newest, self._names[name.last] = name.last, name
+            yield from self._read(name.last)
+        with contextlib.suppress(OSError):
+            for left in (n for n in there if n.endswith(_HALF_MADE)):
+                self._disk.remove(self._directory / left)
         self._go_on()
 
     def load(self, place: Place) -> bytes:
@@ -104,7 +131,8 @@ class Card:
         """Write blocks; all are durable when this returns, none counts when it does not."""
         places: list[Place] = []
         try:
-            self._empty_spoiled()
+            self._settle_names()
+            self.empty_spoiled()
             for payload in payloads:
                 place = self._take(slots_of(payload))
                 places.append(place)
@@ -120,7 +148,7 @@ class Card:
 
     def probe(self) -> None:
         """Find out whether a block could be written now."""
-        self._empty_spoiled()
+        self.empty_spoiled()
         number = self._current if self.has_room(1) else self._begin(1)
         self._file(number or 0).sync()
 
@@ -135,26 +163,36 @@ class Card:
         if place.slots > 1:
             self.spoiled.add(place)
 
-    def rewrite(self, number: int, payloads: Sequence[bytes]) -> list[Place]:
-        """Put a file with these blocks in the place of another, in one step."""
-        if number == self._current:
+    def merge(self, numbers: Sequence[int], payloads: Sequence[bytes]) -> list[Place]:
+        """Put one file with these blocks in the place of neighbours, in one step."""
+        self._settle_names()
+        self.empty_spoiled()
+        name = Name(numbers[-1], self._names[numbers[0]].first)
+        path = self._directory / str(name)
+        beside = path.with_name(f"{name.last:08d}{_HALF_MADE}")
+        self._write(beside, b"".join(map(frame, payloads)))
+        if self._current in numbers:
             self._leave()
-        places, slot = [], 0
-        for payload in payloads:
-            places.append(Place(number, slot, slots_of(payload)))
-            slot += slots_of(payload)
-        self._disk.replace(self._path(number), b"".join(map(frame, payloads)))
-        self._slots[number], self._live[number] = slot, set(range(slot))
-        self.spoiled = {p for p in self.spoiled if p.file != number}
+        self._disk.rename(beside, path)
+        # It has happened, though a power cut may still undo it as a whole.
+        self._is_unsynced = True
+        for number in numbers:
+            if self._names[number] != name:
+                self._covered[self._names[number]] = self._slots[number]
+            self._forget(number)
+        places = _one_after_another(name.last, payloads)
+        slots = sum(p.slots for p in places)
+        self._names[name.last], self._slots[name.last], self._live[name.last] = name, slots, set(range(slots))
+        with contextlib.suppress(OSError):
+            self._settle_names()
         return places
 
     def tidy(self) -> None:
         """Remove files that hold nothing wanted."""
+        self._settle_names()
         for number in [n for n, live in self._live.items() if not live and n != self._current]:
-            with contextlib.suppress(FileNotFoundError):
-                self._disk.remove(self._path(number))
-            del self._live[number], self._slots[number]
-            self.spoiled = {p for p in self.spoiled if p.file != number}
+            self._remove(self._path(number))
+            self._forget(number)
 
     def close(self) -> None:
         """Release the open file."""
@@ -163,6 +201,42 @@ class Card:
                 self._open.close()
             self._open = None
 
+    def _forget(self, number: int) -> None:
+        del self._live[number], self._slots[number], self._names[number]
+        self.spoiled = {p for p in self.spoiled if p.file != number}
+
+    def _settle_names(self) -> None:
+        """What a file came in the place of must be gone before more changes."""
+        if self._is_unsynced:
+            self._disk.sync_directory(self._directory)
+            self._is_unsynced = False
+        for name in sorted(self._covered):
+            self._remove(self._directory / str(name))
+            del self._covered[name]
+
+    def _remove(self, path: Path) -> None:
+        """Durably, also where an earlier try came only half the way."""
+        try:
+            self._disk.remove(path)
+        except FileNotFoundError:
+            with contextlib.suppress(FileNotFoundError):
+                self._disk.sync_directory(self._directory)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        """A new file, durable but for its name."""
+        with contextlib.suppress(FileNotFoundError):
+            self._disk.remove(path)
+        file = self._disk.open(path, new=True)
+        try:
+            file.append(content)
+            file.sync()
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._disk.remove(path)
+            raise
+        finally:
+            file.close()
+
     def _read(self, number: int) -> Iterator[tuple[Place, bytes]]:
         path = self._path(number)
         self._live[number] = set()
@@ -170,6 +244,7 @@ class Card:
             data = self._disk.read(path)
         except OSError as e:
             self.is_unread = True
+            self.untouchable.add(number)
             self._slots[number] = 0
             self._live[number].add(0)
             log.error("spool.unreadable file=%s problem=%s", path, e)  # noqa: TRY400 -- no traceback needed
@@ -196,6 +271,8 @@ class Card:
             self._current = numbers[-1]
             self._file(numbers[-1]).sync()
         self._disk.sync_directory(self._directory)
+        with contextlib.suppress(OSError):
+            self._settle_names()
 
     def _take(self, slots: int) -> Place:
         number, at = self._current, self._first_room(slots)
@@ -220,7 +297,9 @@ class Card:
             self._file(self._current).sync()
         self._leave()
         self._disk.make_directory(self._directory)
-        self._newest = max([self._newest, *file_numbers(self._disk, self._directory)]) + 1
+        names, _ = read_names(self._disk.names(self._directory))
+        self._newest = max([self._newest, *(n.last for n in names)]) + 1
+        self._names[self._newest] = Name(self._newest, self._newest)
         path, size = self._path(self._newest), max(self._file_bytes, slots * SLOT_BYTES)
         try:
             file = self._disk.open(path, new=True)
@@ -232,6 +311,7 @@ class Card:
             self.close()
             with contextlib.suppress(OSError):
                 self._disk.remove(path)
+            del self._names[self._newest]
             raise
         self._current = self._newest
         self._slots[self._newest], self._live[self._newest] = size // SLOT_BYTES, set()
@@ -253,7 +333,8 @@ class Card:
         self.spoiled.update(places)
         self.close()
 
-    def _empty_spoiled(self) -> None:
+    def empty_spoiled(self) -> None:
+        """Fill spoiled slots with zeros."""
         for number in sorted({p.file for p in self.spoiled}):
             wanted = {p for p in self.spoiled if p.file == number}
             with contextlib.suppress(FileNotFoundError):
@@ -270,15 +351,12 @@ class Card:
             file.close()
 
     def _path(self, number: int) -> Path:
-        return file_path(self._directory, number)
+        return self._directory / str(self._names[number])
 
 
-def file_path(directory: Path, number: int) -> Path:
-    """A file by its number."""
-    return directory / f"{number:08d}{SUFFIX}"
-
-
-def file_numbers(disk: Disk, directory: Path) -> list[int]:
-    """Files there are, oldest first."""
-    stems = (n.removesuffix(SUFFIX) for n in disk.names(directory) if n.endswith(SUFFIX))
-    return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
+def _one_after_another(number: int, payloads: Sequence[bytes]) -> list[Place]:
+    places, slot = [], 0
+    for payload in payloads:
+        places.append(Place(number, slot, slots_of(payload)))
+        slot += slots_of(payload)
+    return places

@@ -25,11 +25,14 @@ class Chunk:
         place: where on the card; None while it is not there.
         payload: the packed records, where they are in memory only.
         records: the records by number, where they are in memory as they are.
+        packed_bytes: of its records, packed; 0 where they never were.
         levels: how many records of each value it held when it was made.
         oldest, newest: clocks of its first and last record then.
     """
 
-    __slots__ = ("levels", "newest", "oldest", "payload", "place", "records", "seqs", "session")
+    __slots__ = (
+        *("levels", "newest", "oldest", "packed_bytes", "payload", "place", "records", "seqs", "session"),
+    )
 
     def __init__(self, session: str, records: Iterable[Record] = ()) -> None:
         self.session = session
@@ -37,6 +40,7 @@ class Chunk:
         self.records: dict[int, Record] | None = {}
         self.place: Place | None = None
         self.payload: bytes | None = None
+        self.packed_bytes = 0
         self.levels = [0] * (LEVELS + 1)
         self.oldest: ClockState | None = None
         self.newest: ClockState | None = None
@@ -70,6 +74,18 @@ class Chunk:
     def waiting(self) -> list[Record]:
         """The records, where they are in memory as they are."""
         return [] if self.records is None else [self.records[seq] for seq in self.seqs]
+
+
+def packed(
+    session: str, records: Iterable[Record], payload: bytes, place: Place | None = None, *, keep: bool = False
+) -> Chunk:
+    """A chunk whose records are packed, on the card or in memory; `keep`: as they are in memory, too."""
+    chunk = Chunk(session, records)
+    chunk.packed_bytes, chunk.place = len(payload), place
+    chunk.payload = payload if place is None else None
+    if not keep:
+        chunk.records = None
+    return chunk
 
 
 class Queue:
@@ -107,6 +123,13 @@ class Queue:
     def remove(self, chunk: Chunk) -> None:
         """Take a chunk out."""
         self._chunks[chunk.session].remove(chunk)
+
+    def replace(self, chunk: Chunk, others: Sequence[Chunk]) -> Sequence[Chunk]:
+        """Others hold its records now."""
+        self.remove(chunk)
+        for other in others:
+            self.put(other)
+        return others
 
     def forget(self, session: str, covered: RangeSet) -> tuple[int, list[Chunk]]:
         """Drop what was acknowledged; says how many, and which chunks are empty and taken out."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from agent.contract.decoder import DecodeError
 from agent.spool.block import SLOT_BYTES, scan, unpack
-from agent.spool.card import file_numbers, file_path
 from agent.spool.disk import Disk
+from agent.spool.files import read_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +30,21 @@ def contents_of(directory: Path) -> Contents:
         OSError: one cannot be read.
     """
     disk = Disk()
-    numbers = file_numbers(disk, directory)
+    names, _ = read_names(disk.names(directory))
     found: set[tuple[str, int]] = set()
     damaged_bytes = size = 0
-    for number in numbers:
-        data = disk.read(file_path(directory, number))
+    for name in names:
+        try:
+            data = disk.read(directory / str(name))
+        except FileNotFoundError:  # a running agent has removed it meanwhile
+            continue
         size += len(data)
         for block in scan(data):
             seqs = _identities(block.payload)
             found |= seqs
             damaged_bytes += 0 if seqs else block.slots * SLOT_BYTES
     return Contents(
-        segments=len(numbers),
+        segments=len(names),
         bytes=size,
         records=len(found),
         sessions=len({session for session, _ in found}),

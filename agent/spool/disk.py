@@ -89,6 +89,10 @@ class Disk:
         beside.rename(path)
         self.sync_directory(path.parent)
 
+    def rename(self, path: Path, to: Path) -> None:
+        """Change a name, durable only after `sync_directory`; what had the new name before is gone."""
+        path.rename(to)
+
     def remove(self, path: Path) -> None:
         """Remove a file, durably."""
         path.unlink()

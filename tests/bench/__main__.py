@@ -23,6 +23,7 @@ BENCHES: dict[str, str] = {
     "wire": "tests.bench.wire",
     "linkbed": "tests.bench.linkbed",
     "latency": "tests.bench.latency",
+    "capacity": "tests.bench.capacity",
 }
 OUTPUT = Path("build/bench.json")
 

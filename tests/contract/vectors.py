@@ -9,7 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.contract.codec import encode
-from agent.contract.kinds import Dns, Event, Host, Http, Interface, Ipv6, Latency, NetworkPath, Portal, Reach
+from agent.contract.kinds import (
+    Dns,
+    Event,
+    Host,
+    Http,
+    Interface,
+    Ipv6,
+    Latency,
+    NetworkPath,
+    Portal,
+    Reach,
+    Throughput,
+)
 from agent.contract.reason import Reason
 from agent.contract.record import Batch, ClockState, Record
 
@@ -162,6 +174,62 @@ _EYES = (
         fields=Dns(target="192.168.8.1", rcode=0, attempts=1, verdict="poisoned", poisoned=True, slow=False),
     ),
 )
+_THROUGHPUT = (
+    Record(
+        seq=1,
+        kind="throughput",
+        clock=_clock(50_000),
+        duration_ms=4_100,
+        fields=Throughput(
+            direction="down",
+            server="reflector.example.org",
+            method="capacity",
+            mbps=9.98,
+            mbps_low=9.91,
+            mbps_high=10.05,
+            burst_mbps=48.2,
+            burst_bytes=256_000,
+            bytes=611_400,
+            duration_s=3.9,
+            streams=1,
+            rtt_idle_ms=612.4,
+            rtt_loaded_ms=655.1,
+            loss_ratio=0.02,
+            queue_ms=88.5,
+            cross_rx_bytes=12_000,
+            cross_tx_bytes=0,
+            cpu_ratio=0.34,
+            temperature_c=61.2,
+            throttled=False,
+            nic_mbps=1000,
+            validity="suspect",
+            reasons="cross_traffic,jitter",
+        ),
+    ),
+    Record(
+        seq=2,
+        kind="throughput",
+        clock=_clock(55_000),
+        duration_ms=2_000,
+        reason=Reason.BUSY,
+        detail="come back in 30 s",
+        fields=Throughput(direction="up", server="reflector.example.org", method="capacity"),
+    ),
+    Record(
+        seq=3,
+        kind="throughput",
+        clock=_clock(60_000),
+        duration_ms=9_000,
+        fields=Throughput(
+            direction="down",
+            server="ndt.example.org",
+            method="ndt7",
+            mbps=7.5,
+            rpm=120.5,
+            validity="valid",
+        ),
+    ),
+)
 
 BATCHES: dict[str, Batch] = {
     "ordinary": Batch(
@@ -179,6 +247,9 @@ BATCHES: dict[str, Batch] = {
     ),
     "eyes": Batch(
         device="kz-0001", session="00112233445566aa", first_seq=31, clock=_clock(120_500), records=_EYES
+    ),
+    "throughput": Batch(
+        device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(120_500), records=_THROUGHPUT
     ),
     "question": Batch(device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(1, age_s=None)),
 }

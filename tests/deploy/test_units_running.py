@@ -57,7 +57,7 @@ every_s = 5
 deadline_s = 4
 count = 2
 spacing_s = 0.1
-timeout_s = 1
+timeout_s = 0.9
 """,
     "broken.toml": 'device = "pi-0001"\nprobe = 1\n',
     "collector.toml": "",

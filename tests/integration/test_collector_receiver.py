@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -48,11 +47,13 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def receiving(options: MqttOptions | Broker, **limits: Any) -> AsyncIterator[Running]:
+async def receiving(
+    options: MqttOptions | Broker, *, first_s: float = 0.1, most_s: float = 0.5, **limits: Any
+) -> AsyncIterator[Running]:
     broker = options if isinstance(options, Broker) else Broker(options=options)
     inbox, health = Inbox(**limits), Health()
     receiver = Receiver(broker, inbox, health)
-    receiver._backoff = Backoff(first_s=0.1, most_s=0.5)
+    receiver._backoff = Backoff(first_s=first_s, most_s=most_s)
     task = asyncio.create_task(receiver.run())
     try:
         yield Running(receiver, inbox, health)
@@ -213,32 +214,27 @@ async def test_a_broker_that_asks_for_a_certificate_gets_it(tmp_path: Path, cert
         assert "u'collector'" in broker.log
 
 
-# paho leaves a socket whose handshake failed to the garbage collector, which is made to come here.
-@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
-async def test_a_broker_nobody_vouches_for_is_not_spoken_to(tmp_path: Path, certificates: Path) -> None:
-    openssl(
-        tmp_path,
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-subj",
-        "/CN=other",
-        "-keyout",
-        "other.key",
-        "-out",
-        "other.crt",
-    )
+async def test_a_broker_nobody_vouches_for_is_not_spoken_to_and_named_once(
+    tmp_path: Path, certificates: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other")
+    openssl(tmp_path, "req", "-x509", *other, "-keyout", "other.key", "-out", "other.crt")
     with tls_broker(tmp_path, certificates) as broker:
         options = at(broker.port, ca_file=str(tmp_path / "other.crt"))
-        async with receiving(read_broker(options, {})) as running:
-            await running.until(lambda h: h.mqtt_problem is not None)
-            assert "certificate verify failed" in str(running.health.mqtt_problem)
-    del running
-    gc.collect()
+        async with receiving(read_broker(options, {}), first_s=0.001, most_s=0.001) as running:
+            await running.until(lambda _: broker.log.count("New connection") >= 20)
+            before = open_files()
+            await running.until(lambda _: broker.log.count("New connection") >= 1000)
+            after = open_files()
+    print(f"\nreceiver: {before} open files after 20 failed handshakes, {after} after 1,000")
+
+    assert after < before + 10
+    assert str(running.health.mqtt_problem).startswith("certificate verify failed: ")
+    assert caplog.text.count("mqtt.unavailable") == 1
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_what_does_not_fit_into_the_inbox_is_counted(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,3 +94,42 @@ def test_a_spool_on_a_full_or_missing_disk_stops_nothing(trio: Trio) -> None:
 
     assert "spool.unwritable" in trio.log("agent")
     assert trio.stop("agent") == 0
+
+
+def test_a_second_agent_on_the_same_spool_refuses_and_disturbs_nothing(trio: Trio) -> None:
+    trio.start("agent")
+    wait_until(lambda: bool(trio.noted("made")), 30, "a record")
+    folder = trio.directory / "spool"
+    second = _agent(trio, "run")
+
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr.startswith(
+        f"school-agent: {folder}: another school-agent is using this folder: stop"
+    )
+    assert {name: _agent(trio, name).returncode for name in ("once", "spool", "check")} == dict.fromkeys(
+        ("once", "spool", "check"), 0
+    )
+    before = len(trio.noted("made"))
+    wait_until(lambda: len(trio.noted("made")) > before, 30, "the first goes on")
+    assert trio.stop("agent") == 0
+    assert len(_kept(trio)) == len(trio.noted("made"))
+
+
+def test_two_agents_that_share_only_the_runtime_directory_do_not_both_run(trio: Trio) -> None:
+    run = trio.directory / "run"
+    run.mkdir()
+    trio.environment = {"RUNTIME_DIRECTORY": str(run)}
+    trio.start("agent")
+    wait_until(lambda: bool(trio.noted("made")), 30, "a record")
+    other = trio.directory / "agent.toml"
+    other.write_text(other.read_text().replace(f"{trio.directory}/spool", f"{trio.directory}/other"))
+
+    assert f"{run}: another school-agent" in _agent(trio, "run").stderr
+    assert trio.stop("agent") == 0
+
+
+def _agent(trio: Trio, word: str) -> subprocess.CompletedProcess[str]:
+    """Another school-agent with the same file, to its end."""
+    command = [sys.executable, "-m", "agent", word, "--config", str(trio.directory / "agent.toml")]
+    environment = {**os.environ, **trio.environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)

@@ -208,7 +208,7 @@ def _compare_points(trio: Trio, database: InfluxDB, grudging: Grudging) -> None:
 def test_a_month_offline_drains_beside_live_data_and_within_its_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backlog_bps = 100_000
+    backlog_bps = 20_000
     trio = Trio(tmp_path, backlog_bps=backlog_bps, spool_bytes=DAYS * 1_000_000)
     state = _offline(trio, monkeypatch)
     trio.start("broker")

@@ -52,7 +52,7 @@ def main() -> int:
     append = Spool.append
 
     def observed(spool: Spool, **record: Any) -> Record:
-        os.write(oracle, f"try {spool.session} {spool._next_seq}\n".encode())
+        os.write(oracle, f"try {spool.session} {spool._own.next_seq}\n".encode())
         made = append(spool, **record)
         os.write(oracle, made_line(spool.session, made))
         return made

@@ -11,7 +11,7 @@ import pytest
 
 from collector import pipeline
 from collector.config import Config, load_config
-from collector.errors import JournalLocked
+from collector.errors import ConfigError, JournalLocked
 from collector.journal import Journal
 from tests.parts.program import accepts, free_port
 from tests.unit.collector.test_cursor import Recorder
@@ -92,6 +92,25 @@ async def test_a_journal_in_use_ends_it_at_once(folder: Path) -> None:
     with pytest.raises(JournalLocked):
         await pipeline.run(config(folder, ""), asyncio.Event())
     journal.close()
+
+
+async def test_a_sink_that_cannot_be_made_is_refused_before_anything_is(folder: Path) -> None:
+    token = folder / "token"
+    token.write_text("secret")
+    store = f'[sinks.store]\npath = "{folder}/store.db"\n'
+    where = 'enabled = true\nurl = "http://127.0.0.1:1"\norg = "o"\nbucket = "b"\n'
+    influxdb = f'[sinks.influxdb]\n{where}token_file = "{token}"\n'
+    made = config(folder, store + influxdb)
+    token.unlink()
+    before = _names(folder)
+    with pytest.raises(ConfigError, match=r"sinks\.influxdb"):
+        await pipeline.run(made, asyncio.Event())
+
+    assert _names(folder) == before
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 async def test_a_sink_that_cannot_tidy_up_is_asked_again(

@@ -21,10 +21,10 @@ def test_registry_lists_every_file_of_the_folder() -> None:
     assert len(PROBES) >= 5
 
 
-@pytest.mark.parametrize("kind", PROBES)
-def test_probe_is_of_its_kind_and_makes_records_of_it(kind: str) -> None:
-    assert load(kind).kind == kind
-    assert kind in KINDS
+@pytest.mark.parametrize("name", PROBES)
+def test_probe_has_the_name_of_its_line_and_makes_records_of_a_known_kind(name: str) -> None:
+    assert load(name).table == name
+    assert load(name).kind in KINDS
 
 
 @pytest.mark.parametrize("kind", PROBES)

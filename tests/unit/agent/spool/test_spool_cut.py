@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import pytest
 from agent.contract.kinds import Event, Latency, Reach
 from agent.contract.record import Ack, ClockState, Record
 from agent.spool.drop import Drop
+from agent.spool.session import Session
 from agent.spool.spool import Spool
 from tests.powercut.disk import Fault, MemoryDisk
 
@@ -33,23 +35,49 @@ STEPS = 60
 Identity = tuple[str, int]
 
 
+class _Noted(Session):
+    """A session that notes every record before it is kept; one that is half kept may come back or not."""
+
+    def __init__(self, world: World, now: Callable[[], ClockState]) -> None:
+        super().__init__(now)
+        self._world = world
+
+    def make(self, **record: Any) -> Record:
+        made = super().make(**record)
+        self._world.made[self.name, made.seq] = made
+        return made
+
+    def records_of(self, drop: Drop) -> list[Record]:
+        records = super().records_of(drop)
+        for record in records:
+            subject = record.fields.subject or ""  # type: ignore[union-attr]
+            identity = self.name, record.seq
+            counted = {(subject, seq) for seq in drop.gone.get(subject, ())}
+            for event in drop.joined:
+                if event.subject == subject:
+                    counted |= self._told(event)
+            self._world.made[identity], self._world.drops[identity] = record, counted
+        return records
+
+    def _told(self, event: Event) -> set[Identity]:
+        """What a record of this session counted that was never sent."""
+        (told,) = [
+            told
+            for (session, seq), told in self._world.drops.items()
+            if session == self.name and self._world.made[session, seq].fields == event
+        ]
+        return told
+
+
 class _Watched(Spool):
-    """A spool that notes every record before it is kept; one that is half kept may come back or not."""
+    """A spool whose session notes."""
 
     def __init__(self, world: World, *arguments: Any, **options: Any) -> None:
-        self._made, self._drops = world.made, world.drops
+        self._world = world
         super().__init__(*arguments, **options)
 
-    def append(self, **record: Any) -> Record:
-        self._made[self.session, self._next_seq] = Record(seq=self._next_seq, **record)
-        return super().append(**record)
-
-    def _drop_records(self, drop: Drop) -> list[Record]:
-        records = super()._drop_records(drop)
-        for record, (session, seqs) in zip(records, drop.gone.items(), strict=True):
-            self._made[self.session, record.seq] = record
-            self._drops[self.session, record.seq] = {(session, seq) for seq in seqs}
-        return records
+    def _begin(self, now: Callable[[], ClockState]) -> Session:
+        return _Noted(self._world, now)
 
 
 @dataclass
@@ -72,7 +100,7 @@ class World:
     mono_ms: int = 1000
     boot: int = 1
     spool: Spool | None = None
-    is_small: bool = False
+    sizes: tuple[int, int] = (2**20, 16384)
 
     def now(self) -> ClockState:
         self.mono_ms += 50
@@ -85,8 +113,8 @@ class World:
             self.now,
             early=RUN,
             disk=self.disk,
-            segment_bytes=16384,
-            max_bytes=65536 if self.is_small else 2**20,
+            max_bytes=self.sizes[0],
+            segment_bytes=self.sizes[1],
             max_memory_bytes=20_000,
         )
 
@@ -155,6 +183,8 @@ class World:
 
 
 def pending(spool: Spool) -> dict[Identity, Record]:
+    """All that waits; looking at it here is not sending it."""
+    shown_seq = spool._own.shown_seq
     found: dict[Identity, Record] = {}
     after = None
     while run := spool.next_run(after=after, limit=50):
@@ -164,6 +194,7 @@ def pending(spool: Spool) -> dict[Identity, Record]:
             assert (run.session, record.seq) not in found, "twice in one pass"
             found[run.session, record.seq] = record
         after = run.end
+    spool._own.shown_seq = shown_seq
     return found
 
 
@@ -183,7 +214,7 @@ class Cutter:
 
 
 def check_recovery(world: World, disk: MemoryDisk) -> None:
-    again = World(disk, random.Random(disk.dice.random()), boot=world.boot + 1, is_small=world.is_small)
+    again = World(disk, random.Random(disk.dice.random()), boot=world.boot + 1, sizes=world.sizes)
     again.start()
     found = pending(again.alive())
     told = [i for i in world.drops if i in found or i in world.acknowledged]
@@ -201,7 +232,7 @@ def check_recovery(world: World, disk: MemoryDisk) -> None:
 def check_going_on(world: World, found: set[Identity]) -> None:
     """What came back stands the next cut, too."""
     world.state_change()
-    again = World(world.disk.survivor(world.dice), world.dice, boot=world.boot + 1, is_small=world.is_small)
+    again = World(world.disk.survivor(world.dice), world.dice, boot=world.boot + 1, sizes=world.sizes)
     again.start()
     told = [i for i in world.drops if i in pending(again.alive())]
     gone = set().union(*(world.drops[i] for i in told))
@@ -238,7 +269,9 @@ def test_errors_at_any_operation_lose_and_invent_nothing(number: int) -> None:
 
 
 def a_world(seed: int, *, is_small: bool) -> World:
-    return World(MemoryDisk(volatile=RUN, seed=seed), random.Random(seed), is_small=is_small)
+    dice = random.Random(seed)
+    sizes = dice.choice(((65536, 16384), (60_000, 8192), (32_768, 4096))) if is_small else (2**20, 16384)
+    return World(MemoryDisk(volatile=RUN, seed=seed), dice, sizes=sizes)
 
 
 def live(world: World) -> None:

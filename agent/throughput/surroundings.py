@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What else happened on this host while a test ran: processor, heat, the interface's own counters?
+
+surroundings = Surroundings("192.0.2.10")
+... the test ...
+seen = surroundings.until_now(received_bytes=..., sent_bytes=...)
+Throughput(..., **seen.fields)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from agent.probes.host import BusyShare, cpu_temperature_c, known, throttled
+from agent.throughput.verdict import Doubt
+
+_NET = Path("/sys/class/net")
+_ETHERNET_BYTES = 14
+"""What an interface counts of each packet beside the IP layer."""
+_BUSY_RATIO = 0.9
+_NEAR_NIC_RATIO = 0.93
+"""Share of the interface's speed from which the link behind it cannot be told; 1500 of 1538 bytes are IP."""
+_CROSS_RATIO = 0.03
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is worth a place in the record.
+
+    Attributes:
+        own_cpu_ratio: share of one core that this process used.
+    """
+
+    cpu_ratio: float | None
+    own_cpu_ratio: float
+    temperature_c: float | None
+    throttled: bool | None
+    nic_mbps: int | None
+    cross_rx_bytes: int | None
+    cross_tx_bytes: int | None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Fields of a record of kind `throughput`."""
+        names = ("cpu_ratio", "temperature_c", "throttled", "nic_mbps", "cross_rx_bytes", "cross_tx_bytes")
+        return {name: getattr(self, name) for name in names}
+
+    def doubts(self, *, mbps: float | None, moved_bytes: int) -> set[Doubt]:
+        """What of it casts doubt on a figure.
+
+        Args:
+            mbps: the figure.
+            moved_bytes: what the test itself moved in the figure's direction.
+        """
+        found = set()
+        if self.throttled:
+            found.add(Doubt.THROTTLED)
+        if max(self.cpu_ratio or 0.0, self.own_cpu_ratio) > _BUSY_RATIO:
+            found.add(Doubt.CPU_BOUND)
+        if mbps is not None and self.nic_mbps and mbps > _NEAR_NIC_RATIO * self.nic_mbps:
+            found.add(Doubt.NIC_BOUND)
+        if max(self.cross_rx_bytes or 0, self.cross_tx_bytes or 0) > _CROSS_RATIO * moved_bytes:
+            found.add(Doubt.CROSS_TRAFFIC)
+        return found
+
+
+class Surroundings:
+    """Counts from its making until it is asked."""
+
+    def __init__(self, host: str) -> None:
+        self.interface = interface_to(host)
+        self._busy = BusyShare()
+        self._busy.since_last()
+        self._began_s, self._own_s = time.monotonic(), time.process_time()
+        self._counted = self._count()
+
+    def until_now(
+        self, *, received_bytes: int, sent_bytes: int, received_packets: int, sent_packets: int
+    ) -> Seen:
+        """What happened since.
+
+        Args:
+            received_bytes: what the test itself received, at the IP layer.
+            sent_bytes: what it sent.
+            received_packets: in so many packets.
+            sent_packets: in so many packets.
+        """
+        rx, tx = self._grown()
+        own_rx = received_bytes + received_packets * _ETHERNET_BYTES
+        own_tx = sent_bytes + sent_packets * _ETHERNET_BYTES
+        elapsed_s = max(1e-3, time.monotonic() - self._began_s)
+        return Seen(
+            cpu_ratio=self._busy.since_last(),
+            own_cpu_ratio=(time.process_time() - self._own_s) / elapsed_s,
+            temperature_c=cpu_temperature_c(),
+            throttled=throttled(),
+            nic_mbps=nic_mbps(self.interface),
+            cross_rx_bytes=None if rx is None else max(0, rx - own_rx),
+            cross_tx_bytes=None if tx is None else max(0, tx - own_tx),
+        )
+
+    def _grown(self) -> tuple[int | None, int | None]:
+        before, now = self._counted, self._count()
+        if before is None or now is None:
+            return None, None
+        return now[0] - before[0], now[1] - before[1]
+
+    def _count(self) -> tuple[int, int] | None:
+        counted = known(lambda: psutil.net_io_counters(pernic=True, nowrap=False))
+        if counted is None or self.interface not in counted:
+            return None
+        return counted[self.interface].bytes_recv, counted[self.interface].bytes_sent
+
+
+def interface_to(host: str) -> str | None:
+    """Name of the interface through which an address is reached; None when the kernel does not say."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asks:
+        asks.connect((host, 9))
+        own = asks.getsockname()[0]
+        for name, addresses in psutil.net_if_addrs().items():
+            if any(address.address.partition("%")[0] == own for address in addresses):
+                return name
+    return None
+
+
+def nic_mbps(interface: str | None) -> int | None:
+    """Negotiated speed; None where the driver does not say, and on what is no real interface."""
+    if interface is None or not (_NET / interface / "device").exists():
+        return None
+    text = known((_NET / interface / "speed").read_text)
+    speed = int(text) if text and text.strip().lstrip("-").isdigit() else 0
+    return speed if speed > 0 else None

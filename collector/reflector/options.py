@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was the reflector told? The tables of reflector.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.contract.address import host_problem
+from agent.contract.decoder import DecodeError, decode
+from agent.contract.option import option
+from collector.errors import ConfigError
+
+DEFAULT_FILE = Path("/etc/schoolpulse/reflector.toml")
+PORT = 7470
+_KEY = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateOptions:
+    """The table `[gate]`: who may test, and how much."""
+
+    token_public_key: str | None = option(
+        "public key of the centre's tokens, as `reflector-token --public` prints it; unset: nobody may test",
+        None,
+        example="0" * 64,
+    )
+    tests: int = option("tests at the same time; one more is told when to come back", 4, low=1, high=1000)
+    test_bytes: int = option("most one test may move, both ways", 400_000_000, low=100_000)
+    test_s: float = option("longest one test may take", 60.0, low=1, high=600)
+    device_bytes_per_day: int = option("most one device may move in a day", 2_000_000_000, low=100_000)
+    device_tests_per_hour: int = option("most tests of one device in an hour", 30, low=1, high=10_000)
+    address_bytes_per_day: int = option(
+        "most one address may move in a day; several schools may stand behind one",
+        10_000_000_000,
+        low=100_000,
+    )
+    refused_per_minute: int = option(
+        "an address with more refusals in a minute is no longer looked at", 30, low=1, high=10_000
+    )
+
+    def __post_init__(self) -> None:
+        if self.token_public_key is not None and not _KEY.fullmatch(self.token_public_key):
+            raise DecodeError("token_public_key", "must be 64 hexadecimal digits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapacityOptions:
+    """The table `[capacity]`: the other end of the probe `capacity`, over UDP."""
+
+    enabled: bool = option("whether it listens", True)
+    host: str = option(
+        "address to listen on; `::` takes IPv4 too, but a machine with several needs the one schools ask",
+        "::",
+    )
+    port: int = option("UDP port to listen on; 0 takes a free one", PORT, low=0, high=65535)
+    max_mbps: float = option("fastest it sends to one device", 1000.0, low=0.1, high=100_000)
+
+    def __post_init__(self) -> None:
+        if problem := host_problem(self.host):
+            raise DecodeError("host", problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReflectorOptions:
+    """The whole of reflector.toml."""
+
+    gate: GateOptions = field(default_factory=GateOptions, metadata={"doc": "who may test, and how much"})
+    capacity: CapacityOptions = field(default_factory=CapacityOptions, metadata={"doc": "paced UDP"})
+
+
+def load(file: Path) -> ReflectorOptions:
+    """Read reflector.toml.
+
+    Raises:
+        ConfigError: what is wrong, with file and key path.
+    """
+    try:
+        return decode(ReflectorOptions, tomllib.loads(file.read_text(encoding="utf-8")), strict=True)
+    except OSError as e:
+        raise ConfigError(str(file), f"cannot be read: {e.strerror}") from e
+    except DecodeError as e:
+        raise ConfigError(f"{file}: {e.path}" if e.path else str(file), e.problem) from e
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise ConfigError(str(file), str(e)) from e

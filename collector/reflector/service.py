@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which services does the reflector run, behind one gate?"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from collector.reflector.gate import Gate
+from collector.reflector.options import ReflectorOptions
+from collector.reflector.udp import CapacityServer
+
+log = logging.getLogger("collector.reflector")
+
+
+async def serve(options: ReflectorOptions, stop: asyncio.Event) -> None:
+    """All that is enabled, until told to stop."""
+    gate = Gate(options.gate)
+    capacity = CapacityServer(options.capacity, gate) if options.capacity.enabled else None
+    if capacity is not None:
+        capacity.start()
+        log.info("reflector.listening service=capacity port=%d", capacity.port)
+    try:
+        await stop.wait()
+    finally:
+        if capacity is not None:
+            await asyncio.to_thread(capacity.stop)
+        log.info("reflector.stopped tests=%d", gate.tests)

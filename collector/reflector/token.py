@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which device may test here, and until when? A token says so, signed by the centre.
+
+    sp1.<device>.<expiry, Unix seconds>.<Ed25519 signature of all before, base64url>
+
+A reflector holds only the public key: one that is stolen makes no tokens.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from agent.contract.record import DEVICE
+
+PREFIX = "sp1"
+MAX_CHARS = 200
+_SHAPE = re.compile(r"sp1\.([a-z0-9-]{1,48})\.([0-9]{1,11})\.([A-Za-z0-9_-]{86})")
+
+
+class BadToken(ValueError):
+    """It is no token, or not of this centre, or too old; its text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One that holds."""
+
+    device: str
+    expires_s: int
+
+
+def make(key: Ed25519PrivateKey, device: str, *, expires_s: int) -> str:
+    """A device's token.
+
+    Raises:
+        BadToken: that is no id of a device.
+    """
+    if not DEVICE.fullmatch(device):
+        raise BadToken(f"{device!r} is no id of a device")
+    signed = f"{PREFIX}.{device}.{expires_s}"
+    signature = base64.urlsafe_b64encode(key.sign(signed.encode())).rstrip(b"=").decode()
+    return f"{signed}.{signature}"
+
+
+def read(key: Ed25519PublicKey, text: str, *, now_s: float) -> Token:
+    """What a token says.
+
+    Raises:
+        BadToken: it does not hold.
+    """
+    shape = _SHAPE.fullmatch(text)
+    if shape is None or not DEVICE.fullmatch(shape[1]):
+        raise BadToken("it is not written as tokens are")
+    try:
+        key.verify(base64.urlsafe_b64decode(shape[3] + "=="), text.rpartition(".")[0].encode())
+    except (InvalidSignature, binascii.Error) as e:
+        raise BadToken("its signature does not hold") from e
+    if int(shape[2]) < now_s:
+        raise BadToken("it has expired")
+    return Token(shape[1], int(shape[2]))
