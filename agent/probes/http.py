@@ -6,8 +6,9 @@ byte and whole response are timed apart. Certificates are checked as a browser d
 looked at for the kind of fault and its issuer. A text or a SHA-256 that the page must have can be given.
 Redirects are counted; they are followed on the same host, to others only if that is switched on.
 
-Costs at the defaults: one page over TLS each 1800 s, about 7 kB with its certificate chain: 0.34 MB/day and
-family. A round takes as long as the pages, at most `timeout_s` for each step of redirection.
+Costs at the defaults: one page over TLS each 1800 s, 3.0 kB at the IP layer with one small certificate
+(measured), about 7 kB with a public site's chain: 0.14 to 0.34 MB/day and family. A round takes as long as
+the pages, at most `timeout_s` for each step of redirection.
 
 Does not tell: how fast the link is, or what a browser feels, which opens dozens of connections. A clock that
 is wrong makes right certificates look expired or not yet valid.

@@ -101,7 +101,7 @@ class Exchange:
 
     async def _ask(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            reader, writer = await self._open(self.manner.trusted or ssl.create_default_context())
+            reader, writer = await self._open(self.manner.trusted)
             stack.callback(writer.transport.abort)
             writer.write(self._request("GET", self.url.path))
             with self._timed("first_byte_ms"):
@@ -109,7 +109,9 @@ class Exchange:
             while not self.response.is_complete and self.response.body_bytes <= self.manner.keep_bytes:
                 self._take(await reader.read(_READ_BYTES))
 
-    async def _open(self, context: ssl.SSLContext) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _open(
+        self, context: ssl.SSLContext | None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         there = self.manner.proxy or self.url
         host = self.peer = await self._address(there.host)
         sock = socket.socket(host.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -124,7 +126,8 @@ class Exchange:
             if self.manner.proxy and self.url.is_secret:
                 await self._tunnel(reader, writer)
             if self.url.is_secret:
-                await self._start_tls(writer, context)
+                # Made here only if nobody made it before: reading the system's certificates takes 0.1 s.
+                await self._start_tls(writer, context or ssl.create_default_context())
         except BaseException:
             writer.transport.abort()
             raise

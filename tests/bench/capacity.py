@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How true is the capacity test, at which cost, on links whose truth is known?
 
-Agent and reflector are the real ones, at either end of the emulated link. Its tables go into docs/accuracy.md.
+Agent and reflector are the real ones, at either end of the emulated link. Its tables go into
+docs/accuracy.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Any
 
 import pytest
@@ -91,6 +92,15 @@ async def test_silence_is_a_failure_and_no_verdict() -> None:
     async with serving(None) as pages:
         finding, figures = await measured(Known(url=pages.url), timeout_s=0.1)
     assert (figures.verdict, finding.reason) == (None, Reason.TIMEOUT)
+
+
+async def test_certificates_of_the_system_are_not_read_for_a_page_without_tls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ssl, "create_default_context", pytest.fail)
+    async with serving(page(204)) as pages:
+        _, figures = await measured(Known(url=pages.url))
+    assert figures.open
 
 
 async def test_cancellation_passes() -> None:

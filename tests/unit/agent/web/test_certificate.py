@@ -18,19 +18,19 @@ def verification(code: int) -> ssl.SSLCertVerificationError:
     return error
 
 
-@pytest.mark.parametrize(
-    ("code", "word"),
-    [
-        (9, "not_yet_valid"),
-        (10, "expired"),
-        (18, "self_signed"),
-        (19, "unknown_ca"),
-        (20, "unknown_ca"),
-        (62, "wrong_name"),
-        (64, "wrong_name"),
-        (23, "other"),
-    ],
-)
+FAULTS = {
+    9: "not_yet_valid",
+    10: "expired",
+    18: "self_signed",
+    19: "unknown_ca",
+    20: "unknown_ca",
+    62: "wrong_name",
+    64: "wrong_name",
+    23: "other",
+}
+
+
+@pytest.mark.parametrize(("code", "word"), FAULTS.items())
 def test_each_fault_has_its_word(code: int, word: str) -> None:
     assert certificate.problem_of(verification(code)) == word
 
