@@ -147,6 +147,23 @@ def check(content: bytes, *, key: str | None) -> tuple[list[Checkpoint], str | N
     return good, "is cut short" if lines[-1] else None
 
 
+def kept_in(file: Path, *, key: str | None = None) -> list[Checkpoint]:
+    """Checkpoints that somebody kept, one a line, of whatever days.
+
+    Raises:
+        ConfigError: they are none, or not made with that key.
+    """
+    found = []
+    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
+        problem = _own_problem(line, key)
+        if problem is not None:
+            raise ConfigError(f"{file}:{number}", problem)
+        found.append(parse(line))
+    if not found:
+        raise ConfigError(str(file), "holds no checkpoint")
+    return found
+
+
 def parse(line: bytes) -> Checkpoint:
     """One line.
 
@@ -203,6 +220,14 @@ def _make_key(path: Path) -> Ed25519PrivateKey:
 
 
 def _problem(line: bytes, previous: str, key: str | None) -> str | None:
+    problem = _own_problem(line, key)
+    if problem is not None:
+        return problem
+    return None if parse(line).previous == previous else "does not follow the one before it"
+
+
+def _own_problem(line: bytes, key: str | None) -> str | None:
+    """What is wrong with a checkpoint, whatever stands around it."""
     try:
         found = parse(line)
         signature = bytes.fromhex(found.signature)
@@ -213,9 +238,7 @@ def _problem(line: bytes, previous: str, key: str | None) -> str | None:
         return f"is not a checkpoint: {e}"
     except InvalidSignature:
         return "has a signature that does not fit"
-    if found.key != key:
-        return f"is signed with another key, {found.key}"
-    return None if found.previous == previous else "does not follow the one before it"
+    return None if key in (None, found.key) else f"is signed with another key, {found.key}"
 
 
 def _follows(earlier: Checkpoint, later: Checkpoint) -> bool:

@@ -48,6 +48,7 @@ class Health:
         records_dropped_by_agents: sequence numbers that agents say no longer exist.
         queue_drops: messages not taken because too many were waiting; their agents send them again.
         messages_unstored: messages taken while the journal could not be written; they come again.
+        records_unproven: stored records that no signature of their device holds for yet.
         journal_torn: torn ends of the journal ever put aside; nothing of them was acknowledged.
         journal_free_bytes: space left on its disk; None when that cannot be told.
         checkpoints: signed checkpoints made.
@@ -77,6 +78,7 @@ class Health:
     journal_entries: int = 0
     journal_position: str = ""
     journal_damaged: int = 0
+    records_unproven: int = 0
     journal_torn: int = 0
     journal_free_bytes: int | None = None
     journal_problem: str | None = None

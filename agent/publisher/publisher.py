@@ -83,7 +83,7 @@ class Publisher:
         self._waiting: list[_Waiting] = []
         self._urgent = asyncio.Event()
         self.on_time: Callable[[int], None] = lambda _wall_ms: None
-        self.seal: Callable[[bytes], bytes] = lambda payload: payload
+        self.seal: Callable[[bytes, Batch], bytes] = lambda payload, _batch: payload
         link.on_ack = self._on_ack
         link.on_connection = self._on_connection
 
@@ -286,7 +286,9 @@ class Publisher:
 
     def _send(self, batch: Batch) -> int:
         """Bytes of the payload, 0 when there is no connection."""
-        payload = self.seal(self._encode(batch))
+        if not self._link.connected.is_set():
+            return 0
+        payload = self.seal(self._encode(batch), batch)
         return len(payload) if self._link.publish(payload) else 0
 
 

@@ -38,6 +38,7 @@ _GAUGES = {
     "journal_damaged": "places in the journal that could not be read",
     "journal_torn": "torn ends of the journal put aside; nothing of them was acknowledged",
     "journal_free_bytes": "space left on the journal's disk",
+    "records_unproven": "stored records not acknowledged yet, for want of a signature that holds for them",
     "inbox_messages": "messages waiting to be stored",
 }
 
