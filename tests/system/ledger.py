@@ -24,9 +24,12 @@ class Balance:
     made: int
     stored: int
     dropped: int
+    signed: int = 0
+    chained: int = 0
 
     def __str__(self) -> str:
-        return f"made {self.made} = stored {self.stored} + dropped {self.dropped}"
+        proven = f"{self.signed} batches signed, {self.chained} in their chains"
+        return f"made {self.made} = stored {self.stored} + dropped {self.dropped}; {proven}"
 
 
 def made(trio: Trio) -> dict[Identity, str]:
@@ -76,7 +79,15 @@ def compare(trio: Trio) -> Balance:
     dropped = sum(drop.count or 0 for drop in drops)
     assert len(missing) == dropped
     assert not list((trio.directory / "dead-letters").glob("*.jsonl"))
-    return Balance(made=len(oracle), stored=len(times), dropped=dropped)
+    verdict = trio.verdict()
+    assert (verdict.faults, verdict.unproven) == ((), ())
+    return Balance(
+        made=len(oracle),
+        stored=len(times),
+        dropped=dropped,
+        signed=verdict.signed or 0,
+        chained=verdict.chained,
+    )
 
 
 def _is_settled(trio: Trio) -> bool:
