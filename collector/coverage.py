@@ -29,8 +29,8 @@ from agent.contract.ranges import Range, RangeSet
 from collector.entry import NewEntry
 from collector.seen import PlainOpen
 
-Span = Callable[[], Range]
-"""First and last number that a batch speaks of; asked for only when it matters."""
+Told = Callable[[], Iterable[int]]
+"""Numbers of the records that a batch has; asked for only when it matters."""
 
 _TRIES = 256
 _STALE = b""
@@ -60,14 +60,14 @@ class Step:
     covers: bool = False
 
 
-def advance(opened: tuple[Open, ...], payload: bytes, new: Iterable[Range], span: Span) -> Step:
+def advance(opened: tuple[Open, ...], payload: bytes, new: Iterable[Range], told: Told) -> Step:
     """What is open of a session after one more of its payloads.
 
     Args:
         opened: what was.
         payload: admitted, so that its signature or tag has been checked.
         new: what it brought that was not stored before.
-        span: of its batch.
+        told: numbers of its records.
     """
     if not is_sealed(payload):
         return Step(opened)
@@ -76,7 +76,7 @@ def advance(opened: tuple[Open, ...], payload: bytes, new: Iterable[Range], span
         ranges = tuple(new)
         return Step(_bounded((*opened, Open(digest(envelope.inner), ranges))) if ranges else opened)
     left = _without_chain(opened, envelope) if isinstance(envelope, Chained) else opened
-    left = _without_span(left, span) if left else left
+    left = _without(left, told) if left else left
     return Step(left, covers=left != opened)
 
 
@@ -98,7 +98,7 @@ class Coverage:
         """This entered the journal; what this version cannot read changes nothing."""
         of = entry.device, entry.session
         try:
-            step = advance(self.of(*of), entry.payload, entry.new, lambda: _span(entry.payload))
+            step = advance(self.of(*of), entry.payload, entry.new, lambda: told_by(entry.payload))
         except DecodeError:
             return
         if step.opened:
@@ -126,9 +126,14 @@ class Coverage:
         return plain
 
 
-def _span(payload: bytes) -> Range:
-    batch = decode_batch(payload).batch
-    return batch.first_seq, batch.last_seq
+def told_by(payload: bytes) -> list[int]:
+    """Numbers of the records of a payload, those that could not be understood among them.
+
+    Raises:
+        DecodeError: it cannot be read by this version.
+    """
+    decoded = decode_batch(payload)
+    return [*(r.seq for r in decoded.batch.records), *(r.seq for r in decoded.refused)]
 
 
 def _without_chain(opened: tuple[Open, ...], chained: Chained) -> tuple[Open, ...]:
@@ -150,9 +155,9 @@ def _choices(named: list[Open], count: int) -> Iterable[tuple[Open, ...]]:
     return itertools.combinations(newest_first, count)
 
 
-def _without_span(opened: tuple[Open, ...], span: Span) -> tuple[Open, ...]:
-    low, high = span()
-    here = RangeSet([(low, high)])
+def _without(opened: tuple[Open, ...], told: Told) -> tuple[Open, ...]:
+    """Without what is told again; that something no longer exists proves nothing of what was told before."""
+    here = RangeSet((seq, seq) for seq in told())
     cut = (Open(o.digest, _minus(o.ranges, here)) for o in opened)
     return tuple(o for o in cut if o.ranges)
 

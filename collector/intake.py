@@ -127,8 +127,8 @@ class Intake:
         batch = admitted.batch
         of = batch.device, batch.session
         before = group.opened[of] if of in group.opened else self.journal.coverage.of(*of)
-        span = batch.first_seq, batch.last_seq
-        step = advance(before, admitted.message.payload, new, lambda: span)
+        told = [*(r.seq for r in batch.records), *(r.seq for r in admitted.refused)]
+        step = advance(before, admitted.message.payload, new, lambda: told)
         group.opened[of] = step.opened
         return step.covers
 
