@@ -196,6 +196,16 @@ class Spool:
         """Sessions that have records not acknowledged, oldest first."""
         return [s for s in self._queue.sessions if self._queue.of(s)]
 
+    @property
+    def last_seq(self) -> int:
+        """Number of the newest record of this session, 0 before the first."""
+        return self._next_seq - 1
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether there are files that could not be read, and may come back."""
+        return self._card.is_unread
+
     def end(self) -> Position | None:
         """Position of the newest waiting record, None when nothing waits."""
         for index, session in reversed(list(enumerate(self._queue.sessions))):

@@ -62,7 +62,7 @@ device = "kz-1"
 host = "127.0.0.1"
 port = {port}
 report_every_s = 1
-ack_every_s = 3
+ack_every_s = 2
 ack_timeout_s = 2
 backlog_bps = {backlog_bps}
 [spool]
