@@ -65,7 +65,7 @@ class Service:
             options.mqtt,
             self._clock.now,
             learn=self._clock.learn,
-            past=Past(self._spool.session, self._ended()),
+            past=Past(self._spool.session, self._ended(), self._spool.is_pending),
         )
         self._keeper = Keeper(config.options, self._link, self._clock.now)
         self._publisher.seal = self._keeper.seal
@@ -119,11 +119,8 @@ class Service:
             self._note_session()
 
     def _ended(self) -> dict[str, int]:
-        """Sessions of earlier starts of which nothing waits, and how far they went."""
-        if self._spool.is_unread:
-            return {}
-        pending, now = self._spool.pending_sessions(), self._clock.now()
-        return {s: seq for s, seq in self._sessions.ended(now.wall_ms).items() if s not in pending}
+        """Sessions of earlier starts, and how far they went; none where more of them may come to light."""
+        return {} if self._spool.is_unread else self._sessions.ended(self._clock.now().wall_ms)
 
     def _note_session(self, *, at_once: bool = False) -> None:
         now = self._clock.now()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.contract.codec import decode_batch
@@ -41,8 +41,14 @@ class Past:
         session: the one that runs.
     """
 
-    def __init__(self, session: str, ended: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        session: str,
+        ended: Mapping[str, int] | None = None,
+        is_pending: Callable[[str], bool] = lambda _session: False,
+    ) -> None:
         self.session = session
+        self._is_pending = is_pending
         self._ended = dict(ended or {})
         self._unsettled = set(self._ended)
         self._acknowledged = 0
@@ -66,23 +72,26 @@ class Past:
         return max(stated, max(kept, default=0) + 1)
 
     def unsettled(self) -> list[str]:
-        """Sessions of earlier starts of which the collector has yet to say what it has."""
-        return sorted(self._unsettled)
+        """Sessions of earlier starts of which nothing waits, and the collector has yet to say what it has."""
+        return sorted(s for s in self._unsettled if not self._is_pending(s))
 
-    def answered(self, ack: Ack) -> None:
-        """See whether the collector has forgotten something."""
+    def answered(self, ack: Ack) -> bool:
+        """Whether the collector forgot something of this session, and must be asked of earlier ones."""
         if ack.wall_ms < self._newest_ms:
-            return
+            return False
         self._newest_ms = ack.wall_ms
         if ack.session != self.session:
-            if ack.session in self._unsettled:
+            if ack.session in self.unsettled():
                 self._unsettled.discard(ack.session)
                 self._tell_again(ack, self._ended[ack.session])
-        elif ack.up_to_seq < self._acknowledged:
-            log.warning("collector.forgot before=%d now=%d", self._acknowledged, ack.up_to_seq)
-            self._unsettled = set(self._ended)
-            self._tell_again(ack, self._acknowledged)
-        self._note(ack)
+            return False
+        before, self._acknowledged = self._acknowledged, ack.up_to_seq
+        if ack.up_to_seq >= before:
+            return False
+        log.warning("collector.forgot before=%d now=%d", before, ack.up_to_seq)
+        self._unsettled = set(self._ended)
+        self._tell_again(ack, before)
+        return True
 
     def next(self, device: str, now: ClockState) -> Batch | None:
         """What to tell again now; None when there is nothing."""
@@ -101,10 +110,6 @@ class Past:
         """The collector has what `next` gave."""
         if self._again:
             self._again.popleft()
-
-    def _note(self, ack: Ack) -> None:
-        if ack.session == self.session:
-            self._acknowledged = ack.up_to_seq
 
     def _tell_again(self, ack: Ack, end: int) -> None:
         """First what is here, then that the rest is not."""

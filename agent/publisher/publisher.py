@@ -125,8 +125,7 @@ class Publisher:
     async def _greet(self) -> bool:
         """Ask what the collector has of each session; True when it answered for this one."""
         older = [s for s in self._spool.pending_sessions() if s != self._spool.session]
-        ended = [s for s in self._past.unsettled() if s not in older]
-        for session in [*ended, *older[-_MAX_SESSIONS_GREETED:], self._spool.session]:
+        for session in [*self._past.unsettled(), *older[-_MAX_SESSIONS_GREETED:], self._spool.session]:
             self._send(self._question(session))
         return await self._answer_to(self._spool.session, 0, min(_GREETING_S, self._options.ack_timeout_s))
 
@@ -195,6 +194,8 @@ class Publisher:
                     self._past.told()
             elif found := until and self._next_batch(after=None, until=until):
                 await self._send_backlog(replace(found[1], want_ack=True, backlog=True))
+            elif unsettled := self._past.unsettled():
+                await self._send_backlog(self._question(unsettled[0]))
             else:
                 await self._more_backlog.wait()
 
@@ -223,7 +224,8 @@ class Publisher:
             self._drop_timer()
             self._learn_time(ack)
         self._hold_until_s = time.monotonic() + min(ack.pause_s or 0, _LONGEST_HOLD_S)
-        self._past.answered(ack)
+        if self._past.answered(ack):
+            self._silent.set()
         lost_until = self._spool.newest_covered(ack)
         self._note_progress(self._spool.acknowledge(ack))
         if lost_until and lost_until > (self._backlog_until or (0, 0)):

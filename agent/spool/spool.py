@@ -196,6 +196,10 @@ class Spool:
         """Sessions that have records not acknowledged, oldest first."""
         return [s for s in self._queue.sessions if self._queue.of(s)]
 
+    def is_pending(self, session: str) -> bool:
+        """Whether records of a session are not acknowledged."""
+        return bool(self._queue.of(session))
+
     @property
     def last_seq(self) -> int:
         """Number of the newest record of this session, 0 before the first."""

@@ -48,6 +48,7 @@ path = "{directory}/store.sqlite"
 {sinks}
 [web]
 port = {web_port}
+refresh_every_s = 1
 """
 _REGISTRY = """\
 [[school]]

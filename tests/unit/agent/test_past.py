@@ -87,11 +87,20 @@ def test_nothing_is_said_of_a_session_that_the_collector_has_whole() -> None:
     assert (past.unsettled(), told_again(past)) == ([], [])
 
 
+def test_nothing_is_said_of_a_session_of_which_something_waits() -> None:
+    pending = {BEFORE}
+    past = Past(HERE, {BEFORE: 40}, pending.__contains__)
+    past.answered(ack(30, 1, BEFORE))
+    assert (past.unsettled(), told_again(past)) == ([], [])
+    pending.clear()
+    assert past.unsettled() == [BEFORE]
+
+
 def test_a_collector_that_forgot_is_asked_of_earlier_sessions_again() -> None:
     past = Past(HERE, {BEFORE: 40})
     past.answered(ack(40, 1, BEFORE))
     past.answered(ack(9, 2))
-    past.answered(ack(0, 3))
+    assert past.answered(ack(0, 3))
     assert past.unsettled() == [BEFORE]
 
 
