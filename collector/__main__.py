@@ -151,14 +151,16 @@ def _replay(options: argparse.Namespace) -> int:
     config = load_config(options.config)
     if options.sink not in config.sinks:
         raise ConfigError(f"{config.file}: sinks.{options.sink}", "is not enabled")
-    health, playback, damaged = asyncio.run(replay(config, options.sink, options.start))
+    done = asyncio.run(replay(config, options.sink, options.start))
     found = {
         "sink": options.sink,
-        "written": health.written,
-        "rejected": health.rejected,
-        "unreadable": health.unreadable,
-        "damaged": damaged,
-        "position": str(playback.at),
+        "written": done.health.written,
+        "new": None if done.known is None else done.health.written - done.known,
+        "known": done.known,
+        "rejected": done.health.rejected,
+        "unreadable": done.health.unreadable,
+        "damaged": done.damaged,
+        "position": str(done.end),
     }
     _print(found, as_json=options.json)
     return 0

@@ -25,10 +25,11 @@ MAX_RANGES = 32
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One message to publish."""
+    """One message to publish; `is_kept`: the broker gives it to whoever subscribes later."""
 
     topic: str
     payload: bytes
+    is_kept: bool = False
 
 
 def answers(

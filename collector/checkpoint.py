@@ -14,7 +14,6 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +72,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The writer of the file; `offer` is called with each new line, to keep it somewhere else as well."""
+    """The writer of the file."""
 
     def __init__(
         self,
@@ -81,12 +80,10 @@ class Checkpoints:
         key: Ed25519PrivateKey,
         *,
         disk: Disk | None = None,
-        offer: Callable[[Checkpoint], None] = lambda _: None,
     ) -> None:
         self._path = directory / FILE
         self._key = key
         self._disk = disk or Disk()
-        self._offer = offer
 
     def make_if_due(self, end: End, date: str) -> Checkpoint | None:
         """Write the day's checkpoint, unless there is one.
@@ -102,8 +99,16 @@ class Checkpoints:
         joint = b"" if not content or content.endswith(b"\n") else b"\n"
         self._disk.replace(self._path, content + joint + made.line + b"\n")
         log.info("checkpoint.made date=%s position=%s entries=%d", date, made.position, made.entries)
-        self._offer(made)
         return made
+
+    def newest(self) -> Checkpoint | None:
+        """The last one, None before the first and where it cannot be read.
+
+        Raises:
+            OSError: the disk does not let us.
+        """
+        last = read(self._path, self._disk).rstrip(b"\n").rpartition(b"\n")[2]
+        return parse(last) if last and _date_of(last) else None
 
     def _signed(self, end: End, date: str, previous: str) -> Checkpoint:
         bare = Checkpoint(

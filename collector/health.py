@@ -51,6 +51,8 @@ class Health:
         records_unproven: stored records that no signature of their device holds for yet.
         journal_torn: torn ends of the journal ever put aside; nothing of them was acknowledged.
         journal_free_bytes: space left on its disk; None when that cannot be told.
+        registry_problem: why the registry as it is written now is not used.
+        checkpoint: the newest one, as its line stands in the file.
         checkpoints: signed checkpoints made.
         segments_archived: segments of the journal moved to the archive.
         upkeep_problem: why a checkpoint or the archive failed.
@@ -82,6 +84,8 @@ class Health:
     journal_torn: int = 0
     journal_free_bytes: int | None = None
     journal_problem: str | None = None
+    registry_problem: str | None = None
+    checkpoint: str | None = None
     checkpoints: int = 0
     segments_archived: int = 0
     upkeep_problem: str | None = None

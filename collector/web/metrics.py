@@ -75,6 +75,11 @@ class Scrape(Collector):
             "schoolpulse_journal_writable", "1 while the journal takes entries", value=not self._journal_fails
         )
         yield GaugeMetricFamily(
+            "schoolpulse_registry_good",
+            "1 while the registry is as it is written",
+            value=self.health.registry_problem is None,
+        )
+        yield GaugeMetricFamily(
             "schoolpulse_pause_seconds",
             "how long agents are asked to hold back",
             value=self.health.pause_s or 0,
