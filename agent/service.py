@@ -22,9 +22,11 @@ from agent.contract.kinds import Event, Fields, Host
 from agent.echo.icmp import icmp_permission
 from agent.identity.keeper import Keeper
 from agent.publisher.link import Link
+from agent.publisher.past import Past
 from agent.publisher.publisher import Publisher
 from agent.scheduler import Scheduler
 from agent.spool.alone import Alone
+from agent.spool.sessions import Sessions
 from agent.spool.spool import Spool
 
 log = logging.getLogger("agent.service")
@@ -56,6 +58,7 @@ class Service:
             commit_every_s=options.spool.commit_every_s,
             sent_grace_s=_sent_grace_s(options),
         )
+        self._sessions = Sessions(directory, config.runtime_directory)
         self._link = Link(options.device, self._spool.session, options.mqtt, config.password, config.tls)
         self._publisher = Publisher(
             options.device,
@@ -64,6 +67,7 @@ class Service:
             options.mqtt,
             self._clock.now,
             learn=self._clock.learn,
+            past=Past(self._spool.session, self._ended(), self._spool.is_pending),
         )
         self._keeper = Keeper(config.options, self._link, self._clock.now)
         self._publisher.seal = self._keeper.seal
@@ -96,6 +100,7 @@ class Service:
             await asyncio.wait(workers)
             self._note_clock()
             self._clock.save(at_once=True)
+            self._note_session(at_once=True)
             self._spool.close()
             publisher.cancel()
         with contextlib.suppress(OSError):
@@ -114,6 +119,21 @@ class Service:
         while True:
             await asyncio.sleep(min(_LOOK_EVERY_S, self._config.options.spool.commit_every_s))
             self._spool.commit_if_due()
+            self._note_session()
+
+    def _ended(self) -> dict[str, int]:
+        """Sessions of earlier starts, and how far they went; none where more of them may come to light."""
+        return {} if self._spool.is_unread else self._sessions.ended(self._clock.now().wall_ms)
+
+    def _note_session(self, *, at_once: bool = False) -> None:
+        now = self._clock.now()
+        self._sessions.note(
+            self._spool.session,
+            self._spool.last_seq,
+            wall_ms=now.wall_ms,
+            mono_ms=now.mono_ms,
+            at_once=at_once,
+        )
 
     async def _watch_clock(self) -> None:
         while True:
@@ -141,6 +161,7 @@ class Service:
         except OSError as e:
             log.warning("agent.no_marker problem=%s", e)
         self._spool.commit()
+        self._note_session(at_once=True)
         self._publisher.hurry()
 
     def _event(self, event: Event) -> None:

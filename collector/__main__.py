@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
 import json
 import signal
@@ -151,14 +152,16 @@ def _replay(options: argparse.Namespace) -> int:
     config = load_config(options.config)
     if options.sink not in config.sinks:
         raise ConfigError(f"{config.file}: sinks.{options.sink}", "is not enabled")
-    health, playback, damaged = asyncio.run(replay(config, options.sink, options.start))
+    done = asyncio.run(replay(config, options.sink, options.start))
     found = {
         "sink": options.sink,
-        "written": health.written,
-        "rejected": health.rejected,
-        "unreadable": health.unreadable,
-        "damaged": damaged,
-        "position": str(playback.at),
+        "written": done.health.written,
+        "new": None if done.known is None else done.health.written - done.known,
+        "known": done.known,
+        "rejected": done.health.rejected,
+        "unreadable": done.health.unreadable,
+        "damaged": done.damaged,
+        "position": str(done.end),
     }
     _print(found, as_json=options.json)
     return 0
@@ -173,10 +176,19 @@ def _enrol_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from collector.verify import verify  # noqa: PLC0415  # the others need no cryptography
+    from collector.checkpoint import kept_in  # noqa: PLC0415  # the others need no cryptography
+    from collector.verify import verify  # noqa: PLC0415
 
-    journal = load_config(options.config).options.journal
-    verdict = verify(Path(journal.directory), archive=journal.archive, key=options.public_key)
+    config = load_config(options.config, with_broker=False)
+    journal = config.options.journal
+    kept = [c for file in options.checkpoint or () for c in kept_in(file, key=options.public_key)]
+    verdict = verify(
+        Path(journal.directory),
+        archive=journal.archive,
+        key=options.public_key,
+        device_keys=_device_keys(config),
+        kept=kept,
+    )
     found = {
         "verified": not verdict.faults,
         "segments": verdict.segments,
@@ -185,11 +197,25 @@ def _verify(options: argparse.Namespace) -> int:
         "end": verdict.end,
         "checkpoints": verdict.checkpoints,
         "public_key": verdict.key,
+        "kept": verdict.kept,
+        "signed": verdict.signed,
+        "chained": verdict.chained,
+        "uncovered": verdict.uncovered,
+        "unproven": list(verdict.unproven),
         "torn": verdict.torn,
         "faults": [dataclasses.asdict(f) if options.json else str(f) for f in verdict.faults],
     }
     _print(found, as_json=options.json)
     return EXIT_FAILED if verdict.faults else 0
+
+
+def _device_keys(config: Config) -> dict[str, list[bytes]] | None:
+    """None where there is no authority: then nobody can say whose signatures they are."""
+    authority = config.open_authority()
+    if authority is None:
+        return None
+    with contextlib.closing(authority):
+        return authority.all_keys()
 
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
@@ -198,6 +224,13 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
         "--public-key",
         metavar="HEX",
         help="key that the checkpoints must be signed with (default: that of the first)",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="checkpoints that somebody kept: the journal must still be what they say; may be repeated",
     )
 
 

@@ -14,7 +14,6 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +71,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The writer of the file; `offer` is called with each new line, to keep it somewhere else as well."""
+    """The writer of the file."""
 
     def __init__(
         self,
@@ -80,12 +79,10 @@ class Checkpoints:
         key: Ed25519PrivateKey,
         *,
         disk: Disk | None = None,
-        offer: Callable[[Checkpoint], None] = lambda _: None,
     ) -> None:
         self._path = directory / FILE
         self._key = key
         self._disk = disk or Disk()
-        self._offer = offer
 
     def make_if_due(self, end: End, date: str) -> Checkpoint | None:
         """Write the day's checkpoint, unless there is one.
@@ -101,8 +98,16 @@ class Checkpoints:
         joint = b"" if not content or content.endswith(b"\n") else b"\n"
         self._disk.replace(self._path, content + joint + made.line + b"\n")
         log.info("checkpoint.made date=%s position=%s entries=%d", date, made.position, made.entries)
-        self._offer(made)
         return made
+
+    def newest(self) -> Checkpoint | None:
+        """The last one, None before the first and where it cannot be read.
+
+        Raises:
+            OSError: the disk does not let us.
+        """
+        last = read(self._path, self._disk).rstrip(b"\n").rpartition(b"\n")[2]
+        return parse(last) if last and _date_of(last) else None
 
     def _signed(self, end: End, date: str, previous: str) -> Checkpoint:
         bare = Checkpoint(
@@ -144,6 +149,23 @@ def check(content: bytes, *, key: str | None) -> tuple[list[Checkpoint], str | N
         good.append(parse(line))
         previous = hashlib.sha256(line).hexdigest()
     return good, "is cut short" if lines[-1] else None
+
+
+def kept_in(file: Path, *, key: str | None = None) -> list[Checkpoint]:
+    """Checkpoints that somebody kept, one a line, of whatever days.
+
+    Raises:
+        ConfigError: they are none, or not made with that key.
+    """
+    found = []
+    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
+        problem = _own_problem(line, key)
+        if problem is not None:
+            raise ConfigError(f"{file}:{number}", problem)
+        found.append(parse(line))
+    if not found:
+        raise ConfigError(str(file), "holds no checkpoint")
+    return found
 
 
 def parse(line: bytes) -> Checkpoint:
@@ -202,6 +224,14 @@ def _make_key(path: Path) -> Ed25519PrivateKey:
 
 
 def _problem(line: bytes, previous: str, key: str | None) -> str | None:
+    problem = _own_problem(line, key)
+    if problem is not None:
+        return problem
+    return None if parse(line).previous == previous else "does not follow the one before it"
+
+
+def _own_problem(line: bytes, key: str | None) -> str | None:
+    """What is wrong with a checkpoint, whatever stands around it."""
     try:
         found = parse(line)
         signature = bytes.fromhex(found.signature)
@@ -212,9 +242,7 @@ def _problem(line: bytes, previous: str, key: str | None) -> str | None:
         return f"is not a checkpoint: {e}"
     except InvalidSignature:
         return "has a signature that does not fit"
-    if found.key != key:
-        return f"is signed with another key, {found.key}"
-    return None if found.previous == previous else "does not follow the one before it"
+    return None if key in (None, found.key) else f"is signed with another key, {found.key}"
 
 
 def _follows(earlier: Checkpoint, later: Checkpoint) -> bool:

@@ -190,7 +190,7 @@ def load_config(
             raise DecodeError("web.enabled", "the page reads [sinks.store]: enable it, or set this to false")
         broker = read_broker(options.mqtt, environment) if with_broker else Broker(options=options.mqtt)
     return Config(
-        file=file, options=options, broker=broker, registry=_registry(options.registry), sinks=sinks
+        file=file, options=options, broker=broker, registry=read_registry(options.registry), sinks=sinks
     )
 
 
@@ -211,7 +211,19 @@ def _sink_options(tables: Mapping[str, Any]) -> dict[str, Any]:
     return {kind: options for kind, options in made.items() if options.enabled}
 
 
-def _registry(options: RegistryOptions) -> Registry:
+def registry_files(options: RegistryOptions) -> tuple[Path, ...]:
+    """Where schools and devices are written down."""
+    if options.schools_file is not None and options.devices_file is not None:
+        return Path(options.schools_file), Path(options.devices_file)
+    return (Path(options.file or DEFAULT_REGISTRY),)
+
+
+def read_registry(options: RegistryOptions) -> Registry:
+    """What is written there.
+
+    Raises:
+        ConfigError: what is wrong, with file and place.
+    """
     if options.schools_file is not None and options.devices_file is not None:
         return load_csv_registry(Path(options.schools_file), Path(options.devices_file))
     return load_registry(Path(options.file or DEFAULT_REGISTRY))

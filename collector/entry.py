@@ -2,7 +2,7 @@
 """What does a frame of the journal say: a message as it came, or how all stood when a segment began?
 
 header = "H", deflated JSON: version, number of the next entry, when it began, what is accounted for (`seen`),
-         when each session was last heard of
+         when each session was last heard of, what no signature holds for yet (`opened`)
 entry  = "E", number (u64), received_ms (i64), session (8 bytes), length of the device (u8), ranges (u16),
          place (u16), device, ranges (first and last seq, u64 each), the payload exactly as received
 
@@ -20,7 +20,7 @@ from typing import Any
 
 from agent.contract.decoder import DecodeError, decode
 from agent.contract.ranges import Range
-from collector.seen import HeardMs, Plain
+from collector.seen import HeardMs, Plain, PlainOpen
 from collector.segment import Frame, Position
 
 _ENTRY = struct.Struct(">cQq8sBHH")
@@ -70,6 +70,7 @@ class Header:
     began_ms: int
     seen: Plain
     heard_ms: HeardMs = field(default_factory=dict)
+    opened: PlainOpen = field(default_factory=dict)
     version: int = 1
 
 
@@ -95,7 +96,7 @@ def header_body(header: Header) -> bytes:
         "next_number": header.next_number,
         "began_ms": header.began_ms,
     }
-    plain |= {"seen": header.seen, "heard_ms": header.heard_ms}
+    plain |= {"seen": header.seen, "heard_ms": header.heard_ms, "opened": header.opened}
     return b"H" + zlib.compress(json.dumps(plain, separators=(",", ":")).encode())
 
 

@@ -48,8 +48,11 @@ class Health:
         records_dropped_by_agents: sequence numbers that agents say no longer exist.
         queue_drops: messages not taken because too many were waiting; their agents send them again.
         messages_unstored: messages taken while the journal could not be written; they come again.
+        records_unproven: stored records that no signature of their device holds for yet.
         journal_torn: torn ends of the journal ever put aside; nothing of them was acknowledged.
         journal_free_bytes: space left on its disk; None when that cannot be told.
+        registry_problem: why the registry as it is written now is not used.
+        checkpoint: the newest one, as its line stands in the file.
         checkpoints: signed checkpoints made.
         segments_archived: segments of the journal moved to the archive.
         upkeep_problem: why a checkpoint or the archive failed.
@@ -77,9 +80,12 @@ class Health:
     journal_entries: int = 0
     journal_position: str = ""
     journal_damaged: int = 0
+    records_unproven: int = 0
     journal_torn: int = 0
     journal_free_bytes: int | None = None
     journal_problem: str | None = None
+    registry_problem: str | None = None
+    checkpoint: str | None = None
     checkpoints: int = 0
     segments_archived: int = 0
     upkeep_problem: str | None = None

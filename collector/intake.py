@@ -20,6 +20,7 @@ from collector.acknowledgement import Answer, answers
 from collector.admission import MAX_MESSAGE_BYTES, Admitted, Refusal, RefusalReason, admit
 from collector.authority.desk import Desk
 from collector.authority.signers import Signers
+from collector.coverage import Open, advance
 from collector.deadletters import DeadLetters
 from collector.entry import MAX_RANGES, NewEntry
 from collector.health import Health
@@ -34,10 +35,11 @@ log = logging.getLogger("collector.intake")
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """One batch, and which of its sequence numbers nobody has accounted for yet."""
+    """One batch, which of its sequence numbers nobody has accounted for yet, and whether it proves others."""
 
     admitted: Admitted
     new: tuple[Range, ...]
+    covers: bool = False
 
 
 @dataclass(kw_only=True)
@@ -48,10 +50,11 @@ class _Group:
     certificates: list[Answer] = field(default_factory=list)
     taken: list[_Taken] = field(default_factory=list)
     pending: dict[tuple[str, str], RangeSet] = field(default_factory=dict)
+    opened: dict[tuple[str, str], tuple[Open, ...]] = field(default_factory=dict)
 
     def entries(self) -> list[NewEntry]:
-        """Batches that account for anything new."""
-        return [_entry(taken.admitted, taken.new) for taken in self.taken if taken.new]
+        """Batches that account for anything new, or prove something that is there."""
+        return [_entry(taken.admitted, taken.new) for taken in self.taken if taken.new or taken.covers]
 
 
 @dataclass(kw_only=True)
@@ -82,9 +85,9 @@ class Intake:
         finally:
             self.dead_letters.commit()
         self.note_journal()
-        batches = (t.admitted.batch for t in group.taken)
-        now_ms = int(time.time() * 1000)
-        acks = answers(batches, self.journal.seen, now_ms, pause_s=self._note_pause())
+        admitted = (t.admitted for t in group.taken)
+        seen, coverage, now_ms = self.journal.seen, self.journal.coverage, int(time.time() * 1000)
+        acks = answers(admitted, seen, coverage, now_ms, pause_s=self._note_pause())
         return [*acks, *group.certificates]
 
     def _note_pause(self) -> int | None:
@@ -117,7 +120,17 @@ class Intake:
         new = tuple(gap for low, high in known for gap in pending.missing(low, high))[:MAX_RANGES]
         for low, high in new:
             pending.add(low, high)
-        group.taken.append(_Taken(admitted, new))
+        group.taken.append(_Taken(admitted, new, self._covers(admitted, new, group)))
+
+    def _covers(self, admitted: Admitted, new: tuple[Range, ...], group: _Group) -> bool:
+        """Whether this batch proves others, of the journal or of this group."""
+        batch = admitted.batch
+        of = batch.device, batch.session
+        before = group.opened[of] if of in group.opened else self.journal.coverage.of(*of)
+        told = [*(r.seq for r in batch.records), *(r.seq for r in admitted.refused)]
+        step = advance(before, admitted.message.payload, new, lambda: told)
+        group.opened[of] = step.opened
+        return step.covers
 
     def _note_refusal(self, refusal: Refusal) -> None:
         self.health.messages_refused[str(refusal.reason)] += 1
@@ -162,6 +175,7 @@ class Intake:
         self.health.journal_bytes = self.journal.size_bytes
         self.health.journal_entries = self.journal.entries
         self.health.journal_position = str(self.journal.committed)
+        self.health.records_unproven = self.journal.coverage.records()
         self.health.journal_torn = self.journal.torn
         self.health.journal_free_bytes = self.journal.free_bytes()
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from collector.coverage import Coverage
 from collector.disk import AppendFile, Disk
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.errors import JournalLocked, JournalUnavailable
@@ -34,6 +35,7 @@ class Journal:
     Attributes:
         shelf: all its segments, those in the archive included.
         seen: what is accounted for by what is committed.
+        coverage: what of that no signature holds for yet.
         damages: what could not be read at the start.
         torn: how many torn ends were ever put aside.
     """
@@ -48,6 +50,7 @@ class Journal:
         self._bytes_before: dict[int, int] = {}
         self.torn = 0
         self.seen = Seen()
+        self.coverage = Coverage()
         self.damages: list[Damage] = []
 
     @classmethod
@@ -126,6 +129,7 @@ class Journal:
         self._end = end
         for entry in entries:
             self.seen.add(entry.device, entry.session, entry.new, at_ms=entry.received_ms)
+            self.coverage.take(entry)
         if self._end.at.offset >= self._segment_bytes:
             self._roll()
 
@@ -144,6 +148,7 @@ class Journal:
             raise JournalLocked(f"{self.directory}: another collector writes this journal") from e
         standing = recover(self.shelf)
         self.seen, self.damages, self.torn = standing.seen, standing.damages, standing.torn
+        self.coverage = standing.coverage
         if standing.end is None:
             self._end = self._begin_segment(End(Position(0, 0), standing.chain, standing.next_number))
         else:
@@ -188,11 +193,14 @@ class Journal:
             self._disk.remove(path)
         began_ms = int(time.time() * 1000)
         self.seen.forget_silent(began_ms)
+        seen = self.seen.to_plain()
+        self.coverage.keep_only(seen)
         header = Header(
             next_number=after.next_number,
             began_ms=began_ms,
-            seen=self.seen.to_plain(),
+            seen=seen,
             heard_ms=self.seen.heard_ms,
+            opened=self.coverage.to_plain(),
         )
         frame, chain = make_frame(header_body(header), Position(number, len(MAGIC)), after.chain)
         file = self._disk.open(path, new=True)

@@ -26,7 +26,7 @@ from pathlib import Path
 from collector.authority import duty
 from collector.authority.desk import Desk
 from collector.backoff import Backoff
-from collector.config import Config
+from collector.config import Config, read_registry, registry_files
 from collector.consumer import Consumer
 from collector.cursor import cursor_of
 from collector.deadletters import DeadLetters
@@ -39,6 +39,7 @@ from collector.journal import Journal
 from collector.playback import Playback
 from collector.receiver import Receiver
 from collector.retention import Retention
+from collector.roll import Roll
 from collector.segment import Damage
 from collector.settling import Settling
 from collector.sinks.base import Sink
@@ -116,6 +117,7 @@ class _Pipeline:
                 tasks.create_task(self._show(), name="page"),
                 tasks.create_task(self._do_duty(), name="authority"),
                 tasks.create_task(self._upkeep().run(), name="upkeep"),
+                tasks.create_task(self._roll().run(), name="registry"),
             ]
             await stop.wait()
             log.info("collector.stopping")
@@ -171,6 +173,16 @@ class _Pipeline:
             key_file=options.checkpoint_key,
             retention=Retention(keep_days=options.keep_days, keep_bytes=options.keep_bytes),
             passed=lambda: min((c.passed for c in self.consumers), default=self.journal.committed),
+            health=self.health,
+            offer=self.receiver.publish,
+        )
+
+    def _roll(self) -> Roll:
+        options = self.config.options.registry
+        return Roll(
+            registry=self.config.registry,
+            files=registry_files(options),
+            read=lambda: read_registry(options),
             health=self.health,
         )
 

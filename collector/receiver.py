@@ -125,7 +125,10 @@ class Receiver:
         client = self._client
         if client is None:
             return False
-        return client.publish(answer.topic, answer.payload, qos=0).rc == mqtt.MQTT_ERR_SUCCESS
+        return (
+            client.publish(answer.topic, answer.payload, qos=0, retain=answer.is_kept).rc
+            == mqtt.MQTT_ERR_SUCCESS
+        )
 
     async def _converse(self) -> None:
         """One connection from beginning to end."""

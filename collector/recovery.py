@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.contract.decoder import DecodeError
+from collector.coverage import Coverage
 from collector.disk import Disk
 from collector.entry import Entry, Header, read_frame
-from collector.proof import proven_end
+from collector.extent import proven_end
 from collector.seen import Seen
 from collector.segment import MAGIC, NO_CHAIN, Damage, Frame, Position
 from collector.shelf import Shelf, segment_path
@@ -38,6 +39,7 @@ class Standing:
     chain: bytes = NO_CHAIN
     next_number: int = 1
     seen: Seen = field(default_factory=Seen)
+    coverage: Coverage = field(default_factory=Coverage)
     damages: list[Damage] = field(default_factory=list)
     torn: int = 0
 
@@ -154,9 +156,11 @@ def _apply(standing: Standing, frame: Frame, *, is_first: bool) -> None:
         return
     if isinstance(said, Entry):
         standing.seen.add(said.device, said.session, said.new, at_ms=said.received_ms)
+        standing.coverage.take(said)
         standing.next_number = said.number + 1
     elif is_first:
         standing.seen, standing.next_number = Seen(said.seen, said.heard_ms), said.next_number
+        standing.coverage = Coverage(said.opened)
 
 
 def _cut_tail(shelf: Shelf, newest: int, offset: int | None) -> None:

@@ -39,43 +39,58 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Registry:
-    """Schools and placements that have been checked against each other (`collector.enrolment`)."""
+class _Contents:
+    """What one reading of the file said."""
 
-    placements: tuple[Placement, ...] = ()
-    by_id: dict[str, School] = field(default_factory=dict)
-    _by_device: dict[str, list[Placement]] = field(init=False, default_factory=dict)
+    placements: tuple[Placement, ...]
+    by_id: dict[str, School]
+    by_device: dict[str, list[Placement]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for placement in self.placements:
-            self._by_device.setdefault(placement.device, []).append(placement)
+            self.by_device.setdefault(placement.device, []).append(placement)
+
+
+@dataclass
+class Registry:
+    """Schools and placements that have been checked against each other (`collector.enrolment`).
+
+    Any thread may ask while another lets it become what the file says now.
+    """
+
+    _now: _Contents = field(default_factory=lambda: _Contents((), {}))
 
     @classmethod
     def of(cls, schools: Iterable[School], placements: Iterable[Placement]) -> Registry:
         """A registry of these; every placement's school is among them."""
-        return cls(placements=tuple(placements), by_id={school.id: school for school in schools})
+        return cls(_Contents(tuple(placements), {school.id: school for school in schools}))
+
+    def become(self, other: Registry) -> None:
+        """Say from now on what another says."""
+        self._now = other._now
 
     def schools(self) -> tuple[School, ...]:
         """Every school, in the order of the file."""
-        return tuple(self.by_id.values())
+        return tuple(self._now.by_id.values())
 
     def knows(self, device: str) -> bool:
         """Whether the device is registered, wherever it stands."""
-        return device in self._by_device
+        return device in self._now.by_device
 
     def devices(self) -> tuple[str, ...]:
         """Every registered device."""
-        return tuple(self._by_device)
+        return tuple(self._now.by_device)
 
     def devices_of(self, school_id: str) -> tuple[Placement, ...]:
         """Which devices ever stood at a school, and when."""
-        return tuple(p for p in self.placements if p.school == school_id)
+        return tuple(p for p in self._now.placements if p.school == school_id)
 
     def school_of(self, device: str, at_ms: int) -> School | None:
         """Where a device stood at a time; None when it is not registered or stood nowhere then."""
-        for placement in self._by_device.get(device, ()):
+        now = self._now
+        for placement in now.by_device.get(device, ()):
             if placement.covers(at_ms):
-                return self.by_id[placement.school]
+                return now.by_id[placement.school]
         return None
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from collector.config import Config
@@ -16,11 +17,25 @@ from collector.segment import Position
 _PATIENCE = 5
 
 
-async def replay(config: Config, kind: str, start: Position) -> tuple[SinkHealth, Playback, int]:
-    """Feed the sink with everything from `start` on; what it has already stays as it is.
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of a replay.
 
-    Returns:
-        What was written, where the journal ended, and in how many places it was damaged.
+    Attributes:
+        health: how many records the sink took and refused.
+        known: how many of those taken it had already; None where it cannot tell.
+        end: where the journal ended.
+        damaged: in how many places the journal could not be read.
+    """
+
+    health: SinkHealth
+    known: int | None
+    end: Position
+    damaged: int
+
+
+async def replay(config: Config, kind: str, start: Position) -> Replayed:
+    """Feed the sink with everything from `start` on; what it has already stays as it is.
 
     Raises:
         SinkUnavailable: it did not take a batch after several tries.
@@ -44,4 +59,5 @@ async def replay(config: Config, kind: str, start: Position) -> tuple[SinkHealth
             pass
     finally:
         await sink.close()
-    return consumer.health, consumer.playback, len(consumer.damages)
+    known: int | None = getattr(sink, "known", None)
+    return Replayed(consumer.health, known, consumer.playback.at, len(consumer.damages))

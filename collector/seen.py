@@ -19,6 +19,9 @@ SILENT_MS = 100 * 86_400_000
 Plain = dict[str, dict[str, tuple[Range, ...]]]
 """Device → session → accounted ranges, as JSON can hold it."""
 
+PlainOpen = dict[str, dict[str, tuple[tuple[str, tuple[Range, ...]], ...]]]
+"""Device → session → digest of each batch that no signature holds for yet, with what it brought."""
+
 HeardMs = dict[str, dict[str, int]]
 """Device → session → Unix time at which something new of it last entered."""
 
@@ -72,11 +75,9 @@ class Seen:
         """How many sessions are remembered."""
         return sum(map(len, self._devices.values()))
 
-    def accounted(self, device: str, session: str, *, at_most: int) -> tuple[int, tuple[Range, ...]]:
-        """Up to which seq everything is accounted for, and the `at_most` highest ranges beyond that."""
-        ranges = list(self._devices.get(device, {}).get(session, ()))
-        up_to_seq = ranges.pop(0)[1] if ranges and ranges[0][0] <= 1 else 0
-        return up_to_seq, tuple(ranges[-at_most:])
+    def ranges(self, device: str, session: str) -> tuple[Range, ...]:
+        """Everything that is accounted for of a session, ascending."""
+        return tuple(self._devices.get(device, {}).get(session, ()))
 
     def to_plain(self) -> Plain:
         """Everything; sessions from the longest untouched to the last touched."""

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from collector.checkpoint import Checkpoints, load_key
+from agent.contract import topics
+from collector.acknowledgement import Answer
+from collector.checkpoint import Checkpoint, Checkpoints, load_key
 from collector.errors import ConfigError
 from collector.health import Health
 from collector.journal import Journal
@@ -22,6 +24,8 @@ log = logging.getLogger("collector.upkeep")
 
 FIRST_S = 5
 EVERY_S = 60
+_OFFER_EVERY_MS = 3_600_000
+"""A broker may have lost what it keeps."""
 
 
 @dataclass(kw_only=True)
@@ -30,6 +34,7 @@ class Upkeep:
 
     Attributes:
         passed: up to where every sink has been fed.
+        offer: publishes, and says whether it could.
     """
 
     journal: Journal
@@ -37,6 +42,9 @@ class Upkeep:
     retention: Retention
     passed: Callable[[], Position]
     health: Health
+    offer: Callable[[Answer], bool] = lambda _: False
+    _offered: str | None = None
+    _offered_ms: int = 0
 
     async def run(self) -> None:
         """Look every minute until cancelled; the first time when the sinks have found their places."""
@@ -61,6 +69,18 @@ class Upkeep:
             date = f"{datetime.fromtimestamp(now_ms / 1000, UTC):%Y-%m-%d}"
             checkpoints = Checkpoints(self.journal.directory, load_key(self.key_file))
             self.health.checkpoints += checkpoints.make_if_due(self.journal.end, date) is not None
+            self._show(checkpoints.newest(), now_ms)
+
+    def _show(self, newest: Checkpoint | None, now_ms: int) -> None:
+        """Let others keep it: who forges the whole journal is then found by any of them."""
+        if newest is None:
+            return
+        line = newest.line.decode()
+        self.health.checkpoint = line
+        if line == self._offered and now_ms - self._offered_ms < _OFFER_EVERY_MS:
+            return
+        if self.offer(Answer(topics.checkpoint(newest.key), newest.line, is_kept=True)):
+            self._offered, self._offered_ms = line, now_ms
 
     def _retire(self, now_ms: int) -> None:
         self.health.segments_archived += self.retention.apply(self.journal, self.passed(), now_ms)

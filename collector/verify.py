@@ -2,13 +2,15 @@
 """Is the evidence whole, and if not, which entry is the first that does not fit?
 
 Everything is read: journal, archive, checkpoints. Each byte of a segment is either under a frame's CRC-32 and
-the SHA-256 chain, or is the segment's first line; archived copies are compared as well.
+the SHA-256 chain, or is the segment's first line; archived copies are compared as well. Where the devices'
+keys are known, their signatures are verified too. A checkpoint that somebody kept tells a journal that was
+made anew from the one that was.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from collector import checkpoint
 from collector.checkpoint import Checkpoint
 from collector.disk import Disk
 from collector.entry import Entry, Header, read_frame
-from collector.proof import proven_end
+from collector.extent import proven_end
+from collector.proof import Proof
 from collector.segment import HEAD_BYTES, MAGIC, NO_CHAIN, Damage, Frame, Position
 from collector.shelf import Shelf, Unreadable
 
@@ -56,16 +59,37 @@ class Fault:
 
 @dataclass(kw_only=True)
 class Verdict:
-    """What was read, and what does not fit: at most the first of the journal and the first of checkpoints."""
+    """What was read, and what does not fit: at most the first of the journal and the first of checkpoints.
+
+    Attributes:
+        kept: checkpoints from elsewhere that the journal was compared with.
+        signed: entries whose own signature holds; None where no keys are known.
+        chained: entries that a later signature holds for.
+        uncovered: entries that no signature holds for yet, at the end of their sessions.
+        unproven: entries that later signatures of their session do not hold for either.
+    """
 
     segments: int = 0
     archived: int = 0
     entries: int = 0
     checkpoints: int = 0
+    kept: int = 0
+    signed: int | None = None
+    chained: int = 0
+    uncovered: int = 0
+    unproven: tuple[str, ...] = ()
     torn: int = 0
     key: str | None = None
     end: str = ""
     faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A checkpoint, and what people call it."""
+
+    checkpoint: Checkpoint
+    name: str
 
 
 @dataclass(kw_only=True)
@@ -73,9 +97,10 @@ class _Walk:
     """How far the journal has been followed."""
 
     shelf: Shelf
-    due: dict[Position, Checkpoint]
+    due: dict[Position, list[_Due]]
     is_written: bool
     proven: Position
+    proof: Proof | None = None
     verdict: Verdict = field(default_factory=Verdict)
     chain: bytes = NO_CHAIN
     at: Position = field(default_factory=lambda: Position(1, 0))
@@ -85,7 +110,13 @@ class _Walk:
 
 
 def verify(
-    directory: Path, *, archive: Path | None = None, disk: Disk | None = None, key: str | None = None
+    directory: Path,
+    *,
+    archive: Path | None = None,
+    disk: Disk | None = None,
+    key: str | None = None,
+    device_keys: Mapping[str, Sequence[bytes]] | None = None,
+    kept: Sequence[Checkpoint] = (),
 ) -> Verdict:
     """Read everything; a journal that is being written is read up to what stands there now.
 
@@ -94,6 +125,8 @@ def verify(
         archive: where its old segments are.
         disk: what it is on.
         key: public key of the checkpoints, where it is known from elsewhere.
+        device_keys: every signing key that each device ever had; None: signatures are not verified.
+        kept: checkpoints that somebody kept elsewhere.
 
     Raises:
         OSError: the disk does not let us.
@@ -101,22 +134,40 @@ def verify(
     disk = disk or Disk()
     shelf = Shelf(directory, archive=archive, disk=disk)
     good, problem = checkpoint.check(checkpoint.read(directory / checkpoint.FILE, disk), key=key)
-    due = {Position.parse(c.position): c for c in good}
+    due: dict[Position, list[_Due]] = {}
+    for found, name in [*((c, "the checkpoint") for c in good), *((c, "the kept checkpoint") for c in kept)]:
+        due.setdefault(Position.parse(found.position), []).append(_Due(found, f"{name} of {found.date}"))
     walk = _Walk(
         shelf=shelf,
         due=due,
         is_written=_is_written(directory, disk),
         proven=proven_end(directory, disk) or Position(0, 0),
+        proof=None if device_keys is None else Proof(keys=device_keys),
     )
-    found = next(_journal_faults(walk), None)
-    faults = [] if found is None else [found]
+    first = next(_journal_faults(walk), None)
+    faults = [] if first is None else [first]
     if problem is not None:
         faults.append(Fault(at=f"{checkpoint.FILE}:{len(good) + 1}", problem=f"this checkpoint {problem}"))
     verdict = walk.verdict
     verdict.checkpoints, verdict.key, verdict.faults = len(good), good[0].key if good else None, tuple(faults)
+    verdict.kept = len(kept)
+    if walk.proof is not None:
+        _note_proof(verdict, walk.proof)
     verdict.torn = sum(name.endswith(".torn") for name in disk.names(directory))
     verdict.end = str(walk.at)
     return verdict
+
+
+def _note_proof(verdict: Verdict, proof: Proof) -> None:
+    unproven = proof.unproven()
+    verdict.signed, verdict.chained = proof.signed, proof.chained
+    verdict.uncovered = sum(not u.is_passed for u in unproven)
+    verdict.unproven = tuple(f"{u.entry.at}{_who(u.entry)}" for u in unproven if u.is_passed)
+
+
+def _who(entry: Entry) -> str:
+    seqs = ", ".join(f"{low}-{high}" for low, high in entry.new)
+    return f", entry {entry.number} ({entry.device}, session {entry.session}, seq {seqs})"
 
 
 def _journal_faults(walk: _Walk) -> Iterator[Fault]:
@@ -126,8 +177,8 @@ def _journal_faults(walk: _Walk) -> Iterator[Fault]:
             yield walk.fault(Position(expected, 0), f"segments {expected:06} to {number - 1:06} are missing")
         yield from _segment_faults(walk, number, is_newest=number == numbers[-1])
         walk.verdict.segments += 1
-    for at, due in walk.due.items():
-        yield walk.fault(at, f"no entry ends at the checkpoint of {due.date}: the journal was cut back")
+    for at, missed in walk.due.items():
+        yield walk.fault(at, f"no entry ends at {missed[0].name}: the journal was cut back, or made anew")
     if walk.at < walk.proven:
         yield walk.fault(walk.at, f"a sink was fed up to {walk.proven}: the journal was cut back")
 
@@ -182,13 +233,18 @@ def _said_faults(walk: _Walk, frame: Frame, *, is_first: bool) -> Iterator[Fault
     number = said.next_number if isinstance(said, Header) else said.number
     if number != expected:
         yield walk.fault(frame.at, f"it says it is entry {number}")
-    walk.verdict.entries += isinstance(said, Entry)
+    if isinstance(said, Entry):
+        walk.verdict.entries += 1
+        problem = None if walk.proof is None else walk.proof.take(said)
+        if problem is not None:
+            yield _of(Fault(at=str(frame.at), problem=problem, entry=said.number), said)
 
 
 def _checkpoint_faults(walk: _Walk, frame: Frame) -> Iterator[Fault]:
-    due = walk.due.pop(walk.at, None)
-    if due is not None and (due.root, due.entries) != (walk.chain.hex(), walk.verdict.entries):
-        yield walk.fault(frame.at, f"what ends here is not what the checkpoint of {due.date} says")
+    for due in walk.due.pop(walk.at, ()):
+        said = due.checkpoint
+        if (said.root, said.entries) != (walk.chain.hex(), walk.verdict.entries):
+            yield walk.fault(frame.at, f"what ends here is not what {due.name} says")
 
 
 def _named(walk: _Walk, damage: Damage) -> Fault:
@@ -199,9 +255,12 @@ def _named(walk: _Walk, damage: Damage) -> Fault:
         said = read_frame(Frame(damage.at, damage.end, NO_CHAIN, body))
     except DecodeError:
         return fault
-    if not isinstance(said, Entry):
-        return fault
-    return dataclasses.replace(fault, device=said.device, session=said.session, seqs=said.new)
+    return _of(fault, said) if isinstance(said, Entry) else fault
+
+
+def _of(fault: Fault, entry: Entry) -> Fault:
+    """Say whose it is."""
+    return dataclasses.replace(fault, device=entry.device, session=entry.session, seqs=entry.new)
 
 
 def _is_written(directory: Path, disk: Disk) -> bool:

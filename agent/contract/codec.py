@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent.contract import packed
+from agent.contract.ack import pack_ack, unpack_ack
 from agent.contract.decoder import DecodeError, decode
 from agent.contract.envelope import inner_of
 from agent.contract.record import Ack, Batch, ClockState, Record, Refused, record_from_plain, to_plain
@@ -72,9 +73,9 @@ def decode_batch(payload: bytes) -> Decoded:
     return Decoded(batch, refused)
 
 
-def encode_ack(ack: Ack) -> bytes:
-    """One `ack` payload, always JSON."""
-    return _json_bytes(to_plain(ack))
+def encode_ack(ack: Ack, form: Form = "json") -> bytes:
+    """One `ack` payload; packed only for who is known to read that."""
+    return pack_ack(ack) if form == "packed" else _json_bytes(to_plain(ack))
 
 
 def decode_ack(payload: bytes) -> Ack:
@@ -83,6 +84,8 @@ def decode_ack(payload: bytes) -> Ack:
     Raises:
         DecodeError: it is not an acknowledgement.
     """
+    if payload[:1] == bytes([packed.FORMAT]):
+        return unpack_ack(payload)
     return decode(Ack, _parse_json(payload))
 
 

@@ -101,12 +101,16 @@ class RenewalRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Issued:
-    """The authority's answer: a certificate and when it holds (Unix time), or `refused`, which says why."""
+    """The authority's answer: a certificate and when it holds (Unix time), or `refused`, which says why.
+
+    `tag_key` is the authority's public X25519 key, hexadecimal (`agent.contract.tag`).
+    """
 
     certificate: str | None = None
     not_before_s: int = 0
     not_after_s: int = 0
     refused: str | None = None
+    tag_key: str | None = None
 
     def __post_init__(self) -> None:
         is_one = (self.certificate is None) != (self.refused is None)
@@ -114,6 +118,8 @@ class Issued:
         if self.certificate is not None:
             _require(self.certificate.startswith(_PEM), "certificate", "must be PEM")
             _require(0 <= self.not_before_s < self.not_after_s, "not_after_s", "must be after not_before_s")
+        is_key = self.tag_key is None or _is_hex(self.tag_key, 32)
+        _require(is_key, "tag_key", "must be 32 bytes in hexadecimal")
 
 
 def enrolment_bytes(device: str, token: str, csr: str) -> bytes:

@@ -8,6 +8,7 @@
     sp/1/<shard>/<device>/cmd      collector → device   signed one-off requests
     sp/1/<shard>/<device>/csr      device → collector   request for its next certificate
     sp/1/<shard>/<device>/crt      collector → device   its next certificate
+    sp/1/checkpoint/<key>          collector → anybody  the journal's newest checkpoint, retained
 
 The shard is a stable hash of the device, so that several collectors can each own a share of the fleet.
 """
@@ -75,6 +76,11 @@ def csr(device: str) -> str:
 def crt(device: str) -> str:
     """Where a device hears its next certificate."""
     return _topic(device, "crt")
+
+
+def checkpoint(public_key: str) -> str:
+    """Where a collector shows how its journal stands, by the beginning of its public key (hexadecimal)."""
+    return f"sp/1/checkpoint/{public_key[:16]}"
 
 
 def parse(topic: str) -> Topic:

@@ -46,12 +46,16 @@ class Enrolled:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate and its key, on the disk; times as the authority stated them (Unix time)."""
+    """A certificate and its key, on the disk; times as the authority stated them (Unix time).
+
+    `tag_key` is the authority's, None where it has none.
+    """
 
     cert_file: Path
     key_file: Path
     not_before_s: int
     not_after_s: int
+    tag_key: bytes | None = None
 
     def renew_at_s(self) -> float:
         """When two thirds of its life are over."""
@@ -80,8 +84,10 @@ def certificate(directory: Path, name: LinkName = "current") -> Certificate | No
         plain = json.loads((folder / "valid.json").read_bytes())
         cert_file = (folder / "cert.pem").resolve(strict=True)
         key_file = (folder / "key.pem").resolve(strict=True)
-        return Certificate(cert_file, key_file, int(plain["not_before_s"]), int(plain["not_after_s"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        tag_key = bytes.fromhex(plain.get("tag_key") or "") or None
+        valid = int(plain["not_before_s"]), int(plain["not_after_s"])
+        return Certificate(cert_file, key_file, *valid, tag_key)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -97,7 +103,11 @@ def add(directory: Path, issued: Issued, name: LinkName) -> None:
         raise ValueError("nothing was issued")
     folder = directory / f"tls-{_next_number(directory)}"
     folder.mkdir(mode=_FOLDER_MODE)
-    valid = {"not_before_s": issued.not_before_s, "not_after_s": issued.not_after_s}
+    valid = {
+        "not_before_s": issued.not_before_s,
+        "not_after_s": issued.not_after_s,
+        "tag_key": issued.tag_key,
+    }
     write(folder / "key.pem", (directory / MAKING_KEY).read_bytes())
     write(folder / "cert.pem", issued.certificate.encode())
     write(folder / "valid.json", json.dumps(valid).encode())

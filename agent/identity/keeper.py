@@ -20,9 +20,11 @@ from typing import Any, Protocol
 from agent.config import AgentOptions, MqttOptions
 from agent.contract.decoder import DecodeError
 from agent.contract.enrolment import MAX_ANSWER_BYTES, Issued, read_file, read_message
-from agent.contract.record import ClockState
+from agent.contract.record import Batch, ClockState
 from agent.identity import folder
+from agent.identity.agreement import agree
 from agent.identity.folder import Certificate
+from agent.identity.sealing import Sealer
 from agent.identity.signing import SigningKey
 
 log = logging.getLogger("agent.identity")
@@ -56,13 +58,13 @@ class Keeper:
         self._link = link
         self._answer: asyncio.Future[bytes] | None = None
         self._lead_s: float | None = None
-        self._key = self._read_key()
+        self._sealer = self._make_sealer()
         link.on_certificate = self._on_answer
         link.has_clock = lambda: now().age_s is not None
 
-    def seal(self, batch: bytes) -> bytes:
-        """A batch as it goes out: signed, once the device is enrolled."""
-        return batch if self._key is None else self._key.seal(self._options.device, batch)
+    def seal(self, payload: bytes, batch: Batch) -> bytes:
+        """A batch as it goes out: signed or tagged, once the device is enrolled."""
+        return payload if self._sealer is None else self._sealer.seal(payload, batch)
 
     def note_time(self, wall_ms: int) -> None:
         """The collector's time: what counts for a certificate, and there even without a clock of our own."""
@@ -81,8 +83,8 @@ class Keeper:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         who = folder.enrolled(self._directory)
-        if who is not None and self._key is None:
-            self._key = self._read_key()
+        if who is not None and self._sealer is None:
+            self._sealer = self._make_sealer()
             self._link.use(self._with(who=who))
 
     async def run(self) -> None:
@@ -172,6 +174,8 @@ class Keeper:
             self._link.use(self._with(certificate=folder.certificate(self._directory)))
             return
         folder.promote(self._directory)
+        if self._sealer is not None and self._key is not None:
+            self._sealer.tag_key = self._tag_key(self._key)
         log.info("certificate.in_use")
 
     def _with(
@@ -194,6 +198,23 @@ class Keeper:
     def _on_answer(self, answer: bytes) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
+
+    def _make_sealer(self) -> Sealer | None:
+        self._key = self._read_key()
+        if self._key is None:
+            return None
+        return Sealer(self._options.device, self._key, self._tag_key(self._key))
+
+    def _tag_key(self, key: SigningKey) -> bytes | None:
+        """None where the authority has told no key of its own, or one that is none."""
+        current = folder.certificate(self._directory)
+        if current is None or current.tag_key is None:
+            return None
+        try:
+            return agree(key, self._options.device, current.tag_key)
+        except ValueError as e:
+            log.warning("identity.no_tag_key problem=%s", e)
+            return None
 
     def _read_key(self) -> SigningKey | None:
         if folder.enrolled(self._directory) is None:

@@ -29,6 +29,7 @@ class SigningKey:
     """An Ed25519 key in use."""
 
     def __init__(self, private_key: bytes) -> None:
+        self.seed = private_key
         self.public, self._sign = _with_libcrypto(private_key) or _with_cryptography(private_key)
         self.key_id = key_id(self.public)
 
@@ -72,7 +73,7 @@ def private_bytes(pem: bytes) -> bytes:
 def _with_libcrypto(private_key: bytes) -> tuple[bytes, _Sign] | None:
     """Public key and signing function; None where libcrypto is out of reach."""
     try:
-        crypto = _libcrypto()
+        crypto = libcrypto()
     except (OSError, AttributeError):
         return None
     pkey = crypto.EVP_PKEY_new_raw_private_key(_EVP_PKEY_ED25519, None, private_key, len(private_key))
@@ -99,13 +100,20 @@ def _with_libcrypto(private_key: bytes) -> tuple[bytes, _Sign] | None:
     return public.raw, sign
 
 
-def _libcrypto() -> ctypes.CDLL:
+def libcrypto() -> ctypes.CDLL:
     """The library behind `ssl`: a symbol is looked for in a module and in what it was linked with."""
     crypto = ctypes.CDLL(_ssl.__file__)
     pointer, size, text = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p
     for name, result, arguments in (
         ("EVP_PKEY_new_raw_private_key", pointer, (ctypes.c_int, pointer, text, size)),
+        ("EVP_PKEY_new_raw_public_key", pointer, (ctypes.c_int, pointer, text, size)),
         ("EVP_PKEY_get_raw_public_key", ctypes.c_int, (pointer, pointer, pointer)),
+        ("EVP_PKEY_free", None, (pointer,)),
+        ("EVP_PKEY_CTX_new", pointer, (pointer, pointer)),
+        ("EVP_PKEY_CTX_free", None, (pointer,)),
+        ("EVP_PKEY_derive_init", ctypes.c_int, (pointer,)),
+        ("EVP_PKEY_derive_set_peer", ctypes.c_int, (pointer, pointer)),
+        ("EVP_PKEY_derive", ctypes.c_int, (pointer, pointer, pointer)),
         ("EVP_MD_CTX_new", pointer, ()),
         ("EVP_MD_CTX_free", None, (pointer,)),
         ("EVP_DigestSignInit", ctypes.c_int, (pointer, pointer, pointer, pointer, pointer)),

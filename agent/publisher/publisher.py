@@ -23,6 +23,7 @@ from agent.config import MqttOptions
 from agent.contract.codec import encode
 from agent.contract.record import MAX_SPAN, Ack, Batch, ClockState
 from agent.publisher.link import Link
+from agent.publisher.past import Past
 from agent.scheduler import next_start_s, phase_ratio
 from agent.spool.reading import Position, Run
 from agent.spool.spool import Spool
@@ -62,6 +63,7 @@ class Publisher:
         now: Callable[[], ClockState],
         *,
         learn: Learn = lambda _wall_ms, _asked_ms, _answered_ms: None,
+        past: Past | None = None,
     ) -> None:
         self._device = device
         self._spool = spool
@@ -69,6 +71,7 @@ class Publisher:
         self._options = options
         self._now = now
         self._learn = learn
+        self._past = past or Past(spool.session)
         self._first_sent: tuple[int, int] | None = None
         self._live_after: Position | None = spool.end()
         self._backlog_until: Position | None = self._live_after
@@ -84,7 +87,7 @@ class Publisher:
         self._waiting: list[_Waiting] = []
         self._urgent = asyncio.Event()
         self.on_time: Callable[[int], None] = lambda _wall_ms: None
-        self.seal: Callable[[bytes], bytes] = lambda payload: payload
+        self.seal: Callable[[bytes, Batch], bytes] = lambda payload, _batch: payload
         link.on_ack = self._on_ack
         link.on_connection = self._on_connection
 
@@ -123,7 +126,7 @@ class Publisher:
     async def _greet(self) -> bool:
         """Ask what the collector has of each session; True when it answered for this one."""
         older = [s for s in self._spool.pending_sessions() if s != self._spool.session]
-        for session in [*older[-_MAX_SESSIONS_GREETED:], self._spool.session]:
+        for session in [*self._past.unsettled(), *older[-_MAX_SESSIONS_GREETED:], self._spool.session]:
             self._send(self._question(session))
         return await self._answer_to(self._spool.session, 0, min(_GREETING_S, self._options.ack_timeout_s))
 
@@ -186,21 +189,26 @@ class Publisher:
             await self._talking.wait()
             self._more_backlog.clear()
             until = self._backlog_until
-            found = until and self._next_batch(after=None, until=until)
-            if found:
-                await self._send_backlog(*found)
+            again = self._past.next(self._device, self._now())
+            if again is not None:
+                if await self._send_backlog(again):
+                    self._past.told()
+            elif found := until and self._next_batch(after=None, until=until):
+                await self._send_backlog(replace(found[1], want_ack=True, backlog=True))
+            elif unsettled := self._past.unsettled():
+                await self._send_backlog(self._question(unsettled[0]))
             else:
                 await self._more_backlog.wait()
 
-    async def _send_backlog(self, run: Run, batch: Batch) -> None:
-        payload_bytes = self._send(replace(batch, want_ack=True, backlog=True))
-        if payload_bytes and await self._answer_to(
-            run.session, run.records[-1].seq, self._options.ack_timeout_s
-        ):
+    async def _send_backlog(self, batch: Batch) -> bool:
+        payload_bytes = self._send(batch)
+        seq = batch.records[-1].seq if batch.records else batch.last_seq
+        if payload_bytes and await self._answer_to(batch.session, seq, self._options.ack_timeout_s):
             await asyncio.sleep(payload_bytes * 8 / self._options.backlog_bps)
-        else:
-            self._silent.set()
-            await asyncio.sleep(_FIRST_PAUSE_S)
+            return True
+        self._silent.set()
+        await asyncio.sleep(_FIRST_PAUSE_S)
+        return False
 
     async def _answer_to(self, session: str, seq: int, within_s: float) -> bool:
         """Wait for an acknowledgement of the session that covers `seq`; False when none comes in time."""
@@ -217,6 +225,8 @@ class Publisher:
             self._drop_timer()
             self._learn_time(ack)
         self._hold_until_s = time.monotonic() + min(ack.pause_s or 0, _LONGEST_HOLD_S)
+        if self._past.answered(ack):
+            self._silent.set()
         lost_until = self._spool.newest_covered(ack)
         self._note_progress(self._spool.acknowledge(ack))
         if lost_until and lost_until > (self._backlog_until or (0, 0)):
@@ -270,10 +280,11 @@ class Publisher:
         return len(self._encode(self._batch(run))) <= self._link.largest_payload
 
     def _batch(self, run: Run) -> Batch:
+        first_seq = self._past.first_seq(run.session, run.first_seq, run.records[0].seq)
         return Batch(
             device=self._device,
             session=run.session,
-            first_seq=max(run.first_seq, run.records[-1].seq - MAX_SPAN + 1),
+            first_seq=max(first_seq, run.records[-1].seq - MAX_SPAN + 1),
             clock=self._now(),
             records=run.records,
         )
@@ -287,8 +298,14 @@ class Publisher:
 
     def _send(self, batch: Batch) -> int:
         """Bytes of the payload, 0 when there is no connection."""
-        payload = self.seal(self._encode(batch))
-        return len(payload) if self._link.publish(payload) else 0
+        if not self._link.connected.is_set():
+            return 0
+        inner = self._encode(batch)
+        payload = self.seal(inner, batch)
+        if not self._link.publish(payload):
+            return 0
+        self._past.keep(batch, inner)
+        return len(payload)
 
 
 def _covers(ack: Ack, seq: int) -> bool:

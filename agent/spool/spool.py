@@ -189,6 +189,20 @@ class Spool:
         """Sessions that have records not acknowledged, oldest first."""
         return [s for s in self._queue.sessions if self._queue.of(s)]
 
+    def is_pending(self, session: str) -> bool:
+        """Whether records of a session are not acknowledged."""
+        return bool(self._queue.of(session))
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the newest record of this session, 0 before the first."""
+        return self._own.next_seq - 1
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether there are files that could not be read, and may come back."""
+        return self._card.is_unread
+
     def end(self) -> Position | None:
         """Position of the newest waiting record, None when nothing waits."""
         for index, session in reversed(list(enumerate(self._queue.sessions))):

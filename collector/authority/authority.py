@@ -6,6 +6,7 @@ broker.key, broker.crt      for mosquitto
 enrolment.key, …crt         for the endpoint that devices enrol at
 collector.key, …crt         for the collector's own connection to the broker
 crl.pem                     what is revoked, for mosquitto
+tag.key                     what tags of batches are checked with
 ledger.sqlite               everything else
 """
 
@@ -35,7 +36,7 @@ from agent.contract.enrolment import (
     renewal_bytes,
 )
 from agent.contract.record import DEVICE
-from collector.authority import certificates
+from collector.authority import certificates, tagging
 from collector.authority.certificates import Issuer, Life
 from collector.authority.errors import AuthorityProblem, Refused
 from collector.authority.ledger import Kept, Ledger, Line
@@ -64,6 +65,7 @@ class Authority:
         self._lock = threading.RLock()
         try:
             self._issuer = load_issuer(directory)
+            self._tags = tagging.load(directory)
             self._ledger = Ledger(directory / "ledger.sqlite")
         except (OSError, ValueError, TypeError) as e:
             problem = f"{directory} holds no authority ({e}); `school-collector enrol init` makes one"
@@ -173,9 +175,14 @@ class Authority:
             if self._signers is None or self._signers[0] != version:
                 keys = dict(self._ledger.signing_keys())
                 revoked = frozenset(self._ledger.revoked_devices())
-                made = Signers(keys=keys, revoked=revoked, policy=self._options.signatures)
+                made = Signers(keys=keys, revoked=revoked, policy=self._options.signatures, tags=self._tags)
                 self._signers = (version, made)
             return self._signers[1]
+
+    def all_keys(self) -> dict[str, list[bytes]]:
+        """Every signing key that each device ever had: what old signatures are verified with."""
+        with self._lock:
+            return self._ledger.all_keys()
 
     def lines(self) -> list[Line]:
         """Everybody, for people."""
@@ -223,7 +230,7 @@ class Authority:
         now_s, public = self._now_s(), certificates.public_bytes(key)
         newest = self._ledger.newest_certificate(device)
         if newest is not None and newest.public == public and self._left(newest) > _FRESH_RATIO:
-            return _issued(newest)
+            return self._issued(newest)
         life = Life.of(now_s, self._options.device_days)
         made = certificates.issue_client(self._issuer, device, key, life)
         kept = Kept(
@@ -235,7 +242,15 @@ class Authority:
             not_after_s=life.not_after_s,
         )
         self._ledger.add_certificate(kept)
-        return _issued(kept)
+        return self._issued(kept)
+
+    def _issued(self, kept: Kept) -> Issued:
+        return Issued(
+            certificate=kept.pem,
+            not_before_s=kept.not_before_s,
+            not_after_s=kept.not_after_s,
+            tag_key=self._tags.public.hex(),
+        )
 
     def _left(self, kept: Kept) -> float:
         """How much of a new certificate's life this one still has."""
@@ -298,10 +313,6 @@ def load_issuer(directory: Path) -> Issuer:
     if not isinstance(key, certificates.PrivateKey):
         raise TypeError("ca.key is no P-256 key")
     return Issuer(certificate=x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes()), key=key)
-
-
-def _issued(kept: Kept) -> Issued:
-    return Issued(certificate=kept.pem, not_before_s=kept.not_before_s, not_after_s=kept.not_after_s)
 
 
 def _read(kind: type[T], content: bytes) -> T:

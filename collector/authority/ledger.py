@@ -123,6 +123,13 @@ class Ledger:
         """Every key that holds, with its device."""
         return self._db.execute("SELECT device, public FROM signing_key WHERE until_s IS NULL").fetchall()
 
+    def all_keys(self) -> dict[str, list[bytes]]:
+        """Every key that holds or held, by device."""
+        found: dict[str, list[bytes]] = {}
+        for device, public in self._db.execute("SELECT device, public FROM signing_key ORDER BY from_s"):
+            found.setdefault(device, []).append(bytes(public))
+        return found
+
     def signing_key_of(self, device: str) -> bytes | None:
         """The key a device signs with."""
         row = self._one("SELECT public FROM signing_key WHERE device=? AND until_s IS NULL", device)

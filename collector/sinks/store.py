@@ -62,6 +62,7 @@ class StoreSink:
     OPTIONS: ClassVar[type[StoreOptions]] = StoreOptions
 
     def __init__(self, options: StoreOptions) -> None:
+        self.known = 0
         self._options = options
         self._path = Path(options.path)
         self._db: sqlite3.Connection | None = None
@@ -69,11 +70,11 @@ class StoreSink:
 
     async def write(self, batch: Sequence[Measurement]) -> None:
         """Store those of the batch that are new."""
-        await self._run(_write, batch, None)
+        self.known += await self._run(_write, batch, None)
 
     async def write_at(self, batch: Sequence[Measurement], cursor: str, gaps: Sequence[Gap] = ()) -> None:
         """Store batch, gaps and the position up to which the journal has been read, all or nothing."""
-        await self._run(_write, batch, cursor, gaps)
+        self.known += await self._run(_write, batch, cursor, gaps)
 
     async def cursor(self) -> str | None:
         """The position of the last `write_at`; None in a new store."""
@@ -135,7 +136,8 @@ class StoreSink:
 
 def _write(
     db: sqlite3.Connection, batch: Sequence[Measurement], cursor: str | None, gaps: Sequence[Gap] = ()
-) -> None:
+) -> int:
+    """Store what is new; how many were there already."""
     with transaction(db):
         _insert_gaps(db, gaps)
         schools = {s: _number(db, "schools", (s,)) for s in sorted({m.school.id for m in batch})}
@@ -153,6 +155,7 @@ def _write(
         _count(db, new)
         if cursor is not None:
             db.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (cursor,))
+    return len(batch) - len(new)
 
 
 def _insert(db: sqlite3.Connection, rows: Sequence[tuple[int, int, Stored]]) -> None:

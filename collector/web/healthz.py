@@ -25,6 +25,7 @@ def parts(health: Health, store_problem: str | None) -> tuple[Part, ...]:
     return (
         Part("mqtt", health.mqtt_connected, _mqtt(health)),
         Part("journal", health.journal_problem is None, health.journal_problem or _journal(health)),
+        Part("registry", health.registry_problem is None, health.registry_problem or "as written"),
         Part("archive", health.upkeep_problem is None, health.upkeep_problem or "in order"),
         *(_sink(name, sink) for name, sink in sorted(health.sinks.items())),
         *_revocation_list(health),

@@ -38,6 +38,7 @@ _GAUGES = {
     "journal_damaged": "places in the journal that could not be read",
     "journal_torn": "torn ends of the journal put aside; nothing of them was acknowledged",
     "journal_free_bytes": "space left on the journal's disk",
+    "records_unproven": "stored records not acknowledged yet, for want of a signature that holds for them",
     "inbox_messages": "messages waiting to be stored",
 }
 
@@ -72,6 +73,11 @@ class Scrape(Collector):
             yield GaugeMetricFamily("schoolpulse_crl_until_seconds", doc, value=self.health.crl_until_s)
         yield GaugeMetricFamily(
             "schoolpulse_journal_writable", "1 while the journal takes entries", value=not self._journal_fails
+        )
+        yield GaugeMetricFamily(
+            "schoolpulse_registry_good",
+            "1 while the registry is as it is written",
+            value=self.health.registry_problem is None,
         )
         yield GaugeMetricFamily(
             "schoolpulse_pause_seconds",

@@ -43,6 +43,7 @@ class Site:
             web.get("/school/{id}", self.school),
             web.get("/api/schools.json", self.schools_json),
             web.get("/healthz", self.healthz),
+            web.get("/checkpoints", self.checkpoints),
             web.get("/metrics", self.metrics),
             web.get("/static/{name}", self.static),
             web.get("/favicon.ico", self.favicon),
@@ -92,6 +93,13 @@ class Site:
         """200 while every part works."""
         found = self._parts()
         return web.json_response(healthz.answer(found), status=503 if healthz.failing(found) else 200)
+
+    async def checkpoints(self, _request: web.Request) -> web.Response:
+        """The journal's newest checkpoint, for whoever wants to keep it."""
+        line = self._view.health.checkpoint
+        if line is None:
+            return web.json_response({"problem": "no checkpoint has been made yet"}, status=404)
+        return web.Response(text=line + "\n", content_type="application/jsonl")
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Prometheus."""

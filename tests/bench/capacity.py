@@ -94,7 +94,8 @@ class Row:
 
 
 _HEAD = (
-    "| link | Mbit/s | RTT ms | way | error | 95 % interval | burst Mbit/s / bytes | MB | of 10 s TCP | s | says |\n"
+    "| link | Mbit/s | RTT ms | way | error | 95 % interval | burst Mbit/s / bytes | MB | of 10 s TCP | s "
+    "| says |\n"
     "|---|---|---|---|---|---|---|---|---|---|---|\n"
 )
 

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.contract.kinds import Reach
 from agent.contract.record import Batch
@@ -214,6 +216,27 @@ def test_what_a_restored_backup_has_lost_is_counted_and_shown(tmp_path: Path, br
             page = answer.read().decode()
         assert "Lost before they arrived" in page
     assert '"verified": true' in run_collector(collector, "verify")
+
+
+def test_anybody_can_keep_the_newest_checkpoint_and_compare_it(tmp_path: Path, broker: Mosquitto) -> None:
+    spool, kept = Spool(tmp_path / "spool", clock), tmp_path / "kept"
+    with Collector(tmp_path, broker.port) as collector, StandInAgent(broker.port) as agent:
+        deliver(spool, agent, 5)
+        heard: list[bytes] = []
+        eventually(lambda: collector.metrics()["schoolpulse_checkpoints_total"] == 1)
+        school = mqtt.Client(CallbackAPIVersion.VERSION2)
+        school.on_message = lambda _c, _u, message: heard.append(bytes(message.payload))
+        school.connect("127.0.0.1", broker.port)
+        school.subscribe("sp/1/checkpoint/+")
+        school.loop_start()
+        eventually(lambda: bool(heard))
+        school.disconnect()
+        school.loop_stop()
+        with urllib.request.urlopen(f"{collector.url}/checkpoints", timeout=10) as answer:
+            kept.write_bytes(answer.read())
+    assert kept.read_bytes().strip() == heard[0]
+    found = json.loads(run_collector(collector, "verify", "--checkpoint", str(kept)))
+    assert (found["verified"], found["kept"]) == (True, 1)
 
 
 def deliver(spool: Spool, agent: StandInAgent, count: int) -> None:

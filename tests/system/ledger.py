@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from agent.contract.kinds import Event
+from collector.sinks.reader import StoreReader
 from collector.sinks.stored import Stored
 from tests.system.trio import Trio, wait_until
 from tests.system.witness import digest
@@ -23,9 +24,12 @@ class Balance:
     made: int
     stored: int
     dropped: int
+    signed: int = 0
+    chained: int = 0
 
     def __str__(self) -> str:
-        return f"made {self.made} = stored {self.stored} + dropped {self.dropped}"
+        proven = f"{self.signed} batches signed, {self.chained} in their chains"
+        return f"made {self.made} = stored {self.stored} + dropped {self.dropped}; {proven}"
 
 
 def made(trio: Trio) -> dict[Identity, str]:
@@ -40,8 +44,7 @@ def settle(trio: Trio, within_s: float = 60) -> None:
     one without probes is killed, and started again where it made something just before.
     """
     assert trio.stop("agent") == 0
-    config = trio.directory / "agent.toml"
-    config.write_text(config.read_text().replace("enabled = true", "enabled = false"))
+    silence(trio)
     for _ in range(5):
         _start(trio)
         wait_until(lambda: _is_settled(trio), within_s, "everything made is stored or counted as dropped")
@@ -49,6 +52,12 @@ def settle(trio: Trio, within_s: float = 60) -> None:
         if _is_settled(trio):
             return
     pytest.fail("the agent without probes goes on making records")
+
+
+def silence(trio: Trio) -> None:
+    """From its next start on the agent measures nothing."""
+    config = trio.directory / "agent.toml"
+    config.write_text(config.read_text().replace("enabled = true", "enabled = false"))
 
 
 def _start(trio: Trio) -> None:
@@ -70,7 +79,24 @@ def compare(trio: Trio) -> Balance:
     dropped = sum(drop.count or 0 for drop in drops)
     assert len(missing) == dropped
     assert not list((trio.directory / "dead-letters").glob("*.jsonl"))
-    return Balance(made=len(oracle), stored=len(times), dropped=dropped)
+    verdict = trio.verdict()
+    assert (verdict.faults, verdict.unproven) == ((), ())
+    return Balance(
+        made=len(oracle),
+        stored=len(times),
+        dropped=dropped,
+        signed=verdict.signed or 0,
+        chained=verdict.chained,
+    )
+
+
+def lost(trio: Trio) -> set[Identity]:
+    """Numbers that the collector says it has lost."""
+    return {
+        (gap.session, seq)
+        for gap in StoreReader(trio.directory / "store.sqlite").gaps("kz-1")
+        for seq in range(gap.first_seq, gap.last_seq + 1)
+    }
 
 
 def _is_settled(trio: Trio) -> bool:

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import os
 import random
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -36,7 +37,7 @@ from tests.parts.mosquitto import Mosquitto
 from tests.parts.proxy import Proxy
 from tests.parts.relay import Relay
 from tests.parts.scripted_http import Answer, Request, ScriptedHTTP
-from tests.system.ledger import compare, made, settle
+from tests.system.ledger import compare, lost, made, settle, silence
 from tests.system.trio import Trio, wait_until
 from tests.system.witness import made_line
 
@@ -117,6 +118,84 @@ def test_messages_that_come_late_twice_and_out_of_order_are_stored_once(tmp_path
         print(f"\nseed {SEED}: {dict(relay.counts)}; {compare(trio)}")
     assert relay.counts["copies"] > 0
     assert relay.counts["out of order"] > 0
+
+
+def _back_up(trio: Trio) -> None:
+    """Copy what the collector has while it runs, as an operator's cron would."""
+    for name in ("store.sqlite", "store.sqlite-wal", "journal", "dead-letters"):
+        source, target = trio.directory / name, trio.directory / "backup" / name
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        elif source.exists():
+            shutil.copy2(source, target)
+
+
+def _restore(trio: Trio) -> None:
+    """What was there goes, the backup comes."""
+    trio.kill("collector")
+    for path in trio.directory.glob("store.sqlite*"):
+        path.unlink()
+    for name in ("journal", "dead-letters"):
+        shutil.rmtree(trio.directory / name, ignore_errors=True)
+    shutil.copytree(trio.directory / "backup", trio.directory, dirs_exist_ok=True)
+    trio.start("collector")
+
+
+def test_a_collector_restored_from_a_backup_gets_again_what_the_agent_still_has(tmp_path: Path) -> None:
+    trio = Trio(tmp_path)
+    with running(trio):
+        grows(trio, 12)
+        wait_until(lambda: len(trio.stored()) >= 6, 30, "something is stored")
+        _back_up(trio)
+        for _ in range(ROUNDS):
+            grows(trio, 18)
+        before = len(trio.stored())
+        _restore(trio)
+        assert len(trio.stored()) < before
+        grows(trio, 18)
+        settle(trio)
+        print(f"\nbackup taken while running, {before} stored before it was restored; {compare(trio)}")
+    assert "collector.forgot" in trio.log("agent")
+    assert lost(trio) == set()
+
+
+def test_a_collector_restored_from_a_backup_counts_what_nobody_has_any_more(tmp_path: Path) -> None:
+    """Two whole sessions came and went since; of the third the beginning was forgotten by both sides."""
+    trio = Trio(tmp_path)
+    with running(trio):
+        grows(trio, 12)
+        _back_up(trio)
+        for _ in range(2):
+            grows(trio, 24)
+            assert trio.stop("agent") == 0
+            trio.start("agent")
+        grows(trio, 24)
+        assert trio.stop("agent") == 0
+        _restore(trio)
+        silence(trio)
+        trio.start("agent")
+        wait_until(lambda: _is_accounted_for(trio), 60, "what is not stored is counted as lost")
+        trio.kill("agent")
+        wait_until(lambda: _is_accounted_for(trio), 60, "what is not stored is counted as lost")
+        stored, counted = trio.stored(), lost(trio)
+        metric = 'schoolpulse_device_records_lost_total{device="kz-1"}'
+        wait_until(lambda: trio.metrics().get(metric) == len(counted), 20, "the figure says how many")
+    sessions = len({session for session, _ in counted})
+    print(f"\nmade {len(made(trio))} = stored {len(stored)} + lost {len(counted)}, of {sessions} sessions")
+    assert len(stored) == len({(r.session, r.seq) for r in stored})
+    assert len(made(trio)) == len(stored) + len(counted)
+    assert {(r.session, r.seq) for r in stored} | counted == set(made(trio))
+    assert sessions >= 3
+    assert trio.verdict().faults == ()
+
+
+def _is_accounted_for(trio: Trio) -> bool:
+    return set(made(trio)) - _stored(trio) <= lost(trio)
+
+
+def _stored(trio: Trio) -> set[tuple[str, int]]:
+    return {(r.session, r.seq) for r in trio.stored()}
 
 
 class Grudging:

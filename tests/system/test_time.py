@@ -46,7 +46,7 @@ def _is_all_stored(trio: Trio) -> bool:
 @pytest.mark.timeout(180)
 def test_times_are_right_over_three_boots_with_clocks_from_1970_to_2033(tmp_path: Path) -> None:
     trio, file = Trio(tmp_path), tmp_path / "clock.json"
-    trio.environment = {CLOCK: str(file)}
+    trio.environment[CLOCK] = str(file)
     now_ms = int(time.time() * 1000)
     never = FaultyClock(wall_ms=-now_ms, mono_ms=0, boot="00000001")
     late = FaultyClock(wall_ms=7 * YEAR_MS, mono_ms=-mono_ns() // 2_000_000, boot="00000002")

@@ -1,28 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Agent, broker and collector as the real programs, to be killed and started at will."""
+"""Agent, broker and collector as the real programs, to be killed and started at will.
+
+The device signs and tags as an enrolled one does; only the connection is without TLS, so that tests can stand
+in its way.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from agent.contract.kinds import KINDS
+from agent.identity.signing import SigningKey
+from collector.authority import tagging
+from collector.authority.authority import create
+from collector.authority.ledger import Ledger
 from collector.sinks.base import SinkUnavailable
 from collector.sinks.reader import StoreReader
 from collector.sinks.stored import Stored
+from collector.verify import Verdict, verify
 from tests.parts.mosquitto import Mosquitto
+from tests.parts.program import free_port
+from tests.system.witness import KEYS
 
 _COLLECTOR = """\
 [mqtt]
 host = "127.0.0.1"
 port = {port}
+[authority]
+directory = "{directory}/authority"
 [journal]
 directory = "{directory}/journal"
+{journal}
 [registry]
 file = "{directory}/registry.toml"
 [dead_letters]
@@ -31,7 +47,8 @@ directory = "{directory}/dead-letters"
 path = "{directory}/store.sqlite"
 {sinks}
 [web]
-enabled = false
+port = {web_port}
+refresh_every_s = 1
 """
 _REGISTRY = """\
 [[school]]
@@ -103,17 +120,21 @@ class Trio:
         *,
         agent_port: int | None = None,
         sinks: str = "",
+        journal: str = "",
         backlog_bps: int = 10_000_000,
         spool_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         """Write the configurations; `agent_port` where the agent's way to the broker is not the broker's."""
         self.directory = directory
         self.oracle = directory / "oracle"
-        self.environment: dict[str, str] = {}
+        self.web_port = free_port()
+        self.environment: dict[str, str] = {KEYS: self._make_known()}
         self.broker = Mosquitto(directory / "broker")
         values = {
             "directory": directory,
             "sinks": sinks,
+            "journal": journal,
+            "web_port": self.web_port,
             "backlog_bps": backlog_bps,
             "spool_bytes": spool_bytes,
         }
@@ -122,6 +143,26 @@ class Trio:
             port = ports.get(name, self.broker.port)
             (directory / f"{name}.toml").write_text(text.format_map({**values, "port": port}))
         self.programs: dict[str, subprocess.Popen[bytes]] = {}
+
+    def _make_known(self) -> str:
+        """An authority that knows the device; what the device signs and tags with."""
+        create(self.directory / "authority", ["127.0.0.1"], name="test", now_s=time.time())
+        ledger, key = Ledger(self.directory / "authority/ledger.sqlite"), SigningKey(bytes(range(32)))
+        with contextlib.closing(ledger), ledger.changing():
+            ledger.set_signing_key("kz-1", key.public, 0)
+        return f"{key.seed.hex()} {tagging.load(self.directory / 'authority').public.hex()}"
+
+    def verdict(self) -> Verdict:
+        """What `verify` says of the journal."""
+        keys = {"kz-1": [SigningKey(bytes(range(32))).public]}
+        return verify(self.directory / "journal", device_keys=keys)
+
+    def metrics(self) -> dict[str, float]:
+        """The collector's figures by name and labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
 
     def start(self, name: str) -> None:
         """Start one of `agent`, `broker`, `collector`."""

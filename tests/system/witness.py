@@ -4,6 +4,7 @@
 Run as `python -m tests.system.witness ORACLE run --config FILE`. The oracle gets `try SEQ` before a record is
 written and `made SEQ KIND DIGEST` after, each in one write call, so that a SIGKILL between the two leaves at
 most one try. The file named by SCHOOLPULSE_TEST_CLOCK says what the machine's clocks show (`FaultyClock`).
+SCHOOLPULSE_TEST_KEYS holds what batches are signed and tagged with.
 """
 
 from __future__ import annotations
@@ -20,12 +21,17 @@ from typing import Any
 
 from agent import __main__ as program
 from agent.clock import system
-from agent.contract.record import Record, to_plain
+from agent.contract.record import Batch, Record, to_plain
+from agent.identity.agreement import agree
+from agent.identity.keeper import Keeper
+from agent.identity.sealing import Sealer
+from agent.identity.signing import SigningKey
 from agent.spool.drop import Drop
 from agent.spool.session import Session
 from agent.spool.spool import Spool
 
 CLOCK = "SCHOOLPULSE_TEST_CLOCK"
+KEYS = "SCHOOLPULSE_TEST_KEYS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +73,8 @@ def main() -> int:
 
     Spool.append = observed  # type: ignore[method-assign,assignment]  # all records but those of drops
     Session.done = counted  # type: ignore[method-assign,assignment]
+    if KEYS in os.environ:
+        _sign(*map(bytes.fromhex, os.environ[KEYS].split()))
     if CLOCK in os.environ:
         _disturb(Path(os.environ[CLOCK]))
     return program.main(sys.argv[2:])
@@ -75,6 +83,17 @@ def main() -> int:
 def made_line(session: str, record: Record) -> bytes:
     """What the oracle says of a record that was made."""
     return f"made {session} {record.seq} {record.kind} {digest(record)}\n".encode()
+
+
+def _sign(seed: bytes, authority_key: bytes) -> None:
+    """As an enrolled device does, without TLS."""
+    key = SigningKey(seed)
+    sealer = Sealer("kz-1", key, agree(key, "kz-1", authority_key))
+
+    def seal(_keeper: Keeper, payload: bytes, batch: Batch) -> bytes:
+        return sealer.seal(payload, batch)
+
+    Keeper.seal = seal  # type: ignore[method-assign,assignment]
 
 
 def _disturb(path: Path) -> None:

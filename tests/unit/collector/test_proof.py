@@ -1,118 +1,93 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is a damaged end of the journal told from one that a power cut left, wherever something proves it?"""
+"""Does `verify` say which entries are the device's own, and name the first that is not?"""
 
 from __future__ import annotations
 
-import os
-import random
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from collector.checkpoint import Checkpoints
-from collector.cursor import FileCursor
+from agent.contract.codec import encode
+from agent.contract.kinds import Reach
+from agent.contract.record import Batch
+from agent.identity.sealing import Sealer
+from agent.identity.signing import SigningKey
+from collector.entry import NewEntry
 from collector.journal import Journal
-from collector.playback import Playback
-from collector.proof import proven_end
-from collector.segment import Position
-from collector.shelf import segment_path
-from collector.verify import verify
-from tests.unit.collector.samples import entry
+from collector.verify import Verdict, verify
+from tests.unit.collector.samples import DEVICE, NOW_MS, SESSION, batch, record
 
-FLIPS = int(os.environ.get("SCHOOLPULSE_FLIPS", "500")) // 5
-KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-
-Prove = Callable[[Journal], None]
+KEY, OTHER = SigningKey(bytes(32)), SigningKey(bytes(31) + b"\1")
+KEYS = {DEVICE: [OTHER.public, KEY.public]}
 
 
-def by_checkpoint(journal: Journal) -> None:
-    Checkpoints(journal.directory, KEY).make_if_due(journal.end, "2026-01-01")
+def sealed(batches: Sequence[Batch], key: SigningKey = KEY) -> list[bytes]:
+    sealer = Sealer(DEVICE, key, bytes(32))
+    return [sealer.seal(encode(b), b) for b in batches]
 
 
-def by_cursor(journal: Journal) -> None:
-    cursor = FileCursor(None, journal.directory / "cursors" / "influxdb")  # type: ignore[arg-type]
-    cursor.save(journal.committed)
-
-
-def _written(directory: Path, prove: Prove) -> tuple[int, bytes]:
-    """Two groups; where the last one begins, and the segment."""
+def checked(directory: Path, batches: Sequence[Batch], payloads: Sequence[bytes]) -> Verdict:
+    """What verify says of a journal that holds these."""
     journal = Journal.open(directory)
-    journal.write([entry(1, payload=b"first")])
-    begins = journal.committed.offset
-    journal.write([entry(seq, payload=random.Random(seq).randbytes(60)) for seq in (2, 3, 4)])
-    prove(journal)
+    for made, payload in zip(batches, payloads, strict=True):
+        new = journal.seen.new_ranges(DEVICE, SESSION, made.first_seq, made.last_seq)
+        journal.write(
+            [NewEntry(received_ms=NOW_MS, device=DEVICE, session=SESSION, new=new, payload=payload)]
+        )
     journal.close()
-    return begins, segment_path(directory, 1).read_bytes()
+    return verify(directory, device_keys=KEYS)
 
 
-@pytest.mark.parametrize("prove", [by_checkpoint, by_cursor])
-def test_any_bit_flipped_in_the_last_group_is_damage_named_and_counted(tmp_path: Path, prove: Prove) -> None:
-    begins, whole = _written(tmp_path, prove)
-    dice = random.Random(7)
-    for _ in range(FLIPS):
-        bit = dice.randrange(begins * 8, len(whole) * 8)
-        content = bytearray(whole)
-        content[bit // 8] ^= 1 << bit % 8
-        segment_path(tmp_path, 1).write_bytes(content)
-        named = verify(tmp_path).faults
-        journal = Journal.open(tmp_path)
-        journal.write([entry(9, payload=b"after")])
-        found = [e.payload for e in Playback(tmp_path).read().entries]
-        journal.close()
-
-        assert named
-        assert journal.damages
-        assert begins <= journal.damages[0].at.offset <= bit // 8
-        assert (found[0], found[-1], len(found)) == (b"first", b"after", 4)
-        assert not list(tmp_path.glob("*.torn"))
-        assert verify(tmp_path).faults
-    print(f"\n{FLIPS} flips in the last group, proven {prove.__name__}")
+TAGGED = [batch([n], want_ack=False) for n in (1, 2, 3)]
 
 
-def test_damage_behind_what_is_proven_is_still_taken_for_torn(tmp_path: Path) -> None:
-    _written(tmp_path, by_cursor)
-    with segment_path(tmp_path, 1).open("ab") as file:
-        file.write(b"\xe5SPJ half")
-    journal = Journal.open(tmp_path)
-    journal.close()
-
-    assert journal.damages == []
-    assert len(list(tmp_path.glob("*.torn"))) == 1
-    assert verify(tmp_path).faults == ()
+def test_each_entry_is_signed_or_chained(tmp_path: Path) -> None:
+    made = [*TAGGED, batch([4]), batch([5], want_ack=False), batch([6])]
+    found = checked(tmp_path, made, sealed(made))
+    assert (found.faults, found.signed, found.chained, found.uncovered) == ((), 2, 4, 0)
 
 
-@pytest.mark.parametrize("prove", [by_checkpoint, by_cursor])
-def test_a_journal_cut_back_between_two_groups_is_named(tmp_path: Path, prove: Prove) -> None:
-    begins, whole = _written(tmp_path, prove)
-    segment_path(tmp_path, 1).write_bytes(whole[:begins])
-    (fault,) = verify(tmp_path).faults
-    journal = Journal.open(tmp_path)
-    journal.close()
-
-    assert "the journal was cut back" in fault.problem
-    assert [(d.at, d.problem) for d in journal.damages] == [(Position(1, begins), "proven")]
+def test_a_tail_that_no_signature_holds_for_yet_is_counted(tmp_path: Path) -> None:
+    found = checked(tmp_path, TAGGED, sealed(TAGGED))
+    assert (found.faults, found.uncovered, found.unproven) == ((), 3, ())
 
 
-def test_a_segment_whose_only_content_was_proven_is_not_begun_again(tmp_path: Path) -> None:
-    _, whole = _written(tmp_path, by_checkpoint)
-    segment_path(tmp_path, 1).write_bytes(whole[:22] + bytes(len(whole) - 22))
-    journal = Journal.open(tmp_path)
-    journal.write([entry(9, payload=b"after")])
-    journal.close()
+def test_one_that_was_put_into_the_journal_is_named(tmp_path: Path) -> None:
+    made = [*TAGGED, batch([5])]
+    payloads = sealed(made)
+    strange = batch([4], want_ack=False)
+    made.insert(2, strange)
+    payloads.insert(2, sealed([strange])[0])
+    found = checked(tmp_path, made, payloads)
+    assert (found.faults, found.chained, found.uncovered) == ((), 3, 0)
+    (said,) = found.unproven
+    assert "entry 3 (kz-1" in said
+    assert "seq 4-4" in said
 
-    assert journal.damages
-    assert [e.payload for e in Playback(tmp_path).read().entries] == [b"after"]
-    assert not list(tmp_path.glob("*.torn"))
+
+def test_one_that_was_changed_is_named_when_its_records_come_again_signed(tmp_path: Path) -> None:
+    payloads = sealed([*TAGGED, batch([4])])
+    lie = batch([2], want_ack=False, records=(record(2, fields=Reach(up=False)),))
+    payloads[1] = sealed([lie])[0]
+    again = batch([1, 2, 3], backlog=True)
+    made = [*TAGGED, batch([4]), again]
+    found = checked(tmp_path, made, [*payloads, *sealed([again])])
+    assert found.faults[0].entry == 5
+    assert found.faults[0].problem == "it signs seq 2 with other contents than entry 2 has"
 
 
-def test_what_cannot_be_read_proves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "cursors").mkdir()
-    (tmp_path / "cursors" / "influxdb").write_bytes(b"\xff 000001:99")
-    (tmp_path / "cursors" / "influxdb.clocks").write_bytes(b"000001:99")
-    (tmp_path / "checkpoints.jsonl").write_bytes(b'{"position": "000009:1"}\n')
+def test_one_whose_signature_is_of_a_strange_key_is_named(tmp_path: Path) -> None:
+    made = [batch([1]), batch([2])]
+    strange = sealed(made[1:], SigningKey(bytes(31) + b"\2"))
+    found = checked(tmp_path, made, [*sealed(made[:1]), *strange])
+    assert (found.faults[0].entry, found.faults[0].device) == (2, DEVICE)
+    assert "of no key that this device ever had" in found.faults[0].problem
 
-    from collector.disk import Disk  # noqa: PLC0415
 
-    assert proven_end(tmp_path, Disk()) is None
+def test_signatures_of_keys_that_no_longer_hold_still_count(tmp_path: Path) -> None:
+    made = [*TAGGED, batch([4])]
+    assert checked(tmp_path, made, sealed(made, OTHER)).faults == ()
+
+
+def test_without_keys_nothing_is_said_of_signatures(tmp_path: Path) -> None:
+    checked(tmp_path, TAGGED, sealed(TAGGED))
+    assert verify(tmp_path).signed is None

@@ -43,10 +43,7 @@ def test_what_is_accounted_for_is_what_was_added(steps: list[tuple[str, str, int
         seen.add("d1", "s1", [(low, low + length)], at_ms=0)
         added |= set(range(low, low + length + 1))
 
-    up_to_seq, beyond = seen.accounted("d1", "s1", at_most=1000)
-
-    assert set(range(1, up_to_seq + 1)) | numbers(beyond) == added
-    assert up_to_seq + 1 not in added
+    assert numbers(seen.ranges("d1", "s1")) == added
 
 
 @given(steps)
@@ -59,23 +56,8 @@ def test_it_comes_back_from_a_segment_header(steps: list[tuple[str, str, int, in
     assert Seen(decode(Header, plain).seen).to_plain() == seen.to_plain()
 
 
-def test_only_the_highest_ranges_fit_into_an_answer() -> None:
-    seen = Seen()
-    for seq in range(1, 100, 2):
-        seen.add("d1", "s1", [(seq, seq)], at_ms=0)
-
-    assert seen.accounted("d1", "s1", at_most=2) == (1, ((97, 97), (99, 99)))
-
-
-def test_nothing_is_accounted_for_up_to_a_gap_at_the_beginning() -> None:
-    seen = Seen()
-    seen.add("d1", "s1", [(2, 5)], at_ms=0)
-
-    assert seen.accounted("d1", "s1", at_most=32) == (0, ((2, 5),))
-
-
 def test_an_unknown_session_has_nothing() -> None:
-    assert Seen().accounted("d1", "s1", at_most=32) == (0, ())
+    assert Seen().ranges("d1", "s1") == ()
 
 
 def test_the_session_untouched_for_longest_is_forgotten_first() -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from collector.checkpoint import FILE, Checkpoints, load_key, public_key
+from collector.checkpoint import FILE, Checkpoints, kept_in, load_key, public_key
+from collector.errors import ConfigError
 from collector.journal import Journal
 from collector.retention import Retention
 from collector.segment import HEAD_BYTES
@@ -153,15 +154,62 @@ def test_a_checkpoint_taken_out_is_missed(evidence: Path) -> None:
 
 
 def test_one_checkpoint_a_day_is_made(tmp_path: Path) -> None:
-    offered: list[str] = []
     journal = Journal.open(tmp_path)
-    checkpoints = Checkpoints(tmp_path, KEY, offer=lambda c: offered.append(c.date))
-    for date in ("2026-01-01", "2026-01-01", "2026-01-02", "2026-01-01"):
-        checkpoints.make_if_due(journal.end, date)
+    checkpoints = Checkpoints(tmp_path, KEY)
+    dates = ("2026-01-01", "2026-01-01", "2026-01-02", "2026-01-01")
+    made = [checkpoints.make_if_due(journal.end, date) is not None for date in dates]
     journal.close()
 
-    assert offered == ["2026-01-01", "2026-01-02"]
+    assert made == [True, False, True, False]
+    newest = checkpoints.newest()
+    assert newest is not None
+    assert newest.date == "2026-01-02"
     assert verify(tmp_path).checkpoints == 2
+
+
+def forged(directory: Path, key: Ed25519PrivateKey = KEY) -> Path:
+    """A journal as whole as the other, with other contents, made by whoever has the collector's machine."""
+    journal = Journal.open(directory / "journal", segment_bytes=1500)
+    dice = random.Random(2)
+    for seq in range(1, 31):
+        journal.write([entry(seq, payload=dice.randbytes(200))])
+        if seq in (10, 25):
+            Checkpoints(journal.directory, key).make_if_due(journal.end, f"2026-01-{seq}")
+    journal.close()
+    return directory
+
+
+@pytest.mark.parametrize("key", [KEY, Ed25519PrivateKey.from_private_bytes(bytes(32))])
+def test_who_kept_one_checkpoint_finds_a_journal_that_was_forged_as_a_whole(
+    evidence: Path, tmp_path: Path, key: Ed25519PrivateKey
+) -> None:
+    kept_file = tmp_path / "kept"
+    kept_file.write_bytes((evidence / "journal" / FILE).read_bytes().splitlines()[0])
+    kept = kept_in(kept_file)
+    lie = forged(tmp_path / "lie", key)
+
+    assert verify(lie / "journal").faults == ()
+    (fault,) = verify(lie / "journal", kept=kept).faults
+    assert "the kept checkpoint of 2026-01-10" in fault.problem
+    true = verify(evidence / "journal", archive=evidence / "archive", kept=kept)
+    assert (true.faults, true.kept) == ((), 1)
+
+
+def test_a_journal_that_ends_before_a_kept_checkpoint_was_cut_back(evidence: Path, tmp_path: Path) -> None:
+    kept_file = tmp_path / "kept"
+    kept_file.write_bytes((evidence / "journal" / FILE).read_bytes().splitlines()[1])
+    empty = Journal.open(tmp_path / "empty")
+    empty.close()
+
+    (fault,) = verify(tmp_path / "empty", kept=kept_in(kept_file)).faults
+    assert "cut back, or made anew" in fault.problem
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"nothing\n"])
+def test_what_is_no_checkpoint_cannot_be_compared_with(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "kept").write_bytes(content)
+    with pytest.raises(ConfigError, match="checkpoint"):
+        kept_in(tmp_path / "kept")
 
 
 def test_the_key_is_made_once_for_its_user_alone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.contract.envelope import open_envelope, signed_bytes
+from agent.contract.envelope import Envelope, open_envelope, signed_bytes
 from agent.identity import keys, signing
 from agent.identity.signing import SigningKey, private_bytes
 
@@ -57,6 +57,7 @@ def test_a_sealed_batch_verifies(tmp_path: Path) -> None:
     keys.ensure_signing_key(tmp_path / "signing.key")
     key = SigningKey.read(tmp_path / "signing.key")
     envelope = open_envelope(key.seal("kz-1", b"{batch"))
+    assert isinstance(envelope, Envelope)
     public = Ed25519PublicKey.from_public_bytes(key.public)
     public.verify(envelope.signature, signed_bytes("kz-1", b"{batch"))
     assert envelope.key_id == key.key_id

@@ -273,6 +273,6 @@ def test_a_folder_without_an_authority_says_what_to_do(tmp_path: Path) -> None:
 
 def test_private_keys_are_their_owners_only(authority: Authority) -> None:
     found = sorted(authority.directory.glob("*.key"))
-    assert len(found) == 4
+    assert len(found) == 5
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in found)
     assert authority.directory.stat().st_mode & 0o777 == 0o700

@@ -15,7 +15,15 @@ def working() -> Health:
 
 def test_all_is_well_when_every_part_works() -> None:
     found = parts(working(), None)
-    assert [p.name for p in found] == ["mqtt", "journal", "archive", "sink influxdb", "sink store", "page"]
+    assert [p.name for p in found] == [
+        "mqtt",
+        "journal",
+        "registry",
+        "archive",
+        "sink influxdb",
+        "sink store",
+        "page",
+    ]
     assert answer(found)["status"] == "ok"
 
 
