@@ -19,6 +19,7 @@ from agent.contract.option import option
 from agent.contract.record import DEVICE
 from agent.errors import ConfigError
 from agent.identity import folder
+from agent.outage.options import OutageOptions
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
 
@@ -109,6 +110,7 @@ class AgentOptions:
     identity: IdentityOptions = field(
         default_factory=IdentityOptions, metadata={"doc": "keys and certificate"}
     )
+    outage: OutageOptions = field(default_factory=OutageOptions, metadata={"doc": "watching for outages"})
     probes: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per probe"})
 
     def __post_init__(self) -> None:

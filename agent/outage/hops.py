@@ -61,7 +61,7 @@ async def find(anchor: str, gateway: str | None, *, timeout_s: float) -> Hops:
     if icmp_permission() == "denied":
         return Hops()
     target = parse(anchor)
-    ways = [await _at(target, hops, timeout_s) for hops in range(2, FARTHEST + 1)]
+    ways = await asyncio.gather(*(_at(target, hops, timeout_s) for hops in range(2, FARTHEST + 1)))
     found = [h for h in dict.fromkeys(h for h in ways if h) if h not in {anchor, gateway}]
     if not found:
         return Hops()
@@ -129,9 +129,8 @@ async def _offender(
             try:
                 quoted, ancillary, _, _ = sock.recvmsg(_BYTES, _BYTES, _MSG_ERRQUEUE)
             except BlockingIOError:
-                if ours is None:
+                if ours is None or _has_answer(sock, family, ours):
                     return None
-                _drain(sock)
                 continue
             if ours in {None, packet.quoted_request(quoted, family)}:
                 found = (data for level, kind, data in ancillary if (level, kind) == _RECVERR[family])
@@ -140,10 +139,15 @@ async def _offender(
         loop.remove_reader(sock)
 
 
-def _drain(sock: socket.socket) -> None:
+def _has_answer(sock: socket.socket, family: socket.AddressFamily, ours: tuple[int, int]) -> bool:
+    """Whether the target itself has answered; takes everything off the raw socket."""
+    found = False
     with contextlib.suppress(OSError):
         while True:
-            sock.recv(_BYTES)
+            data = sock.recv(_BYTES)
+            answer = packet.read_answer(data, family, has_ip_header=family == socket.AF_INET)
+            found |= answer is not None and (answer.ident, answer.seq) == ours
+    return found
 
 
 def offender_of(data: bytes, family: socket.AddressFamily) -> str | None:

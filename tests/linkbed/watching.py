@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does the outage watcher tell while a script cuts and mends the bed, beside what was really done?
 
-The truth of a cut on the link is the link program's; of one that takes an interface down, whose bridge needs a
-moment to come back, it is an echo each 20 ms that nobody but the test sends.
+The truth of a cut on the link is the link program's; of one that takes an interface down, whose bridge needs
+a moment to come back, it is an echo each 20 ms that nobody but the test sends.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from tests.linkbed.bed import Bed
 from tests.linkbed.change import Cut, Mend
 
 _STREAM_EVERY_S = 0.02
-_REQUEST = b"\x08\0\xf7\xff\0\0\0\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +119,6 @@ def _send(
 ) -> None:
     while not stop.wait(_STREAM_EVERY_S):
         seq = len(sent) & 0xFFFF
-        checksum = ~(0x0800 + 0x5151 + seq) & 0xFFFFFFFF
         total = 0x0800 + 0x5151 + seq
         checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
         sent.append((time.monotonic(), None))
@@ -152,8 +150,8 @@ def _plain(outage: Outage) -> str:
         evidence=outage.evidence,
         opened_s=outage.opened.at_s,
         opened_resolution_s=outage.opened.resolution_s,
-        closed_s=outage.closed and outage.closed.at_s,
-        closed_resolution_s=outage.closed and outage.closed.resolution_s,
+        closed_s=None if outage.closed is None else outage.closed.at_s,
+        closed_resolution_s=None if outage.closed is None else outage.closed.resolution_s,
     )
     return json.dumps(dataclasses.asdict(told))
 

@@ -64,7 +64,7 @@ def test_the_agents_example_is_its_defaults(tmp_path: Path) -> None:
     text = (ROOT / "deploy" / "agent.example.toml").read_text()
     plain = tomllib.loads(text)
 
-    assert plain.keys() == {"device", "mqtt", "spool", "identity", "probes"}
+    assert plain.keys() == {"device", "mqtt", "spool", "identity", "outage", "probes"}
     assert decode(AgentOptions, plain, strict=True) == AgentOptions(device="kz-0001", probes=plain["probes"])
     assert [p.kind for p in build_probes(plain["probes"])] == list(plain["probes"])
     assert load_config(ROOT / "deploy" / "agent.example.toml", {}).options.device == "kz-0001"

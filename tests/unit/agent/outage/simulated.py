@@ -95,7 +95,9 @@ class Road:
         """Near places are passed twice, far ones in the middle of the way."""
         if part not in _BEHIND.get(cut.place, ()) and cut.place != "lan":
             return False
-        passes = [at_s + back_s / 2] if cut.place in {"operator", "upstream", "dns"} else [at_s, at_s + back_s]
+        passes = (
+            [at_s + back_s / 2] if cut.place in {"operator", "upstream", "dns"} else [at_s, at_s + back_s]
+        )
         return any(cut.from_s <= p < cut.until_s for p in passes)
 
 
@@ -113,9 +115,7 @@ class Day:
 
     def link_bytes(self, dns_bytes: tuple[int, int] = (57, 73)) -> int:
         echoes = sum(self.packets[p] + self.answers[p] for p in ("anchors", "hop"))
-        return (
-            ECHO_BYTES * echoes + dns_bytes[0] * self.packets["dns"] + dns_bytes[1] * self.answers["dns"]
-        )
+        return ECHO_BYTES * echoes + dns_bytes[0] * self.packets["dns"] + dns_bytes[1] * self.answers["dns"]
 
 
 def live(plan: Plan, road: Road, *, seconds: float, hosts: Mapping[Part, Sequence[str]] = HOSTS) -> Day:
