@@ -131,7 +131,8 @@ class Event:
     event: str = key(
         "agent_started, unclean_shutdown, clock_step (the wall clock was set: by `step_ms`), clock_set (true "
         "time became known: `subject` kernel or collector, `step_ms` what was wrong before), power_cut "
-        "(how long, as soon as the clock can tell), spool_dropped, spool_damaged, spool_unwritable, spool_writable …"
+        "(how long, as soon as the clock can tell), spool_dropped, spool_damaged, spool_unwritable, "
+        "spool_writable …"
     )
     count: int | None = number("how many things it concerns")
     first_seq: int | None = number("first sequence number concerned")

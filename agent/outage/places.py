@@ -56,7 +56,9 @@ class Places:
         if asked.answered_s is None:
             self._unsure[asked.place] += 1
             return
+        # What all of them missed was the link's fault.
+        was_shared = all(self._unsure.values())
         for host in self.hosts:
-            self._missed[host] += self._unsure[host]
+            self._missed[host] += min(1, self._unsure[host]) if not was_shared else 0
             self._unsure[host] = 0
         self._missed[asked.place] = 0

@@ -77,9 +77,9 @@ class Voice:
     def ask(self, number: int, place: str, at_s: float, *, counts: bool = True) -> None:
         """A request leaves now."""
         made = Asked(number, place, at_s, counts)
-        self.asked_s = at_s
         self._open.append(made)
         if counts:
+            self.asked_s = at_s
             self._trail.append(made)
         self._kept[number] = made
         while len(self._kept) > _KEPT:

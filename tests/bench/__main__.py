@@ -23,6 +23,7 @@ BENCHES: dict[str, str] = {
     "wire": "tests.bench.wire",
     "linkbed": "tests.bench.linkbed",
     "latency": "tests.bench.latency",
+    "outage": "tests.bench.outage",
 }
 OUTPUT = Path("build/bench.json")
 

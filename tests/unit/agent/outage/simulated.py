@@ -53,13 +53,16 @@ class Chain:
     rng: random.Random
     is_bad: bool = False
     per_s: bool = False
+    fades: list[tuple[float, float]] = field(default_factory=list)
     _until_s: float = 0.0
 
     def loses(self, at_s: float) -> bool:
         if self.per_s:
             while self._until_s <= at_s:
                 self.is_bad = not self.is_bad
+                began_s = self._until_s
                 self._until_s += self.rng.expovariate(self.to_good if self.is_bad else self.to_bad)
+                self.fades += [(began_s, self._until_s)] if self.is_bad else []
             return self.is_bad
         self.is_bad = self.rng.random() < (1 - self.to_good if self.is_bad else self.to_bad)
         return self.is_bad
