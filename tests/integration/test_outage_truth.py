@@ -31,4 +31,4 @@ def test_outages_on_the_bed_are_found_dated_and_blamed() -> None:
             assert abs(each.begin_error_s or 0) <= last.opened_resolution_s + _BUSY_S
             assert abs(each.end_error_s or 0) <= last.closed_resolution_s + _BUSY_S
     assert imagined == []
-    assert len(found) == 5
+    assert len(found) == 4

@@ -106,9 +106,8 @@ def test_a_day_on_a_healthy_link_keeps_to_its_bytes(profile: Profile, most_mb: f
     hours = 1
     day = live(PLANS[profile], Road(rtt_s=rtt_s), seconds=hours * _HOUR_S)
     mb_per_day = day.link_bytes() / 1e6 * 24 / hours
-    print(
-        f"{profile}, {rtt_s} s: {mb_per_day:.2f} MB a day at the IP layer, {sum(day.packets.values())} packets"
-    )
+    packets = sum(day.packets.values())
+    print(f"{profile}, {rtt_s} s: {mb_per_day:.2f} MB a day at the IP layer, from {packets} packets")
     assert day.changes == []
     assert mb_per_day <= most_mb
 

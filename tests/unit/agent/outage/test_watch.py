@@ -4,7 +4,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.outage.evidence import Sight
@@ -67,15 +67,15 @@ def test_whatever_happens_outages_are_in_order_and_never_two(
         open_ = change if change.closed is None else None
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.floats(0.5, 30), st.floats(0.1, 30)), max_size=4), st.integers(0, 10**6))
 def test_whatever_is_cut_the_outages_told_follow_one_another(
     spans: list[tuple[float, float]], seed: int
 ) -> None:
     at_s, cuts, rng = 20.0, [], random.Random(seed)
     for pause_s, lasts_s in spans:
-        cuts.append(
-            Cut(rng.choice(("gateway", "line", "operator", "dns")), at_s + pause_s, at_s + pause_s + lasts_s)
-        )
+        where = rng.choice(("gateway", "line", "operator", "dns"))
+        cuts.append(Cut(where, at_s + pause_s, at_s + pause_s + lasts_s))
         at_s = cuts[-1].until_s
     day = live(PLANS["standard"], Road(rtt_s=rng.choice((0.01, 0.6)), cuts=cuts, rng=rng), seconds=at_s + 30)
     ends = [0.0]
