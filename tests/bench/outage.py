@@ -17,6 +17,7 @@ from tests.bench.figure import Figure
 from tests.linkbed.bed import Bed
 from tests.linkbed.change import Burst, Link
 from tests.linkbed.outages import ALL, LEAD_S, Found, play
+from tests.linkbed.program import compiled
 from tests.linkbed.watching import Told, Watching
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "outages.md"
@@ -40,7 +41,8 @@ _MB_GOALS = {"standard": 15.0, "metered": 3.0}
 
 def measure() -> list[Figure]:
     """Every scenario on four links at once; then five quiet minutes on eight."""
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    compiled()
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(_MB_GOALS) * len(_QUIET)) as pool:
         played = {
             key: pool.submit(functools.partial(play, ALL, link, profile=key[0]))
             for key, link in _PLAYED.items()
