@@ -98,7 +98,7 @@ def play(scenarios: Sequence[Scenario], link: Link, **options: Any) -> tuple[lis
             begin_s = script(bed, [Dead(p, d.from_s, d.until_s) for s, d in dead for p in s.places])
             time.sleep(dead[-1][1].until_s + PAUSE_S)
         told = watching.stop()
-    relative = [(at_s - begin_s, back_s) for at_s, back_s in sent]
+    relative = [(at_s - begin_s, None if back_s is None else back_s - begin_s) for at_s, back_s in sent]
     numbers = {t.number: next(u for u in reversed(told) if u.number == t.number) for t in told}
     taken: set[int] = set()
     found = []
@@ -113,7 +113,7 @@ def play(scenarios: Sequence[Scenario], link: Link, **options: Any) -> tuple[lis
 
 
 def _timetable(scenarios: Sequence[Scenario]) -> list[tuple[Scenario, Dead]]:
-    at_s, table = 0.5, []
+    at_s, table = 1.5, []
     for scenario in scenarios:
         table.append((scenario, Dead(scenario.places[0], at_s, at_s + scenario.lasts_s)))
         at_s += scenario.lasts_s + scenario.pause_s

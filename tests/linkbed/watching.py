@@ -29,6 +29,7 @@ from tests.linkbed.bed import Bed
 from tests.linkbed.change import Cut, Mend
 
 _STREAM_EVERY_S = 0.02
+_MARGIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +108,11 @@ def stream(bed: Bed, host: str = place.ANCHORS[0]) -> Iterator[list[tuple[float,
 
 
 def silence(sent: Sequence[tuple[float, float | None]], about: Dead) -> Dead:
-    """The stretch without answers that begins nearest to this one."""
-    answered = [at_s for at_s, back_s in sent if back_s is not None]
-    before = max(at_s for at_s in answered if at_s < about.from_s + 0.2)
-    after = min(at_s for at_s in answered if at_s > about.until_s - 0.2)
-    return Dead(about.place, before, after)
+    """From the last answer that came through to the first request that did, of a place on the near side."""
+    answered = [(at_s, back_s) for at_s, back_s in sent if back_s is not None]
+    before_s = max(back_s for _, back_s in answered if back_s < about.from_s + _MARGIN_S)
+    after_s = min(at_s for at_s, _ in answered if at_s > about.until_s - _MARGIN_S)
+    return Dead(about.place, before_s, after_s)
 
 
 def _send(
