@@ -18,6 +18,7 @@ from agent.echo import resolvers, stamp
 from agent.outage import hops
 from agent.outage.asker import Asker
 from agent.outage.evidence import Evidence, together
+from agent.outage.flapping import Flapping
 from agent.outage.hops import Hops
 from agent.outage.host import HostEvidence, written
 from agent.outage.options import OutageOptions
@@ -51,6 +52,7 @@ class Watcher:
             timeout_s=options.timeout_s,
             tcp_port=options.tcp_port,
         )
+        self._flapping = Flapping()
         self._watch = Watch(options.plan(method=self._asker.method), options.anchors)
 
     async def run(self) -> None:
@@ -69,6 +71,8 @@ class Watcher:
         self._look(now_s)
         self._asker.read()
         for outage in self._watch.tick(now_s):
+            self._pass_on(outage)
+        for outage in self._flapping.quiet(now_s):
             self._tell(outage)
         for ask in self._watch.asks(now_s):
             self._asker.send(ask)
@@ -80,7 +84,11 @@ class Watcher:
 
     def _answered(self, number: int, at_s: float) -> None:
         for outage in self._watch.answered(number, at_s):
-            self._tell(outage)
+            self._pass_on(outage)
+
+    def _pass_on(self, outage: Outage) -> None:
+        for told in self._flapping.told(outage):
+            self._tell(told)
 
     def _look(self, now_s: float) -> None:
         if now_s - self._looked_s < _LOOK_EVERY_S:
