@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-FALSE_PER_DAY = 0.002
+FALSE_PER_DAY = 0.0005
 """So many outages a day may be told that were ordinary loss."""
 
 LEAST, MOST = 5, 120
@@ -23,9 +23,9 @@ class Ordinary:
 
     def __init__(self, asks_per_day: float) -> None:
         self._asks_per_day = asks_per_day
-        # Before anything is known: one run in 200 requests, which goes on with one in five.
+        # Before anything is known: one run in 200 requests, which goes on with every other one.
         self._asks, self._runs = 200.0, 1.0
-        self._lost, self._continued = 10.0, 2.0
+        self._lost, self._continued = 10.0, 5.0
         self._needed = self._reckon()
 
     @property

@@ -16,7 +16,7 @@ from agent.outage.voice import Voice
 
 Part = Literal["anchors", "dns", "gateway", "modem", "hop"]
 
-_DENSE_WITHIN_S = 0.6
+_DENSE_WITHIN_S = 0.35
 _DENSEST_S, _DENSE_S = 0.02, 0.1
 _FREE_EVERY_S = 1.0
 _MODEM_EVERY_S = 5.0
@@ -97,14 +97,16 @@ class Pace:
         return 0.0 if len(voice.trail) == 1 else self._plan.anchor_every_s
 
     def _dns_every_s(self, now_s: float) -> float:
-        if self._names_open_s is not None or (self._dns_overdue and not self._overdue):
+        if self._names_open_s is None and self._dns_overdue and not self._overdue:
+            return _DENSE_S
+        if self._names_open_s is not None:
             since_s = now_s - (self._names_open_s or now_s)
             return _LOCAL_EVERY_S if since_s < _DEAD_EVERY_S[0][0] else _DEAD_LONG_S
         return self._further_every_s(now_s, calm_s=self._plan.dns_every_s)
 
     def _further_every_s(self, now_s: float, *, calm_s: float) -> float:
         """What lies beyond the link is asked only when the doubt has grown."""
-        if self._overdue >= _SURE and self._is_curious(now_s):
+        if self._overdue >= (1 if self._plan.is_hasty else _SURE) and self._is_curious(now_s):
             return _REMOTE_EVERY_S
         return min(calm_s, _CALM_EVERY_S) if self._open_s is not None else calm_s
 

@@ -7,8 +7,10 @@ sending of the last answered and F that of the first lost request, and R the rou
 
     the silence began in [S + R/2, F + R], and ended in [L, A + R/2]
 
-where L is the sending of the last lost, A of the first answered request after it. (Proof for the near end: an
-answer passes it at S + R, a request at its sending; for the far end both at S + R/2.) The middle of each is
+where L is the sending of the last lost, A of the first answered request after it. A router that looks for a
+dead neighbour holds requests back and delivers them when it is found: one whose answer took much longer than
+R counts as sent at its arrival less R, and the way as dead until then. (Proof for the near end: an answer
+passes it at S + R, a request at its sending; for the far end both at S + R/2.) The middle of each is
 told, and half its width as resolution.
 """
 
@@ -22,6 +24,9 @@ from agent.outage.voice import Asked
 
 LEAST_SPAN_S = 0.8
 """A shorter run of lost requests is loss, however many they were."""
+
+_HELD_TIMES, _HELD_S = 1.5, 0.3
+_LETTING_GO_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class _Run:
     opened: Bounds
     first_s: float
     last_s: float
+    rtt_s: float
     lost: int = 1
     places: set[str] = field(default_factory=set)
 
@@ -107,7 +113,7 @@ class Silence:
             places: each of these must have been silent.
         """
         if asked.answered_s is not None:
-            steps = self._end(asked, rtt_s, places)
+            steps = self._end(asked, places)
             self._good = asked
             self._ordinary.learn_answer()
             return steps
@@ -135,7 +141,7 @@ class Silence:
     def _lengthen(self, asked: Asked, rtt_s: float) -> _Run:
         run = self._run
         if run is None:
-            run = self._run = _Run(self._opened(asked, rtt_s), asked.at_s, asked.at_s)
+            run = self._run = _Run(self._opened(asked, rtt_s), asked.at_s, asked.at_s, rtt_s)
         else:
             run.lost += 1
             run.last_s = asked.at_s
@@ -149,11 +155,11 @@ class Silence:
         opened = Bounds(min(self._good.at_s + rtt_s / 2, latest_s), latest_s)
         return opened if self._moved_s is None else opened.within(self._moved_s, latest_s)
 
-    def _end(self, answered: Asked, rtt_s: float, places: AbstractSet[str]) -> list[Step]:
+    def _end(self, answered: Asked, places: AbstractSet[str]) -> list[Step]:
         run, self._run = self._run, None
         if run is None:
             return []
-        closed = Bounds(run.last_s, answered.at_s + rtt_s / 2)
+        closed = _closed(run, answered)
         if self.is_open:
             self.is_open = False
             return [Ended(closed, run.lost)]
@@ -168,3 +174,13 @@ class Silence:
             and run.last_s - run.first_s >= LEAST_SPAN_S
             and places <= run.places
         )
+
+
+def _closed(run: _Run, answered: Asked) -> Bounds:
+    """When the silence ended, from the first answer after it."""
+    rtt_s = run.rtt_s
+    arrived_s = answered.at_s if answered.answered_s is None else answered.answered_s
+    if arrived_s - answered.at_s <= _HELD_TIMES * rtt_s + _HELD_S:
+        return Bounds(run.last_s, answered.at_s + rtt_s / 2)
+    let_go_s = arrived_s - rtt_s
+    return Bounds(max(run.last_s, let_go_s - rtt_s / 2 - _LETTING_GO_S), let_go_s + rtt_s / 2)

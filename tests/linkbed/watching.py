@@ -108,11 +108,15 @@ def stream(bed: Bed, host: str = place.ANCHORS[0]) -> Iterator[list[tuple[float,
 
 
 def silence(sent: Sequence[tuple[float, float | None]], about: Dead) -> Dead:
-    """From the last answer that came through to the first request that did, of a place on the near side."""
+    """From the last answer that came through to the first request that did, of a place on the near side.
+
+    A router holds requests back while it looks for a neighbour that is down, so the arrival counts.
+    """
     answered = [(at_s, back_s) for at_s, back_s in sent if back_s is not None]
+    rtt_s = min(back_s - at_s for at_s, back_s in answered)
     before_s = max(back_s for _, back_s in answered if back_s < about.from_s + _MARGIN_S)
-    after_s = min(at_s for at_s, _ in answered if at_s > about.until_s - _MARGIN_S)
-    return Dead(about.place, before_s, after_s)
+    after_s = min(back_s for _, back_s in answered if back_s > about.until_s - _MARGIN_S)
+    return Dead(about.place, before_s, after_s - rtt_s)
 
 
 def _send(
