@@ -132,7 +132,7 @@ def test_on_a_link_that_fades_each_outage_told_was_a_long_fade() -> None:
     for found in day.closed:
         assert found.closed is not None
         from_s, until_s = found.opened.earliest_s or 0.0, found.closed.latest_s
-        assert max(min(b, until_s) - max(a, from_s) for a, b in chain.fades) >= 0.5
+        assert max(min(b, until_s) - max(a, from_s) for a, b in chain.fades) >= 0.4
     print(
-        f"{len(day.closed)} outages told, each with a fade of 0.5 s or more; {len(chain.fades)} fades in all"
+        f"{len(day.closed)} outages told, each with a fade of 0.4 s or more; {len(chain.fades)} fades in all"
     )
