@@ -21,8 +21,9 @@ QUIET_S = 60.0
 class Flapping:
     """Stands between the watch and the records."""
 
-    def __init__(self) -> None:
-        self._opened: deque[tuple[int, float]] = deque(maxlen=MANY)
+    def __init__(self, many: int = MANY) -> None:
+        self._many = many
+        self._opened: deque[tuple[int, float]] = deque(maxlen=many)
         self._first: Outage | None = None
         self._last: Outage | None = None
         self._count = 0
@@ -34,7 +35,7 @@ class Flapping:
         if is_new:
             self._opened.append((outage.number, outage.opened.at_s))
         if self._first is None:
-            is_flapping = is_new and len(self._opened) == MANY and self._span_s() < WITHIN_S
+            is_flapping = is_new and len(self._opened) == self._many and self._span_s() < WITHIN_S
             if not is_flapping:
                 return [outage]
             self._first, self._count, self._dead_s = outage, 0, 0.0

@@ -36,7 +36,14 @@ _TRACE_AGAIN_S = 60.0
 class Watcher:
     """Watches until stopped; `tell` is called in its thread."""
 
-    def __init__(self, options: OutageOptions, tell: Tell, evidence: Sequence[Evidence] = ()) -> None:
+    def __init__(
+        self,
+        options: OutageOptions,
+        tell: Tell,
+        evidence: Sequence[Evidence] = (),
+        *,
+        flapping: Flapping | None = None,
+    ) -> None:
         self._options = options
         self._tell = tell
         self._host = HostEvidence(options.wan_interface)
@@ -52,7 +59,7 @@ class Watcher:
             timeout_s=options.timeout_s,
             tcp_port=options.tcp_port,
         )
-        self._flapping = Flapping()
+        self._flapping = flapping or Flapping()
         self._watch = Watch(options.plan(method=self._asker.method), options.anchors)
 
     async def run(self) -> None:

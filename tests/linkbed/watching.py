@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.contract.decoder import decode
+from agent.outage.flapping import Flapping
 from agent.outage.options import OutageOptions
 from agent.outage.watch import Outage
 from agent.outage.watcher import Watcher
@@ -162,7 +163,9 @@ def _plain(outage: Outage) -> str:
 
 
 async def _watch(options: OutageOptions) -> None:
-    watcher = Watcher(options, lambda outage: print(_plain(outage), flush=True))
+    # A script has more outages in a few minutes than are told one by one.
+    each = Flapping(many=1000)
+    watcher = Watcher(options, lambda outage: print(_plain(outage), flush=True), flapping=each)
     task = asyncio.create_task(watcher.run())
     print("watching", flush=True)
     await asyncio.to_thread(sys.stdin.read)
