@@ -162,6 +162,8 @@ def _check(options: argparse.Namespace) -> int:
         print(f"device {config.options.device}")
         print(f"reports to {mqtt.host}:{mqtt.port} every {mqtt.report_every_s:g} s")
         print(f"ICMP {_ICMP[icmp_permission()]}")
+        outage = config.options.outage
+        print(f"outages are watched for, profile {outage.profile}" if outage.enabled else "no outage watch")
         for probe in config.probes:
             print(f"probe {probe.table} every {probe.every_s:g} s")
         print("configuration is good")

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agent.contract.broker import BrokerOptions, make_tls, read_password
 from agent.contract.codec import Form
@@ -19,11 +19,24 @@ from agent.contract.option import option
 from agent.contract.record import DEVICE
 from agent.errors import ConfigError
 from agent.identity import folder
+from agent.outage.options import OutageOptions
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
 from agent.spool.room import LEAST_FILES
 
 _REPORTS_PER_ACK = 6
+
+Technology = Literal["unknown", "fibre", "microwave", "cellular", "leo", "geo"]
+TIMEOUTS_S: Mapping[Technology, float] = {
+    "fibre": 2.0,
+    "microwave": 2.0,
+    "leo": 3.0,
+    "cellular": 4.0,
+    "geo": 5.0,
+}
+"""An answer that takes longer is late. Ample for each: a full queue on the way is no loss."""
+
+_TIMED = ("reach", "latency")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +121,17 @@ class AgentOptions:
     device: str = field(
         metadata={"doc": "id of this device, as registered: a-z, 0-9 and inner hyphens", "example": "kz-0001"}
     )
+    technology: Technology = option(
+        "kind of link: fibre, microwave, cellular, leo, geo or unknown; sets the `timeout_s` of probes that "
+        "have none of their own",
+        "unknown",
+    )
     mqtt: MqttOptions = field(default_factory=MqttOptions, metadata={"doc": "the broker"})
     spool: SpoolOptions = field(default_factory=SpoolOptions, metadata={"doc": "the spool"})
     identity: IdentityOptions = field(
         default_factory=IdentityOptions, metadata={"doc": "keys and certificate"}
     )
+    outage: OutageOptions = field(default_factory=OutageOptions, metadata={"doc": "watching for outages"})
     probes: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per probe"})
 
     def __post_init__(self) -> None:
@@ -141,7 +160,7 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Agen
         plain = tomllib.loads(file.read_text(encoding="utf-8"))
         options = decode(AgentOptions, plain, strict=True)
         options = _with_identity(options, plain.get("mqtt", {}))
-        probes = tuple(build_probes(_beside_the_spool(options)))
+        probes = tuple(build_probes(_timed(options, _beside_the_spool(options))))
         return AgentConfig(
             options=options,
             probes=probes,
@@ -198,6 +217,17 @@ def _beside_the_spool(options: AgentOptions) -> dict[str, Any]:
     if isinstance(host, dict):
         return {**options.probes, "host": {"disk": options.spool.directory, **host}}
     return options.probes
+
+
+def _timed(options: AgentOptions, tables: dict[str, Any]) -> dict[str, Any]:
+    """The probes' tables, with the technology's time-out where they set none."""
+    timeout_s = TIMEOUTS_S.get(options.technology)
+    if timeout_s is None:
+        return tables
+    known = {name: tables.get(name, {}) for name in _TIMED}
+    return tables | {
+        name: {"timeout_s": timeout_s, **table} for name, table in known.items() if isinstance(table, dict)
+    }
 
 
 def _runtime_directory(environment: Mapping[str, str]) -> Path | None:

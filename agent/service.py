@@ -13,6 +13,7 @@ import dataclasses
 import datetime as dt
 import logging
 import signal
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from agent.config import AgentConfig, AgentOptions
 from agent.contract.kinds import Event, Fields, Host
 from agent.echo.icmp import icmp_permission
 from agent.identity.keeper import Keeper
+from agent.marker import BEAT_EVERY_S, SUBJECTS, Away, MarkFile, away, mark, next_mark
+from agent.outage.report import Report, Reporter
+from agent.outage.watch import Outage
+from agent.outage.watcher import WatcherThread
+from agent.probes.host import undervoltage
 from agent.publisher.link import Link
 from agent.publisher.past import Past
 from agent.publisher.publisher import Publisher
@@ -46,7 +52,11 @@ class Service:
         directory = Path(options.spool.directory)
         self._alone = Alone([directory, config.runtime_directory or directory])
         self._clock = Clock(directory / "clock")
-        self._marker = directory / _MARKER
+        self._marker = MarkFile(directory / _MARKER)
+        self._mark = self._marker.read()
+        self._before = self._mark
+        self._away: Away | None = None
+        self._reporter = Reporter()
         self._spool = Spool(
             directory,
             self._clock.now,
@@ -93,20 +103,67 @@ class Service:
                 group.create_task(self._scheduler.run(), name="scheduler"),
                 group.create_task(self._commit(), name="commit"),
                 group.create_task(self._watch_clock(), name="clock"),
+                group.create_task(self._beat(), name="marker"),
             ]
+            watcher = self._start_watching()
             await stop.wait()
             for task in workers:
                 task.cancel()
             await asyncio.wait(workers)
+            if watcher is not None:
+                await asyncio.to_thread(watcher.stop)
+                self._keep_outage(self._reporter.unfinished(self._clock.now(), time.monotonic()))
             self._note_clock()
             self._clock.save(at_once=True)
             self._note_session(at_once=True)
             self._spool.close()
             publisher.cancel()
-        with contextlib.suppress(OSError):
-            self._marker.unlink()
+        self._write_mark(has_stopped=True)
         self._alone.close()
         log.info("agent.stopped pending=%d", self._spool.state().records)
+
+    def _start_watching(self) -> WatcherThread | None:
+        """Watch for outages in a thread beside."""
+        if not self._config.options.outage.enabled:
+            return None
+        loop = asyncio.get_running_loop()
+
+        def tell(outage: Outage) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._tell_outage, outage)
+
+        watcher = WatcherThread(self._config.options.outage, tell)
+        watcher.start()
+        return watcher
+
+    def _tell_outage(self, outage: Outage) -> None:
+        is_over = outage.closed is not None
+        log.info("outage.told scope=%s cause=%s is_over=%s", outage.scope, outage.cause, is_over)
+        self._keep_outage(self._reporter.report(outage, self._clock.now(), time.monotonic()))
+
+    def _keep_outage(self, report: Report | None) -> None:
+        if report is None:
+            return
+        self._spool.append(
+            kind=report.fields.kind, clock=report.clock, duration_ms=report.duration_ms, fields=report.fields
+        )
+        self._publisher.hurry()
+
+    async def _beat(self) -> None:
+        """Note now and then that the agent runs, for when it does not any more."""
+        while True:
+            await asyncio.sleep(BEAT_EVERY_S)
+            self._write_mark()
+
+    def _write_mark(self, *, has_stopped: bool = False) -> None:
+        short_boots = 0 if self._mark is None else self._mark.short_boots
+        is_low = undervoltage() is True
+        now = self._clock.now()
+        self._mark = mark(now, short_boots=short_boots, is_low=is_low, has_stopped=has_stopped)
+        try:
+            self._marker.write(self._mark)
+        except OSError as e:
+            log.warning("agent.no_marker problem=%s", e)
 
     async def _publish(self) -> None:
         """Measure from the start on, send as soon as there is an identity to send with."""
@@ -144,22 +201,26 @@ class Service:
     def _note_clock(self) -> None:
         for event in self._clock.take_events():
             self._event(event)
+        self._tell_power_cut()
 
     def _record_start(self) -> None:
         """Say that the agent started, and whether it had been stopped properly before."""
-        boot = self._clock.now().boot
-        before = self._read_marker()
-        if before is not None:
-            subject = "agent killed" if before == boot else "power cut or reset"
-            self._event(Event(event="unclean_shutdown", subject=subject))
+        now = self._clock.now()
+        gone = self._away = away(self._before, now)
+        figures = {
+            "lasted_s": gone.lasted_s,
+            "last_seen_wall_ms": gone.last_seen_wall_ms,
+            "resolution_s": gone.resolution_s,
+        }
+        if gone.end in SUBJECTS:
+            self._event(Event(event="unclean_shutdown", subject=SUBJECTS[gone.end], **figures))  # type: ignore[arg-type]
         damaged_bytes = self._spool.state().damaged_bytes
         if damaged_bytes:
             self._event(Event(event="spool_damaged", count=damaged_bytes, subject="bytes"))
-        self._event(Event(event="agent_started", subject=metadata.version("schoolpulse")))
-        try:
-            self._marker.write_text(boot)
-        except OSError as e:
-            log.warning("agent.no_marker problem=%s", e)
+        version = metadata.version("schoolpulse")
+        self._event(Event(event="agent_started", subject=version, **figures))  # type: ignore[arg-type]
+        self._mark = next_mark(self._before, now)
+        self._write_mark()
         self._spool.commit()
         self._note_session(at_once=True)
         self._publisher.hurry()
@@ -167,11 +228,23 @@ class Service:
     def _event(self, event: Event) -> None:
         self._spool.append(kind=Event.kind, clock=self._clock.now(), duration_ms=0, fields=event)
 
-    def _read_marker(self) -> str | None:
-        try:
-            return self._marker.read_text()
-        except OSError:
-            return None
+    def _tell_power_cut(self) -> None:
+        """Say how long the power was away as soon as the clock can tell."""
+        if self._away is None or self._away.end not in {"power_cut", "brown_out"}:
+            return
+        known = away(self._before, self._clock.now())
+        if known.lasted_s is None:
+            return
+        self._away = None
+        self._event(
+            Event(
+                event="power_cut",
+                subject=SUBJECTS[known.end],
+                lasted_s=known.lasted_s,
+                last_seen_wall_ms=known.last_seen_wall_ms,
+                resolution_s=known.resolution_s,
+            )
+        )
 
     def _complete(self, fields: Fields) -> Fields:
         """Add what only the agent knows about itself."""

@@ -138,8 +138,9 @@ class Event:
 
     event: str = key(
         "agent_started, unclean_shutdown, clock_step (the wall clock was set: by `step_ms`), clock_set (true "
-        "time became known: `subject` kernel or collector, `step_ms` what was wrong before), spool_dropped, "
-        "spool_damaged, spool_unwritable, spool_writable …"
+        "time became known: `subject` kernel or collector, `step_ms` what was wrong before), power_cut "
+        "(how long, as soon as the clock can tell), spool_dropped, spool_damaged, spool_unwritable, "
+        "spool_writable …"
     )
     count: int | None = number("how many things it concerns")
     first_seq: int | None = number("first sequence number concerned")
@@ -147,6 +148,10 @@ class Event:
     lasted_s: float | None = number("how long it lasted")
     step_ms: int | None = number("how far the clock stepped", low=None)
     subject: str | None = text("what it concerns: a probe, a file, a session")
+    last_seen_wall_ms: int | None = number(
+        "Unix time at which the agent was last known to run, by the device's clock", low=None
+    )
+    resolution_s: float | None = number("how much less than `lasted_s` it may have lasted")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -274,12 +279,65 @@ class Throughput:
     reasons: str | None = text("why it is not valid: comma separated codes of `agent/throughput/verdict.py`")
 
 
-Fields = Reach | Latency | Dns | Interface | Host | Event | Http | Portal | NetworkPath | Ipv6 | Throughput
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outage:
+    """The link or its names were dead. Told when it opens, when it is seen otherwise, when it closes.
 
-KINDS: dict[str, Any] = {
-    kind.kind: kind
-    for kind in (Reach, Latency, Dns, Interface, Host, Event, Http, Portal, NetworkPath, Ipv6, Throughput)
-}
+    The record's own clock is that of the begin, its duration that of the outage, so both are put right with
+    every other time. Of one outage the record with the highest `revision` holds.
+    """
+
+    kind: ClassVar[str] = "outage"
+
+    scope: str = key("link, or dns where only names were not answered")
+    outage: str | None = text("id, unique for the device: boot id and place in the boot")
+    revision: int | None = number("how many times it was told before")
+    ongoing: bool | None = flag("whether it lasted when this was told; None: the agent stopped watching")
+    cause: str | None = text(
+        "whose part was dead: lan, gateway, modem, line, operator, upstream, portal, dns, slow, unknown"
+    )
+    evidence: str | None = text("answered/asked of each part of the way while it lasted, and what was seen")
+    hint: str | None = text("slot class it suggests, as in `reach`")
+    opened_wall_ms: int | None = number("Unix time of the begin, by the device's clock", low=None)
+    opened_mono_ms: int | None = number("the same on its monotonic clock")
+    opened_resolution_s: float | None = number("the begin is known to ± this; None: it was so at first")
+    closed_wall_ms: int | None = number("Unix time of the end, by the device's clock", low=None)
+    closed_mono_ms: int | None = number("the same on its monotonic clock")
+    closed_resolution_s: float | None = number("the end is known to ± this")
+    lasted_s: float | None = number("from begin to end")
+    lost: int | None = number("requests without answer in it")
+
+
+Fields = (
+    Reach
+    | Latency
+    | Dns
+    | Interface
+    | Host
+    | Event
+    | Http
+    | Portal
+    | NetworkPath
+    | Ipv6
+    | Throughput
+    | Outage
+)
+
+_IN_ORDER = (
+    Reach,
+    Latency,
+    Dns,
+    Interface,
+    Host,
+    Event,
+    Http,
+    Portal,
+    NetworkPath,
+    Ipv6,
+    Throughput,
+    Outage,
+)
+KINDS: dict[str, Any] = {kind.kind: kind for kind in _IN_ORDER}
 """Every kind by its name, in the order of their numbers in the packed form."""
 
 

@@ -13,12 +13,11 @@ import socket
 import struct
 import sys
 from socket import AF_INET, AF_INET6, SOCK_RAW, AddressFamily
-from typing import Literal
+from typing import Literal, Protocol
 
 from agent.contract.reason import Reason
 from agent.echo import packet, stamp
 from agent.echo.address import Address
-from agent.echo.ledger import Ledger
 from agent.echo.problem import reason_of
 
 Permission = Literal["datagram", "raw", "denied"]
@@ -63,17 +62,47 @@ def icmp_permission(family: AddressFamily = AF_INET) -> Permission:
     return "denied"
 
 
-class EchoLine:
-    """One ICMP socket of one address family, for one round.
+class Book(Protocol):
+    """Who takes note of what becomes of each request; times are nanoseconds of the monotonic clock."""
 
-    A failure to open it is the outcome of each request that would have used it.
+    def sent_at(self, index: int) -> stamp.Instant | None:
+        """When the request was handed to the kernel; None for one that never was."""
+        ...
+
+    def is_from(self, index: int, host: str) -> bool:
+        """Whether this is the host that was asked."""
+        ...
+
+    def sent(self, index: int, at: stamp.Instant) -> None:
+        """The request was handed to the kernel."""
+        ...
+
+    def left(self, index: int, at_ns: int) -> None:
+        """It left for the wire."""
+        ...
+
+    def failed(self, index: int, reason: Reason) -> None:
+        """It could not be sent, or not be delivered."""
+        ...
+
+    def answered(self, index: int, at_ns: int) -> None:
+        """It was answered."""
+        ...
+
+
+class EchoLine:
+    """One ICMP socket of one address family.
+
+    A failure to open it is the outcome of each request that would have used it. Without a token a request has
+    28 bytes with its IPv4 header; then the identifier alone tells ours from others, and no sending stamp is
+    found.
     """
 
-    def __init__(self, family: AddressFamily, ledger: Ledger) -> None:
+    def __init__(self, family: AddressFamily, ledger: Book, *, token_bytes: int = packet.TOKEN_BYTES) -> None:
         self.family = family
         self._ledger = ledger
         self._ident = secrets.randbits(16)
-        self._token = secrets.token_bytes(packet.TOKEN_BYTES)
+        self._token = secrets.token_bytes(token_bytes)
         self.socket, self._problem = _opened(family)
         self._is_raw = self.socket is not None and self.socket.type == SOCK_RAW
 

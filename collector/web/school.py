@@ -18,6 +18,8 @@ from collector.web.chart.strip import strip
 from collector.web.day import HOUR_MS
 from collector.web.fleet import Fleet, SchoolNow
 from collector.web.latency import TargetDay, by_target
+from collector.web.outages import OutageTold
+from collector.web.outages import outages as told_outages
 from collector.web.rates import InterfaceDay, by_interface
 from collector.web.slots import DAY_MS, Window, cells, stretches
 from collector.web.state import Run, State
@@ -27,6 +29,7 @@ from collector.web.wording import ABSENT, Times, duration
 NEWEST_SHOWN = 40
 FAILURES_SHOWN = 20
 GAPS_SHOWN = 20
+OUTAGES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class SchoolPage:
     strip: Markup
     axis: Markup
     outages: tuple[Run, ...]
+    dated: tuple[OutageTold, ...]
     latencies: tuple[tuple[TargetDay, Markup], ...]
     interfaces: tuple[tuple[InterfaceDay, Markup], ...]
     host: Host | None
@@ -99,6 +103,7 @@ def make(
         strip=strip(told, window, times),
         axis=day_axis(window, times),
         outages=tuple(r for r in reversed(runs) if r.state is State.DOWN),
+        dated=told_outages(found.by_kind["outage"], reach, found.by_kind["event"])[:OUTAGES_SHOWN],
         latencies=_latencies(found.by_kind["latency"], window, times, every_ms),
         interfaces=_interfaces(found.by_kind["interface"], window),
         host=host,

@@ -51,6 +51,7 @@ class Pages:
             "ABSENT": wording.ABSENT,
             "STATES": wording.STATES,
             "CAUSES": wording.CAUSES,
+            "OUTAGE_CAUSES": wording.OUTAGE_CAUSES,
             "TIME_BASES": wording.TIME_BASES,
             "LABELS": LABELS,
             "SORTS": SORTS,

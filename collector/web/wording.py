@@ -18,6 +18,19 @@ TIME_BASES = {
 }
 CAUSES = {"down_provider": "provider side", "down_other": "at the school"}
 
+OUTAGE_CAUSES = {
+    "lan": "the device's own cable or interface",
+    "gateway": "router of the school",
+    "modem": "modem",
+    "line": "way to the operator",
+    "operator": "operator, behind its first hop",
+    "upstream": "behind the operator",
+    "portal": "held by a portal",
+    "dns": "names only",
+    "slow": "answers came too late",
+    "unknown": "beyond the router, not known where",
+}
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STEPS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 0, ""))
 

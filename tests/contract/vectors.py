@@ -6,6 +6,7 @@ A vector is never changed: what a device in the field sends today must be unders
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from agent.contract.codec import encode
@@ -18,6 +19,7 @@ from agent.contract.kinds import (
     Ipv6,
     Latency,
     NetworkPath,
+    Outage,
     Portal,
     Reach,
     Throughput,
@@ -231,6 +233,52 @@ _THROUGHPUT = (
     ),
 )
 
+_OPENED = Outage(
+    scope="link",
+    outage=f"{_BOOT}-200000",
+    revision=0,
+    ongoing=True,
+    cause="modem",
+    evidence="gateway 13/13, modem 0/11, hop 0/5, dns 0/7",
+    hint="down_provider",
+    opened_wall_ms=1_795_000_200_000,
+    opened_mono_ms=200_000,
+    opened_resolution_s=0.463,
+    lost=9,
+)
+_OUTAGE = (
+    Record(seq=10, kind="outage", clock=_clock(200_000), duration_ms=0, fields=_OPENED),
+    Record(
+        seq=11,
+        kind="outage",
+        clock=_clock(200_000),
+        duration_ms=65_250,
+        fields=dataclasses.replace(
+            _OPENED,
+            revision=1,
+            ongoing=False,
+            closed_wall_ms=1_795_000_265_250,
+            closed_mono_ms=265_250,
+            closed_resolution_s=0.138,
+            lasted_s=65.25,
+            lost=255,
+        ),
+    ),
+    Record(
+        seq=12,
+        kind="event",
+        clock=_clock(300_000),
+        duration_ms=0,
+        fields=Event(
+            event="power_cut",
+            subject="power cut or reset",
+            lasted_s=4_000.5,
+            last_seen_wall_ms=1_794_995_000_000,
+            resolution_s=300.0,
+        ),
+    ),
+)
+
 BATCHES: dict[str, Batch] = {
     "ordinary": Batch(
         device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(120_500), records=_ORDINARY
@@ -250,6 +298,9 @@ BATCHES: dict[str, Batch] = {
     ),
     "throughput": Batch(
         device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(120_500), records=_THROUGHPUT
+    ),
+    "outage": Batch(
+        device="kz-0001", session="00112233445566aa", first_seq=10, clock=_clock(310_000), records=_OUTAGE
     ),
     "question": Batch(device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(1, age_s=None)),
 }

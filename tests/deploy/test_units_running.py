@@ -43,6 +43,9 @@ device = "pi-0001"
 host = "127.0.0.1"
 username = "pi-0001"
 password_file = "mqtt-password"
+[outage]
+anchors = ["127.0.0.1"]
+dns_name = ""
 [probes.reach]
 anchors = ["127.0.0.1"]
 every_s = 2

@@ -75,6 +75,8 @@ commit_every_s = 1
 [identity]
 directory = "{directory}/identity"
 enrolment_file = "{directory}/enrolment.toml"
+[outage]
+enabled = false
 [probes]
 reach = {{enabled = false}}
 latency = {{enabled = false}}

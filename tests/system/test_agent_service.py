@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.contract.kinds import Event
+from agent.contract.kinds import Event, Outage
 from agent.contract.record import Record
 from agent.spool.block import scan, unpack
 from tests.system.trio import Trio, wait_until
@@ -133,3 +133,33 @@ def _agent(trio: Trio, word: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "agent", word, "--config", str(trio.directory / "agent.toml")]
     environment = {**os.environ, **trio.environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_killed_agent_knows_how_long_it_was_away(trio: Trio) -> None:
+    trio.start("agent")
+    wait_until(lambda: bool(trio.noted("made")), 30, "a record")
+    trio.kill("agent")
+    trio.start("agent")
+    wait_until(lambda: ("unclean_shutdown", "agent killed") in _events(trio), 30, "it notices")
+    assert trio.stop("agent") == 0
+
+    fields = [r.fields for r in _kept(trio).values()]
+    (killed,) = [f for f in fields if isinstance(f, Event) and f.event == "unclean_shutdown"]
+    assert killed.lasted_s is not None
+    assert killed.resolution_s is not None
+    assert 0 <= killed.lasted_s <= 60
+
+
+def test_silent_anchors_are_told_as_an_outage_that_the_stop_leaves_open(trio: Trio) -> None:
+    config = trio.directory / "agent.toml"
+    # The kernel refuses to send to this address, so nothing leaves the machine and nothing answers.
+    silent = 'anchors = ["255.255.255.255"]\ndns'
+    config.write_text(config.read_text().replace('anchors = ["127.0.0.1", "127.0.0.2"]\ndns', silent))
+    trio.start("agent")
+    wait_until(lambda: any(kind == "outage" for _, _, kind, *_ in trio.noted("made")), 40, "an outage")
+    assert trio.stop("agent") == 0
+
+    told = [r.fields for _, r in sorted(_kept(trio).items()) if isinstance(r.fields, Outage)]
+    assert [o.ongoing for o in told] == [True, None]
+    assert {o.opened_resolution_s for o in told} == {None}
+    assert len({o.outage for o in told}) == 1

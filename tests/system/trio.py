@@ -71,6 +71,10 @@ directory = "{directory}/spool"
 commit_every_s = 0.5
 segment_bytes = 16384
 max_bytes = {spool_bytes}
+[outage]
+enabled = true
+anchors = ["127.0.0.1", "127.0.0.2"]
+dns_name = ""
 [probes.host]
 enabled = true
 every_s = 1

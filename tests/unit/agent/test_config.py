@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.__main__ import main
-from agent.config import load_config
+from agent.config import TIMEOUTS_S, load_config
 from agent.errors import ConfigError
 from agent.probes import PROBES, load
 
@@ -89,3 +89,22 @@ def test_acknowledgements_are_asked_for_every_sixth_report(
     config = load_config(_written(tmp_path, f"{GOOD}[mqtt]\nreport_every_s = {report_every_s}\n"), {})
 
     assert config.options.mqtt.asks_every_s == expected_s
+
+
+@pytest.mark.parametrize(("technology", "timeout_s"), [("unknown", 5.0), *TIMEOUTS_S.items()])
+def test_probes_wait_as_long_as_the_technology_asks_for(
+    tmp_path: Path, technology: str, timeout_s: float
+) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(f'device = "kz-1"\ntechnology = "{technology}"\n[probes.latency]\ntimeout_s = 1.5\n')
+
+    waits = {p.kind: getattr(p, "timeout_s", None) for p in load_config(file, {}).probes}
+    assert (waits["reach"], waits["latency"]) == (timeout_s, 1.5)
+
+
+def test_an_unknown_technology_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text('device = "kz-1"\ntechnology = "pigeon"\n')
+
+    with pytest.raises(ConfigError, match="technology"):
+        load_config(file, {})

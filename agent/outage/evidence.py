@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What else than answers says that the link lives or whose part of it is dead?
+
+One small interface for everything that costs no bytes of the link: the host's cable and route today, a
+modem's driver, a router's counters and the captive-portal probe when they are there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Modem = Literal["absent", "offline", "connected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What one look showed; None is not known.
+
+    Attributes:
+        carrier: the interface of the default route sees a signal.
+        route: there is a default route.
+        received: packets that ever came over the link itself, not over the LAN; moving means alive.
+        modem: what the modem says of itself.
+        portal: somebody on the way answers in the name of others and wants money or a password.
+    """
+
+    carrier: bool | None = None
+    route: bool | None = None
+    received: int | None = None
+    modem: Modem | None = None
+    portal: bool | None = None
+
+
+class Evidence(Protocol):
+    """One source; `look` must return at once and never raise."""
+
+    def look(self) -> Sight:
+        """What is to be seen now."""
+        ...
+
+
+def together(sights: list[Sight]) -> Sight:
+    """All that several sources know; the first that knows something is believed."""
+    names = ("carrier", "route", "received", "modem", "portal")
+    known = {n: next((v for s in sights if (v := getattr(s, n)) is not None), None) for n in names}
+    return Sight(**known)

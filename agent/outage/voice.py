@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was asked of one part of the way (the anchors, the gateway, the resolvers …), and what was answered?
+
+Times are seconds of the monotonic clock and are given, never read. A request is settled in the order of
+sending: when it was answered, or when the time-out has passed and all before it are settled. Whether one is
+overdue, which is only a reason to ask more, is known sooner (RFC 6298 §2, with a floor).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_KEPT = 1024
+_FIRST_OVERDUE_S = 1.0
+_LEAST_OVERDUE_S = 0.2
+_LONGEST_TIMEOUT_S = 15.0
+_GRAIN_S = 0.02
+_SMOOTH, _SMOOTH_VARIATION, _VARIATIONS = 1 / 8, 1 / 4, 4
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request.
+
+    Attributes:
+        counts: whether it speaks for the whole voice; one to a place known to be mute does not.
+        is_lost: it was settled without an answer; one may still come.
+    """
+
+    number: int
+    place: str
+    at_s: float
+    counts: bool = True
+    answered_s: float | None = None
+    is_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Requests of a stretch of time."""
+
+    asked: int
+    answered: int
+
+    def __str__(self) -> str:
+        return f"{self.answered}/{self.asked}"
+
+
+class Voice:
+    """The requests to one part of the way, in sending order."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._open: deque[Asked] = deque()
+        self._kept: dict[int, Asked] = {}
+        self._trail: deque[Asked] = deque()
+        self._variation_s: float | None = None
+        self.rtt_s: float | None = None
+        self.asked_s: float | None = None
+        self.answered_s: float | None = None
+
+    @property
+    def overdue_after_s(self) -> float:
+        """An answer that takes longer is a reason to ask more."""
+        if self.rtt_s is None or self._variation_s is None:
+            return min(_FIRST_OVERDUE_S, self._timeout_s)
+        wait_s = self.rtt_s + max(_GRAIN_S, _VARIATIONS * self._variation_s)
+        return min(self._timeout_s, max(_LEAST_OVERDUE_S, wait_s))
+
+    @property
+    def timeout_s(self) -> float:
+        """An answer that takes longer does not count; grows with a round-trip time that does."""
+        return min(_LONGEST_TIMEOUT_S, max(self._timeout_s, 2 * (self.rtt_s or 0)))
+
+    def ask(self, number: int, place: str, at_s: float, *, counts: bool = True) -> None:
+        """A request leaves now."""
+        made = Asked(number, place, at_s, counts)
+        self._open.append(made)
+        if counts:
+            self.asked_s = at_s
+            self._trail.append(made)
+        self._kept[number] = made
+        while len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    def answer(self, number: int, at_s: float) -> Asked | None:
+        """An answer came; None for one that says nothing new."""
+        made = self._kept.get(number)
+        if made is None or made.answered_s is not None or at_s < made.at_s:
+            return None
+        made.answered_s = at_s
+        self.answered_s = max(at_s, self.answered_s or at_s)
+        self._learn(at_s - made.at_s)
+        while self._trail and self._trail[0].at_s <= made.at_s:
+            self._trail.popleft()
+        return made
+
+    def settled(self, now_s: float) -> Iterator[Asked]:
+        """Those settled since the last call."""
+        while self._open:
+            first = self._open[0]
+            if first.answered_s is None and now_s - first.at_s < self.timeout_s:
+                return
+            self._open.popleft()
+            first.is_lost = first.answered_s is None
+            yield first
+
+    def settles_s(self) -> float | None:
+        """When the next one will be settled if no answer comes."""
+        return self._open[0].at_s + self.timeout_s if self._open else None
+
+    @property
+    def trail(self) -> deque[Asked]:
+        """Requests behind the last answered one, none of them answered."""
+        return self._trail
+
+    def overdue(self, now_s: float) -> int:
+        """How many of the trail are."""
+        wait_s = self.overdue_after_s
+        return sum(now_s - made.at_s >= wait_s for made in self._trail)
+
+    def tally(self, from_s: float, until_s: float, now_s: float) -> Tally:
+        """Requests sent in this stretch, without those whose answer may well be under way."""
+        wait_s = self.overdue_after_s
+        sent = [a for a in self._kept.values() if from_s <= a.at_s <= until_s]
+        told = [a for a in sent if a.answered_s is not None or now_s - a.at_s >= wait_s]
+        return Tally(len(told), sum(a.answered_s is not None for a in told))
+
+    def history(self) -> list[Asked]:
+        """The last thousand requests, in sending order."""
+        return list(self._kept.values())
+
+    def forget(self) -> None:
+        """What is under way will not be answered: whom it went to is no longer asked."""
+        self._open.clear()
+        self._trail.clear()
+        self._kept.clear()
+        self.rtt_s = self._variation_s = self.answered_s = self.asked_s = None
+
+    def _learn(self, rtt_s: float) -> None:
+        if self.rtt_s is None or self._variation_s is None:
+            self.rtt_s, self._variation_s = rtt_s, rtt_s / 2
+            return
+        deviation_s = abs(self.rtt_s - rtt_s)
+        self._variation_s += _SMOOTH_VARIATION * (deviation_s - self._variation_s)
+        self.rtt_s += _SMOOTH * (rtt_s - self.rtt_s)

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small parts of the watch: loss that is ordinary, hosts in rotation, one voice, options, the host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.contract.decoder import DecodeError, decode
+from agent.outage.host import HostEvidence
+from agent.outage.options import OutageOptions
+from agent.outage.ordinary import LEAST, MOST, Ordinary
+from agent.outage.places import Places
+from agent.outage.voice import Asked, Voice
+
+
+def lossy(run: int, *, runs: int = 300, answers: int = 30) -> int:
+    ordinary = Ordinary(96_000)
+    for _ in range(runs):
+        for _ in range(answers):
+            ordinary.learn_answer()
+        ordinary.learn_run(run)
+    return ordinary.needed
+
+
+def test_the_longer_a_link_loses_in_a_row_the_more_is_needed() -> None:
+    needed = [lossy(run) for run in (1, 2, 4, 10, 40)]
+    assert needed == sorted(needed)
+    assert needed[0] == LEAST
+    assert needed[-1] == MOST
+    assert 40 <= needed[2] <= 80
+
+
+def test_a_host_that_is_silent_by_itself_is_left_out_and_comes_back() -> None:
+    places = Places(("a", "b", "c"))
+
+    def settle(host: str, *, answered: bool) -> None:
+        places.settle(Asked(1, host, 0.0, answered_s=0.1 if answered else None))
+
+    for _ in range(4):
+        settle("a", answered=False)
+        settle("b", answered=True)
+    assert places.speaking == {"b", "c"}
+    assert {places.next() for _ in range(6)} == {"b", "c"}
+    assert {places.next(any_will_do=True) for _ in range(6)} == {"a", "b", "c"}
+    assert places.mute_due(100.0) == ["a"]
+    assert places.mute_due(130.0) == []
+    assert places.mute_due(160.0) == ["a"]
+    settle("a", answered=True)
+    assert places.speaking == {"a", "b", "c"}
+
+
+def test_what_all_hosts_missed_makes_none_of_them_mute() -> None:
+    places = Places(("a", "b"))
+    for _ in range(10):
+        for host in "ab":
+            places.settle(Asked(1, host, 0.0))
+        places.settle(Asked(2, "a", 1.0, answered_s=1.1))
+    assert places.speaking == {"a", "b"}
+
+
+def test_requests_settle_in_sending_order_however_answers_come() -> None:
+    voice = Voice(3.0)
+    for number in range(4):
+        voice.ask(number, "a", float(number))
+    voice.answer(2, 2.1)
+    voice.answer(1, 2.2)
+    assert voice.answer(1, 2.3) is None
+    assert voice.answer(99, 2.3) is None
+    assert list(voice.settled(2.9)) == []
+    assert [(a.number, a.is_lost) for a in voice.settled(3.0)] == [(0, True), (1, False), (2, False)]
+    late = voice.answer(0, 5.0)
+    assert late is not None
+    assert late.is_lost
+    assert [a.number for a in voice.trail] == [3]
+
+
+def test_the_wait_for_an_answer_follows_the_round_trip_time() -> None:
+    voice = Voice(3.0)
+    assert voice.overdue_after_s == 1.0
+    for number in range(50):
+        voice.ask(number, "a", float(number))
+        voice.answer(number, number + 0.6)
+    assert 0.6 < voice.overdue_after_s < 0.7
+    voice.ask(50, "a", 50.0)
+    assert (voice.overdue(50.6), voice.overdue(50.8)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ({"anchors": []}, "at least one"),
+        ({"anchors": ["1.1.1.1", "1.1.1.1"]}, "repeat"),
+        ({"anchors": ["one.one.one.one"]}, "not an IP address"),
+        ({"modem": "modem"}, "not an IP address"),
+        ({"dns_name": "no name"}, "not a host name"),
+        ({"wan_interface": "../eth0"}, "not the name of an interface"),
+        ({"profile": "fast"}, "profile"),
+        ({"timeout_s": 0.1}, "timeout_s"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(table: dict[str, object], problem: str) -> None:
+    with pytest.raises((ValueError, DecodeError), match=problem):
+        decode(OutageOptions, table, strict=True)
+
+
+def test_a_plan_is_the_profiles_but_for_what_is_set() -> None:
+    metered = OutageOptions(profile="metered", dns_every_s=5.0).plan()
+    assert (metered.anchor_every_s, metered.dns_every_s, metered.is_hasty) == (1.68, 5.0, False)
+    assert OutageOptions(profile="metered").plan(method="tcp").anchor_every_s == 4 * 1.68
+    assert OutageOptions(anchor_every_s=2.0).plan(method="tcp").anchor_every_s == 2.0
+
+
+def test_the_host_tells_cable_route_and_what_came_over_the_link(tmp_path: Path) -> None:
+    proc, sys = tmp_path / "net", tmp_path / "class"
+    (sys / "wwan0" / "statistics").mkdir(parents=True)
+    proc.mkdir()
+    (sys / "wwan0" / "carrier").write_text("1\n")
+    (sys / "wwan0" / "statistics" / "rx_packets").write_text("77\n")
+    host = HostEvidence("wwan0", proc_net=proc, sys_net=sys)
+    assert (host.look().route, host.look().carrier, host.gateway) == (False, None, None)
+    (proc / "route").write_text(
+        "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
+        "wwan0 00000000 0101A8C0 0003 0 0 0 00000000 0 0 0\n"
+    )
+    seen = host.look()
+    assert (seen.route, seen.carrier, seen.received, host.gateway) == (True, True, 77, "192.168.1.1")
+    (proc / "route").unlink()
+    (sys / "wwan0" / "carrier").write_text("0\n")
+    assert (host.look().route, host.look().carrier) == (False, False)
+    assert HostEvidence("none", proc_net=proc, sys_net=sys).look().received is None
