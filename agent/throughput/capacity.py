@@ -145,6 +145,7 @@ def _ping(session: Session) -> _Idle:
     if not rtts_ms:
         raise Failed(Reason.GONE, "the server answers no ping")
     session.rtt_s = min(rtts_ms) / 1000
+    session.spread_s = max(rtts_ms) / 1000 - session.rtt_s
     is_large = took_ms[-1] is not None or took_ms[-2] is not None
     return _Idle(rtts_ms, _LARGE_BYTES if is_large else _SMALL_BYTES)
 

@@ -25,6 +25,7 @@ _KNEE_BETTER = 0.35
 """Two lines must leave less than this share of one line's squared deviations."""
 _SENDER_GAP_US = 1500
 _STAMP_US = 50.0
+_BUCKET_US, _DROPS_RATIO = 10_000.0, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,9 @@ def _best_line(ordered: Sequence[Packet]) -> tuple[list[_Point], int]:
     """
     whole = _line(ordered, [0.0] * (len(ordered) - 1))
     at = _behind_burst(whole)
-    idle = _idle_us(ordered)
+    # A bucket that drops what is too much has filled up in a short pause; only a longer one cost anything.
+    spared_us = _BUCKET_US if _loss_ratio(ordered) > _DROPS_RATIO else 0.0
+    idle = [max(0.0, us - spared_us) for us in _idle_us(ordered)]
     if not any(idle):
         return whole, at
     cut = _line(ordered, idle)

@@ -166,10 +166,12 @@ class Search:
         return found | {Doubt.UNSETTLED} if is_rough else found
 
     def _best(self) -> Made | None:
-        """The last final round that filled the link, else the last that says anything."""
+        """The last final round that filled the link, else any that did, else the last that says anything."""
         told = [m for m in self.made if m.estimate is not None]
-        full = [m for m in told if m.round.is_final and m.estimate is not None and m.estimate.is_saturated]
-        return next(reversed(full or told), None)
+        full = [m for m in told if m.estimate is not None and m.estimate.is_saturated]
+        sharp = [m for m in full if m.estimate is not None and m.estimate.width < 2 * _NARROW]
+        final = [m for m in full if m.round.is_final]
+        return next(reversed(final or sharp or told), None)
 
     def _wanted(self) -> Round | None:
         if not self.made:

@@ -47,7 +47,7 @@ class Session:
     """One admitted test; closes itself at the end of its `with`.
 
     Attributes:
-        rtts_ms: of the pings.
+        rtt_s, spread_s: of the way before any load, as far as it is known.
         sent_bytes, received_bytes: at the IP layer, all that went over the socket.
         times_us: when the last round began and ended, here.
         slipped_ratio: of the last round up, by how much of its time the sender was late.
@@ -61,7 +61,7 @@ class Session:
         self._nonce = secrets.token_bytes(m.NONCE_BYTES)
         self._round = 0
         self._has_heard = False
-        self.rtt_s = 1.0
+        self.rtt_s, self.spread_s = 1.0, 0.0
         self.granted_bytes = 0
         self.max_mbps = math.inf
         self.sent_bytes = self.received_bytes = self.sent_packets = self.received_packets = 0
@@ -171,6 +171,7 @@ class Session:
             if seq >= len(lengths) or at_us > elapsed_us:
                 raise Failed(Reason.UNTRUE, "the server tells of packets or times that cannot be")
             kept.setdefault(seq, Packet(seq, sent_us[seq], at_us, lengths[seq]))
+        _check_span(kept, slack_us=_SLACK_US + _SPREADS * self.spread_s * _US)
         return list(kept.values())
 
     def _send_round(self, legs: tuple[Leg, ...], began_ns: int) -> list[float]:
@@ -301,6 +302,16 @@ class Session:
         raise Failed(Reason.BLOCKED, f"UDP port {self._port} does not answer, TCP on that host does")
 
 
+def _check_span(kept: dict[int, Packet], *, slack_us: float) -> None:
+    """What was sent over some time cannot have come in much less, whatever a queue did before."""
+    if not kept:
+        return
+    first, last = kept[min(kept)], kept[max(kept)]
+    if last.at_us - first.at_us < _LEAST_SPAN * (last.sent_us - first.sent_us) - slack_us:
+        raise Failed(Reason.UNTRUE, "the server tells of packets that came faster than they were sent")
+
+
+_LEAST_SPAN, _SLACK_US, _SPREADS = 0.8, 20_000, 4
 _DATA = m.MAGIC + bytes([m.DATA])
 _REORDERED_S = 0.05
 
