@@ -7,6 +7,7 @@ Blocks, for a thread of its own; never beyond its deadline.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import secrets
 import select
@@ -262,7 +263,8 @@ class Session:
                 self.received_packets += 1
                 yield arrival
         except OSError as e:
-            raise self._failure(e) from e
+            if e.errno != errno.EMSGSIZE:
+                raise self._failure(e) from e
 
     def _send(self, message: m.Message) -> None:
         self._check_deadline()
@@ -270,7 +272,9 @@ class Session:
         try:
             self._datagrams.send(data)
         except OSError as e:
-            raise self._failure(e) from e
+            # Too long for the way, as a router said (RFC 1191); whoever sends so long a ping wants to know.
+            if e.errno != errno.EMSGSIZE:
+                raise self._failure(e) from e
         self._count_sent(len(data) + self._headers, 1)
 
     def _count_sent(self, n: int, packets: int) -> None:

@@ -42,7 +42,7 @@ try:
         packets = getattr(session, told["way"])(legs)
         us = max(p.at_us for p in packets) - min(p.at_us for p in packets)
         mbps = (len(packets) - 1) * 1400 * 8 / us
-        print(json.dumps({"mbps": mbps, "lost": 1 - len(packets) / told["count"], "overrun": session.overrun}))
+        print(json.dumps({"mbps": mbps, "lost": 1 - len(packets) / told["count"]}))
 except Failed as e:
     print(json.dumps({"reason": e.reason, "detail": e.detail}))
 """
