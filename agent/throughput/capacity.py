@@ -147,7 +147,8 @@ def _ping(session: Session) -> _Idle:
     session.rtt_s = min(rtts_ms) / 1000
     session.spread_s = max(rtts_ms) / 1000 - session.rtt_s
     is_large = took_ms[-1] is not None or took_ms[-2] is not None
-    return _Idle(rtts_ms, _LARGE_BYTES if is_large else _SMALL_BYTES)
+    session.packet_bytes = _LARGE_BYTES if is_large else _SMALL_BYTES
+    return _Idle(rtts_ms, session.packet_bytes)
 
 
 def _figures(found: Found) -> dict[str, Any]:

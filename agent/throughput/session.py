@@ -50,6 +50,7 @@ class Session:
     Attributes:
         rtt_s, spread_s: of the way before any load, as far as it is known.
         sent_bytes, received_bytes: at the IP layer, all that went over the socket.
+        packet_bytes: largest that gets through, at the IP layer.
         times_us: when the last round began and ended, here.
         slipped_ratio: of the last round up, by how much of its time the sender was late.
     """
@@ -63,6 +64,7 @@ class Session:
         self._round = 0
         self._has_heard = False
         self.rtt_s, self.spread_s = 1.0, 0.0
+        self.packet_bytes = m.MAX_DATAGRAM_BYTES
         self.granted_bytes = 0
         self.max_mbps = math.inf
         self.sent_bytes = self.received_bytes = self.sent_packets = self.received_packets = 0
@@ -206,12 +208,13 @@ class Session:
     def _report(self, count: int) -> list[tuple[int, int]]:
         """All entries; the question waits behind the round in every queue, so its answer knows all of it."""
         entries: dict[int, tuple[int, int]] = {}
-        total, tries = -1, 0
+        fits = (self.packet_bytes - self._headers - m.REPORT_BYTES) // m.ENTRY_BYTES
+        total, tries, each = -1, 0, min(m.MAX_ENTRIES, fits)
         while total < 0 or len(entries) < total:
             start = next(i for i in range(count + 1) if i not in entries)
             before = len(entries)
-            missing = math.ceil((max(total, 0) or count) / m.MAX_ENTRIES)
-            self._send(m.Ask(self._session, self._round, start, min(_REPORTS_AT_ONCE, missing)))
+            missing = math.ceil((max(total, 0) or count) / each)
+            self._send(m.Ask(self._session, self._round, start, min(_REPORTS_AT_ONCE, missing), each))
             until_s = time.monotonic() + _RETRY_S + 2 * self.rtt_s
             while total < 0 or len(entries) < total:
                 report = self._wait(m.Report, lambda r: r.round == self._round, until_s=until_s)
