@@ -25,6 +25,7 @@ BENCHES: dict[str, str] = {
     "latency": "tests.bench.latency",
     "capacity": "tests.bench.capacity",
     "outage": "tests.bench.outage",
+    "reflector": "tests.bench.reflector",
 }
 OUTPUT = Path("build/bench.json")
 

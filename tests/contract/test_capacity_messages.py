@@ -21,6 +21,7 @@ legs = st.builds(
     count=st.integers(1, 16_000),
     packet_bytes=st.integers(MIN_PACKET_BYTES, MAX_PACKET_BYTES),
     interval_ns=st.integers(0, 10**9),
+    together=st.sampled_from([1, 2]),
 )
 messages = st.one_of(
     st.builds(m.Hello, nonce=eights),
@@ -38,7 +39,14 @@ messages = st.one_of(
     st.builds(m.Pong, session=eights, number=u32, length=lengths),
     st.builds(m.Send, session=eights, round=u16, legs=st.lists(legs, min_size=1, max_size=4).map(tuple)),
     st.builds(m.Data, session=eights, round=u16, seq=u32, sent_us=u32),
-    st.builds(m.Ask, session=eights, round=u16, start=u32, datagrams=st.integers(0, 255)),
+    st.builds(
+        m.Ask,
+        session=eights,
+        round=u16,
+        start=u32,
+        datagrams=st.integers(0, 255),
+        entries=st.integers(0, 255),
+    ),
     st.builds(
         m.Report,
         session=eights,
@@ -91,7 +99,9 @@ def test_many_packets_are_each_a_message(count: int, sent_us: int, length: int) 
 def test_a_pacer_lets_each_packet_go_once_and_never_before_its_time(
     plan: list[Leg], sleeps_ns: list[int]
 ) -> None:
-    plan = [Leg(min(leg.count, 200), leg.packet_bytes, leg.interval_ns % 3_000_000) for leg in plan]
+    plan = [
+        Leg(min(leg.count, 200), leg.packet_bytes, leg.interval_ns % 3_000_000, leg.together) for leg in plan
+    ]
     pacer, now_ns, turn = Pacer(plan, 0), 0, 0
     sent: list[int] = []
     while not pacer.has_ended:
