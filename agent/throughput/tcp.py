@@ -62,7 +62,7 @@ class Transfer:
     """
 
     segment: Segment | None
-    segment_bytes: float
+    segment_bytes: int
     load_bytes: int
     load_segments: int
     duration_s: float
@@ -203,20 +203,14 @@ async def _watch(running: Load, plan: Plan, began_s: float) -> tuple[Arrivals, l
             return arrivals, looks, None
 
 
-def _segment_bytes(direction: Direction, looks: Sequence[TcpInfo], report: Report | None) -> float:
-    """Mean length of what was counted: full segments, unless the way cuts them smaller."""
-    if direction == "up":
-        if report is None or not report.segments:
-            return _FULL_SEGMENT_BYTES
-        header_bytes = looks[0].header_bytes
-        full_bytes, segments, received_bytes = report.segment_bytes, report.segments, report.received_bytes
-    else:
-        header_bytes = looks[0].header_bytes
-        full_bytes = max(look.rcv_mss_bytes for look in looks) + header_bytes
-        segments = sum(look.data_segs_in for look in looks)
-        received_bytes = sum(look.bytes_received for look in looks)
-    mean_bytes = received_bytes / segments + header_bytes if segments else full_bytes
-    return max(mean_bytes, min(full_bytes, mean_bytes * 1.5))
+def _segment_bytes(direction: Direction, looks: Sequence[TcpInfo], report: Report | None) -> int:
+    """Of a full segment, at the IP layer, as the receiving kernel knows it (`tcpi_rcv_mss`).
+
+    The mean would be wrong while a hole waits for its retransmission: bytes count in order, segments do not.
+    """
+    if direction == "down":
+        return max(look.rcv_mss_bytes + look.header_bytes for look in looks)
+    return report.segment_bytes if report is not None and report.segment_bytes else _FULL_SEGMENT_BYTES
 
 
 def _doubts(
