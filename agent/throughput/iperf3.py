@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.contract.reason import Reason
 from agent.echo.problem import NoAnswer
-from agent.throughput.session import Direction
+from agent.throughput.dialogue import Direction
 
 _SAID = {
     "busy": Reason.BUSY,

@@ -31,7 +31,7 @@ from agent.contract.reason import Reason
 from agent.contract.tcpinfo import TcpInfo
 from agent.echo.address import Address
 from agent.echo.problem import NoAnswer
-from agent.throughput.session import Direction, failures
+from agent.throughput.dialogue import Direction, failures
 from agent.throughput.verdict import Doubt
 
 _READ_BYTES = 1 << 18

@@ -1,216 +1,335 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How does a TCP test speak with the reflector, and what does each failure of it mean?"""
+"""How does the school's end of a capacity test talk to the reflector: prove itself, send, have sent?
+
+Blocks, for a thread of its own; never beyond its deadline.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import errno
+import math
+import secrets
+import select
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Self, TypeVar
 
-from agent.contract import flow, tcpinfo
-from agent.contract.decoder import DecodeError
-from agent.contract.flow import Block
+from agent.contract.capacity import message as m
+from agent.contract.capacity.datagram import Arrival, Datagrams, headers_bytes
+from agent.contract.capacity.legs import Leg, Pacer, sizes
 from agent.contract.reason import Reason
-from agent.contract.stream import Join, Joined, Open, Opened, Report, read, write
-from agent.echo.address import Address
-from agent.echo.problem import NoAnswer, reason_of
+from agent.throughput.estimate import Packet
 
-T = TypeVar("T")
-Direction = Literal["down", "up"]
+T = TypeVar("T", bound=m.Message)
 
-_REFUSALS = {"token": Reason.NOT_PERMITTED}
-_GONE = {errno.ECONNRESET, errno.EPIPE, errno.ESHUTDOWN, errno.ENOTCONN}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """Where the reflector is.
-
-    Attributes:
-        timeout_s: how long to wait for a connection or an answer.
-    """
-
-    address: Address
-    port: int
-    token: str = field(repr=False)
-    timeout_s: float = 10.0
+_RETRY_S = 1.0
+_TRIES = 4
+_QUIET_S = 0.5
+"""So long after the last packet of a round nothing of it is expected any more."""
+_PING_EVERY_S = 0.015
+_MOST_AT_ONCE = 256
+_REPORTS_AT_ONCE = 16
+_TCP_S = 3.0
+_US = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Joint:
-    """A connection that has joined.
+class Failed(Exception):
+    """The test cannot go on."""
 
-    Attributes:
-        congestion: what sends on it, as the sender's kernel says.
-        connect_ms: how long the handshake took.
-        answer_ms: how long the answer to the first line took.
-        rtt_ms: the kernel's own figure for the handshake.
-    """
-
-    sock: socket.socket
-    congestion: str
-    connect_ms: float
-    answer_ms: float
-    rtt_ms: float
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
 
 
 class Session:
-    """One test with one reflector; made by `open_session`."""
+    """One admitted test; closes itself at the end of its `with`.
 
-    def __init__(self, server: Server, control: socket.socket, opened: Opened, rtt_ms: float) -> None:
-        self.server = server
-        self.bytes = opened.bytes
-        self.seconds = opened.seconds
-        self.rtt_ms = rtt_ms
-        self.report: Report | None = None
-        self.closing_report: Report | None = None
-        self.problem: NoAnswer | None = None
-        self._name = opened.session or ""
-        self._control = control
-        self._news = asyncio.Event()
+    Attributes:
+        rtts_ms: of the pings.
+        sent_bytes, received_bytes: at the IP layer, all that went over the socket.
+        slipped_ratio: of the last round up, by how much of its time the sender was late.
+    """
 
-    async def join(self, direction: Literal["down", "up", "echo"], congestion: str) -> Joint:
-        """One more connection.
+    def __init__(self, host: str, port: int, *, deadline_s: float) -> None:
+        self._host, self._port, self._deadline_s = host, port, deadline_s
+        self._datagrams = _connected(host, port)
+        self._headers = headers_bytes(self._datagrams.sock.getpeername())
+        self._session = b""
+        self._nonce = secrets.token_bytes(m.NONCE_BYTES)
+        self._round = 0
+        self._has_heard = False
+        self.rtt_s = 1.0
+        self.granted_bytes = 0
+        self.max_mbps = math.inf
+        self.sent_bytes = self.received_bytes = self.sent_packets = self.received_packets = 0
+        self.slipped_ratio = 0.0
 
-        Raises:
-            NoAnswer: it could not be made, or was refused.
-        """
-        with failures():
-            began_ns = time.monotonic_ns()
-            sock = await _connect(self.server)
-            try:
-                connected_ns = time.monotonic_ns()
-                look = tcpinfo.look(sock)
-                flow.prepare_sender(sock)
-                asked = Join(join=self._name, direction=direction, congestion=congestion)
-                joined = await _ask(sock, write(asked), Joined, self.server.timeout_s)
-                answered_ns = time.monotonic_ns()
-                if not joined.ok:
-                    raise NoAnswer(Reason.REFUSED, f"the reflector refused to join: {joined.detail}")  # noqa: TRY301
-                used = flow.set_congestion(sock, congestion) if direction == "up" else joined.congestion
-            except BaseException:
-                flow.cut(sock)
-                raise
-        return Joint(
-            sock=sock,
-            congestion=used,
-            connect_ms=(connected_ns - began_ns) / 1e6,
-            answer_ms=(answered_ns - connected_ns) / 1e6,
-            rtt_ms=look.rtt_us / 1000,
-        )
+    def __enter__(self) -> Self:
+        return self
 
-    async def listen(self) -> None:
-        """Take in what the reflector reports until it hangs up; never raises but when cancelled."""
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(Failed):
+            if self._session:
+                self._send(m.Bye(self._session))
+        self._datagrams.close()
+
+    @property
+    def address(self) -> str:
+        """The server's."""
+        return str(self._datagrams.sock.getpeername()[0])
+
+    @property
+    def overrun(self) -> int:
+        """What our own socket dropped."""
+        return self._datagrams.overrun
+
+    def open(self, token: str, wanted_bytes: int) -> None:
+        """Prove our address, show the token."""
+        cookie = self._ask(m.Hello(self._nonce), m.Cookie, lambda c: c.nonce == self._nonce)
+        self._has_heard = True
+        wanted = m.Open(self._nonce, cookie.cookie, wanted_bytes, token)
+        opened = self._ask(wanted, m.Opened, lambda o: o.nonce == self._nonce)
+        self._session = opened.session
+        self.granted_bytes = min(wanted_bytes, opened.bytes)
+        self.max_mbps = opened.max_kbps / 1000
+
+    def ping(self, lengths: Sequence[int]) -> list[float | None]:
+        """Round-trip times in ms of pings of these lengths as datagrams; None for one without answer."""
+        left_s: list[float] = []
+        took_ms: list[float | None] = [None] * len(lengths)
+        for number, length in enumerate(lengths):
+            left_s.append(time.monotonic())
+            self._send(m.Ping(self._session, number, length))
+            self._take_pongs(left_s, took_ms, until_s=left_s[0] + (number + 1) * _PING_EVERY_S)
+        patience_s = _TRIES * _RETRY_S
+        while None in took_ms and time.monotonic() < left_s[-1] + patience_s:
+            self._take_pongs(left_s, took_ms, until_s=left_s[-1] + patience_s)
+            known_s = [ms / 1000 for ms in took_ms if ms is not None]
+            if known_s:
+                patience_s = min(patience_s, 2 * max(known_s) + _QUIET_S)
+        return took_ms
+
+    def _take_pongs(self, left_s: list[float], took_ms: list[float | None], *, until_s: float) -> None:
+        """Until one has come or it is time."""
+        pong = self._wait(m.Pong, lambda p: p.number < len(left_s), until_s=until_s)
+        if pong is not None and took_ms[pong.number] is None:
+            took_ms[pong.number] = (time.monotonic() - left_s[pong.number]) * 1000
+
+    def down(self, legs: tuple[Leg, ...]) -> list[Packet]:
+        """Have a round sent; what came of it."""
+        self._round += 1
+        lengths = sizes(legs)
+        kept: dict[int, Packet] = {}
+        asked, quiet_s = 0, max(_QUIET_S, 4 * max(leg.interval_ns for leg in legs) / 1e9)
+        until_s = 0.0
+        while len(kept) < len(lengths):
+            now_s = time.monotonic()
+            if now_s >= until_s:
+                if kept:
+                    break
+                if asked == _TRIES:
+                    self._explain_silence()
+                    raise Failed(Reason.GONE, "the server sent nothing of a round")
+                self._send(m.Send(self._session, self._round, legs))
+                asked, until_s = asked + 1, now_s + _RETRY_S + 2 * self.rtt_s
+            for arrival in self._arrivals(until_s):
+                packet = self._packet(arrival, lengths)
+                if packet is not None:
+                    kept.setdefault(packet.seq, packet)
+                    until_s = time.monotonic() + (quiet_s if packet.seq < len(lengths) - 1 else _REORDERED_S)
+        return list(kept.values())
+
+    def _packet(self, arrival: Arrival, lengths: list[int]) -> Packet | None:
+        """What of it belongs to this round and is as long as it was asked for."""
+        data = arrival.data
+        if data[:5] != _DATA or len(data) < m.DATA_HEADER.size:
+            self._check(data)
+            return None
+        _, _, session, number, seq, sent_us = m.DATA_HEADER.unpack_from(data)
+        is_ours = session == self._session and number == self._round and seq < len(lengths)
+        if not is_ours or len(data) + self._headers != lengths[seq]:
+            return None
+        return Packet(seq, sent_us, (arrival.at_ns or time.time_ns()) / 1000, lengths[seq])
+
+    def up(self, legs: tuple[Leg, ...]) -> list[Packet]:
+        """Send a round; what the server says came of it."""
+        self._round += 1
+        lengths = sizes(legs)
+        began_ns = time.monotonic_ns()
+        sent_us = self._send_round(legs, began_ns)
+        entries = self._report(len(lengths))
+        elapsed_us = (time.monotonic_ns() - began_ns) / 1000
+        kept: dict[int, Packet] = {}
+        for seq, at_us in entries:
+            if seq >= len(lengths) or at_us > elapsed_us:
+                raise Failed(Reason.UNTRUE, "the server tells of packets or times that cannot be")
+            kept.setdefault(seq, Packet(seq, sent_us[seq], at_us, lengths[seq]))
+        return list(kept.values())
+
+    def _send_round(self, legs: tuple[Leg, ...], began_ns: int) -> list[float]:
+        sent_us: list[float] = []
+        pacer = Pacer(legs, began_ns)
+        while not pacer.has_ended:
+            self._check_deadline()
+            wait_s = (pacer.wake_ns - time.monotonic_ns()) / 1e9
+            if wait_s > 0:
+                time.sleep(wait_s)
+            now_ns = time.monotonic_ns()
+            while (due := pacer.due(now_ns)) is not None:
+                at_us = (time.monotonic_ns() - began_ns) // 1000
+                first = m.Data(self._session, self._round, due.seq, at_us)
+                length = due.packet_bytes - self._headers
+                self._send_many(m.write_data(first, count=due.count, length=length), length)
+                sent_us += [at_us] * due.count
+        self.slipped_ratio = pacer.slipped_ns / max(1, time.monotonic_ns() - began_ns)
+        return sent_us
+
+    def _send_many(self, data: bytearray, length: int) -> None:
         try:
-            with failures():
-                while True:
-                    self.report = read(Report, await flow.read_line(self._control))
-                    if self.report.last:
-                        self.closing_report = self.report
-                    self._news.set()
-        except NoAnswer as e:
-            self.problem = e
-            self._news.set()
+            while not self._datagrams.send_many(data, length):
+                self._check_deadline()
+                select.select([], [self._datagrams], [], 0.1)
+        except OSError as e:
+            raise self._failure(e) from e
+        count = len(data) // length
+        self._count_sent(len(data) + count * self._headers, count)
 
-    async def final(self) -> Report | None:
-        """What the reflector says at the end; None when it says nothing in time."""
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(self.server.timeout_s):
-                await asyncio.get_running_loop().sock_sendall(self._control, b"{}\n")
-                while self.closing_report is None and self.problem is None:
-                    self._news.clear()
-                    await self._news.wait()
-        return self.closing_report
+    def _report(self, count: int) -> list[tuple[int, int]]:
+        """All entries; the question waits behind the round in every queue, so its answer knows all of it."""
+        entries: dict[int, tuple[int, int]] = {}
+        total, tries = -1, 0
+        while total < 0 or len(entries) < total:
+            start = next(i for i in range(count + 1) if i not in entries)
+            before = len(entries)
+            missing = math.ceil((max(total, 0) or count) / m.MAX_ENTRIES)
+            self._send(m.Ask(self._session, self._round, start, min(_REPORTS_AT_ONCE, missing)))
+            until_s = time.monotonic() + _RETRY_S + 2 * self.rtt_s
+            while total < 0 or len(entries) < total:
+                report = self._wait(m.Report, lambda r: r.round == self._round, until_s=until_s)
+                if report is None:
+                    break
+                if report.total > m.MAX_PACKETS or report.start + len(report.entries) > report.total:
+                    raise Failed(Reason.UNTRUE, "the server's report contradicts itself")
+                total = report.total
+                entries.update(enumerate(report.entries, report.start))
+                until_s = time.monotonic() + _QUIET_S + self.rtt_s / 2
+            tries = 0 if len(entries) > before else tries + 1
+            if tries == _TRIES:
+                raise Failed(Reason.GONE, "the server told nothing of a round")
+        return [entries[i] for i in sorted(entries)]
+
+    def _ask(self, question: m.Message, kind: type[T], fits: Callable[[T], bool]) -> T:
+        for _ in range(_TRIES):
+            self._send(question)
+            answer = self._wait(kind, fits, until_s=time.monotonic() + _RETRY_S + 0.5)
+            if answer is not None:
+                return answer
+        self._explain_silence()
+        raise Failed(Reason.GONE, "the server does not answer any more")
+
+    def _wait(self, kind: type[T], fits: Callable[[T], bool], *, until_s: float) -> T | None:
+        while time.monotonic() < until_s:
+            for arrival in self._arrivals(until_s):
+                message = self._check(arrival.data)
+                if isinstance(message, kind) and fits(message):
+                    return message
+        return None
+
+    def _check(self, data: bytes) -> m.Message | None:
+        """What it says; raises what ends the test."""
+        with contextlib.suppress(m.BadDatagram):
+            message = m.read(data)
+            if isinstance(message, m.Refused) and message.about in (self._nonce, self._session):
+                raise _refusal(message)
+            return message
+        return None
+
+    def _arrivals(self, until_s: float) -> Iterator[Arrival]:
+        self._check_deadline()
+        wait_s = min(until_s, self._deadline_s) - time.monotonic()
+        select.select([self._datagrams], [], [], max(0.0, wait_s))
+        try:
+            for arrival in self._datagrams.received(_MOST_AT_ONCE):
+                self.received_bytes += len(arrival.data) + self._headers
+                self.received_packets += 1
+                yield arrival
+        except OSError as e:
+            raise self._failure(e) from e
+
+    def _send(self, message: m.Message) -> None:
+        self._check_deadline()
+        data = m.write(message)
+        try:
+            self._datagrams.send(data)
+        except OSError as e:
+            raise self._failure(e) from e
+        self._count_sent(len(data) + self._headers, 1)
+
+    def _count_sent(self, n: int, packets: int) -> None:
+        self.sent_bytes += n
+        self.sent_packets += packets
+
+    def _check_deadline(self) -> None:
+        if time.monotonic() > self._deadline_s:
+            raise Failed(Reason.OVERRAN, "the test's time was over")
+
+    def _failure(self, error: OSError) -> Failed:
+        if isinstance(error, ConnectionRefusedError):
+            if self._has_heard:
+                return Failed(Reason.GONE, "the server has stopped")
+            return Failed(Reason.REFUSED, f"nothing listens on UDP port {self._port}")
+        return Failed(Reason.UNREACHABLE, str(error))
+
+    def _explain_silence(self) -> None:
+        """Before the first answer: is the host gone, or only UDP?"""
+        if self._has_heard:
+            return
+        try:
+            with socket.create_connection((self._host, self._port), timeout=_TCP_S):
+                pass
+        except ConnectionRefusedError:
+            pass
+        except OSError as e:
+            raise Failed(Reason.UNREACHABLE, f"no answer over UDP, and over TCP {e}") from e
+        raise Failed(Reason.BLOCKED, f"UDP port {self._port} does not answer, TCP on that host does")
 
 
-@contextlib.asynccontextmanager
-async def open_session(server: Server, max_bytes: int) -> AsyncIterator[Session]:
-    """A session that ends with the block.
+_DATA = m.MAGIC + bytes([m.DATA])
+_REORDERED_S = 0.05
+
+
+def _refusal(message: m.Refused) -> Failed:
+    if message.reason == "moved":
+        return Failed(Reason.ADDRESS_CHANGED, "the server sees us under another address or port than before")
+    if message.reason == "unknown":
+        return Failed(Reason.GONE, "the server no longer knows this test")
+    if message.retry_after_s:
+        return Failed(Reason.BUSY, f"{message.reason}: come back in {message.retry_after_s} s")
+    return Failed(Reason.REFUSED, f"the server refuses: {message.reason}")
+
+
+def _connected(host: str, port: int) -> Datagrams:
+    """Over the first family that has a way.
 
     Raises:
-        NoAnswer: no connection, no sensible answer, or a refusal.
+        Failed: the name is unknown, or there is no way.
     """
-    with failures():
-        control = await _connect(server)
     try:
-        with failures():
-            rtt_ms = tcpinfo.look(control).rtt_us / 1000
-            line = write(Open(open=server.token, bytes=max_bytes))
-            opened = await _ask(control, line, Opened, server.timeout_s)
-        if opened.session is None:
-            raise _refusal(opened)
-        session = Session(server, control, opened, rtt_ms)
-        listening = asyncio.create_task(session.listen(), name="reports of the reflector")
-        try:
-            yield session
-        finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-    finally:
-        flow.cut(control)
-
-
-async def carry(joint: Joint, direction: Direction, block: Block, may_send: Callable[[], int]) -> None:
-    """Move load on one connection until it ends.
-
-    Raises:
-        NoAnswer: the other end is gone.
-    """
-    sock, offset = joint.sock, 0
-    with failures():
-        while left := may_send():
-            try:
-                moved = (
-                    flow.swallow(sock)
-                    if direction == "down"
-                    else block.pour(sock, offset=offset, most_bytes=left)
-                )
-            except BlockingIOError:
-                await (flow.readable(sock) if direction == "down" else flow.writable(sock))
-                continue
-            offset += moved
-            if not moved:
-                return
-            await asyncio.sleep(0)
-
-
-@contextlib.contextmanager
-def failures() -> Iterator[None]:
-    """Errors of sockets and of what was read, as reasons."""
-    try:
-        yield
-    except DecodeError as e:
-        raise NoAnswer(Reason.BAD_ANSWER, f"what answers is no reflector: {e}") from e
-    except TimeoutError as e:
-        raise NoAnswer(Reason.TIMEOUT, "no answer in time") from e
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except socket.gaierror as e:
+        raise Failed(Reason.NAME_UNKNOWN, f"{host}: {e.strerror}") from e
     except OSError as e:
-        reason = Reason.GONE if e.errno in _GONE else reason_of(e)
-        raise NoAnswer(reason, f"connection to the reflector: {e.strerror or e}") from e
-
-
-async def _connect(server: Server) -> socket.socket:
-    sock = socket.socket(server.address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        async with asyncio.timeout(server.timeout_s):
-            await asyncio.get_running_loop().sock_connect(sock, server.address.at(server.port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-async def _ask(sock: socket.socket, line: bytes, kind: type[T], timeout_s: float) -> T:
-    async with asyncio.timeout(timeout_s):
-        await asyncio.get_running_loop().sock_sendall(sock, line)
-        return read(kind, await flow.read_line(sock))
-
-
-def _refusal(opened: Opened) -> NoAnswer:
-    wait = "" if opened.retry_after_s is None else f", again in {opened.retry_after_s} s"
-    said = f"the reflector refused: {opened.refused or 'no reason given'}{wait} {opened.detail}"
-    return NoAnswer(_REFUSALS.get(opened.refused or "", Reason.BUSY), said.strip())
+        raise Failed(Reason.UNREACHABLE, str(e)) from e
+    problem: OSError | None = None
+    for family, kind, _, _, address in found:
+        sock = socket.socket(family, kind)
+        try:
+            sock.connect(address)
+        except OSError as e:
+            sock.close()
+            problem = e
+            continue
+        return Datagrams(sock)
+    raise Failed(Reason.NETWORK_DOWN, f"no way to {host}: {problem}")

@@ -20,7 +20,7 @@ from agent.contract.stream import Report
 from agent.contract.tcpinfo import TcpInfo
 from agent.echo.problem import NoAnswer
 from agent.throughput.segment import Arrivals, Segment
-from agent.throughput.session import Direction, Joint, Session, carry, failures
+from agent.throughput.dialogue import Direction, Joint, Session, carry, failures
 from agent.throughput.verdict import Doubt
 
 _LOOK_EVERY_S = 0.025

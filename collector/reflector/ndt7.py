@@ -58,6 +58,9 @@ class Ndt7Server:
         self._open += 1
         try:
             await self._serve(_Wire(reader, writer))
+            writer.close()
+            async with asyncio.timeout(_CLOSE_S):
+                await writer.wait_closed()
         except (OSError, TimeoutError, EOFError) as e:
             log.debug("ndt7.ended problem=%s", e)
         finally:
@@ -146,7 +149,6 @@ class _Wire:
             response.headers["Retry-After"] = str(retry_after_s)
         self.protocol.send_response(response)
         await self.flush()
-        self.writer.write_eof() if self.writer.can_write_eof() else None
 
     async def flush(self) -> None:
         """Send what the protocol has to say."""
@@ -222,7 +224,7 @@ class _Test:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await self._wire.flush()
-                while protocol.state is not State.CLOSED and await self._wire.events() is not None:
+                while protocol.close_rcvd is None and await self._wire.events() is not None:
                     pass
 
     def _elapsed_s(self) -> float:

@@ -51,7 +51,10 @@ class CapacityOptions:
     """The table `[capacity]`: the other end of the probe `capacity`, over UDP."""
 
     enabled: bool = option("whether it listens", True)
-    host: str = option("address to listen on; `::` takes IPv4 too", "::")
+    host: str = option(
+        "address to listen on; `::` takes IPv4 too, but a machine with several needs the one schools ask",
+        "::",
+    )
     port: int = option("UDP port to listen on; 0 takes a free one", PORT, low=0, high=65535)
     max_mbps: float = option("fastest it sends to one device", 1000.0, low=0.1, high=100_000)
 

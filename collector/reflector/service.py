@@ -8,6 +8,7 @@ import logging
 
 from collector.reflector.gate import Gate
 from collector.reflector.options import ReflectorOptions
+from collector.reflector.udp import CapacityServer
 
 log = logging.getLogger("collector.reflector")
 
@@ -15,6 +16,13 @@ log = logging.getLogger("collector.reflector")
 async def serve(options: ReflectorOptions, stop: asyncio.Event) -> None:
     """All that is enabled, until told to stop."""
     gate = Gate(options.gate)
-    log.info("reflector.started")
-    await stop.wait()
-    log.info("reflector.stopped tests=%d", gate.tests)
+    capacity = CapacityServer(options.capacity, gate) if options.capacity.enabled else None
+    if capacity is not None:
+        capacity.start()
+        log.info("reflector.listening service=capacity port=%d", capacity.port)
+    try:
+        await stop.wait()
+    finally:
+        if capacity is not None:
+            await asyncio.to_thread(capacity.stop)
+        log.info("reflector.stopped tests=%d", gate.tests)

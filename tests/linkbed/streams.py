@@ -16,7 +16,7 @@ from typing import Any
 
 from agent.echo.address import parse
 from agent.throughput import tcp
-from agent.throughput.session import Server, open_session
+from agent.throughput.dialogue import Server, open_session
 from collector.reflector.stream import StreamServer
 from tests.linkbed.place import SERVER
 from tests.parts.reflector import generous_gate

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At which rate did the link let the packets of one round through, and how sure is that?
+
+The receiver's stamps decide. Bytes over time make a line whose slope is the rate; where a token bucket lets a
+burst through first the line has a knee, and only what comes behind it is the sustained rate. What the sender
+failed to send in time is cut out: a gap that the sender made says nothing of the link.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MIN_PACKETS = 5
+_BLOCKS, _FEWEST_BLOCKS = 10, 2
+_T_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
+"""Student's t, two-sided 95 %, for 1 to 9 degrees of freedom."""
+_POINTS = 400
+_KNEE_FASTER = 1.12
+_MAX_KNEES = 3
+_KNEE_BETTER = 0.35
+"""Two lines must leave less than this share of one line's squared deviations."""
+_SENDER_GAP_US = 1500
+_STAMP_US = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One that arrived.
+
+    Attributes:
+        seq: its place in the round.
+        sent_us: when it left, on the sender's clock.
+        at_us: when it came, on the receiver's.
+        bytes: at the IP layer.
+    """
+
+    seq: int
+    sent_us: float
+    at_us: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What one round says.
+
+    Attributes:
+        mbps: rate behind the knee, or of all where there is none.
+        low_mbps, high_mbps: 95 % confidence interval.
+        sent_mbps: rate at which those same packets were sent, lost ones counted.
+        span_us: time the rate is taken over.
+        packets: so many of them.
+        head_mbps, head_bytes: the burst before the knee; None and 0 without one.
+        loss_ratio: share lost between the first and the last that arrived, behind the knee.
+        queue_us: largest growth of the one-way delay.
+        noise_us: how much arrivals deviate from the line, median.
+        trend: rate of the second half of the tail over that of the first.
+    """
+
+    mbps: float
+    low_mbps: float
+    high_mbps: float
+    sent_mbps: float
+    span_us: float
+    packets: int
+    head_mbps: float | None
+    head_bytes: int
+    loss_ratio: float
+    queue_us: float
+    noise_us: float
+    trend: float
+
+    @property
+    def is_saturated(self) -> bool:
+        """Whether more was sent than the link let through."""
+        return self.mbps < _SATURATED * self.sent_mbps
+
+    @property
+    def width(self) -> float:
+        """Half the confidence interval beside the figure."""
+        return (self.high_mbps - self.low_mbps) / 2 / self.mbps
+
+
+_SATURATED = 0.95
+
+
+def estimate(packets: Sequence[Packet]) -> Estimate | None:
+    """What these packets say; None when they are too few or came all at once."""
+    ordered = sorted(packets, key=lambda p: p.at_us)
+    if len(ordered) < MIN_PACKETS:
+        return None
+    line, at = _best_line(ordered)
+    tail, points = ordered[at:], line[at:]
+    fit = _fit(points)
+    if fit is None:
+        return None
+    deviations = _deviations(points, fit)
+    half = _half_width(points, fit, deviations)
+    loss_ratio, sent_mbps = _loss_ratio(tail), _sent_mbps(tail)
+    if loss_ratio > 0:
+        # A policer lets whole packets pass: half a one at either end.
+        half = math.hypot(half, fit * tail[0].bytes / (points[-1].bytes - points[0].bytes) / 2)
+    mbps = 8 / fit
+    width = min(0.99, half / fit)
+    # A sender that slows down makes a knee too, but no burst.
+    is_burst = at > 0 and mbps < _SATURATED * sent_mbps
+    delays = [p.at_us - p.sent_us for p in ordered]
+    return Estimate(
+        mbps=mbps,
+        low_mbps=mbps / (1 + width),
+        high_mbps=mbps / (1 - width),
+        sent_mbps=sent_mbps,
+        span_us=points[-1].us - points[0].us,
+        packets=len(tail),
+        head_mbps=_rate(line[: at + 1]) if is_burst else None,
+        head_bytes=round(line[at].bytes) if is_burst else 0,
+        loss_ratio=loss_ratio,
+        queue_us=_upper(delays) - min(delays),
+        noise_us=sorted(abs(d) for d in deviations)[len(deviations) // 2],
+        trend=_trend(points),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """So many bytes had come by then; gaps that the sender made are taken out of the time."""
+
+    us: float
+    bytes: float
+
+
+def _best_line(ordered: Sequence[Packet]) -> tuple[list[_Point], int]:
+    """Bytes over time, and the place behind the burst.
+
+    A pause of the sender lets a queue run empty: that time says nothing and is taken out. But where a bucket
+    filled up meanwhile, what follows makes good for it, and the time counts. Whichever makes a straight line.
+    """
+    whole = _line(ordered, [0.0] * (len(ordered) - 1))
+    at = _behind_burst(whole)
+    idle = _idle_us(ordered)
+    if not any(idle):
+        return whole, at
+    cut = _line(ordered, idle)
+    cut_at = _behind_burst(cut)
+    return min(((whole, at), (cut, cut_at)), key=lambda line: _crookedness(line[0][line[1] :]))
+
+
+def _crookedness(points: Sequence[_Point]) -> float:
+    """Squared deviations in bytes, so that lines of other slopes compare."""
+    fit = _fit(points)
+    return sum(d * d for d in _deviations(points, fit)) / fit**2 / len(points) if fit else math.inf
+
+
+def _line(ordered: Sequence[Packet], idle_us: Sequence[float]) -> list[_Point]:
+    """Bytes that came *after* the first packet: its own came before the clock ran."""
+    points = [_Point(0.0, 0.0)]
+    total = 0
+    for packet, idle in zip(ordered[1:], itertools.accumulate(idle_us), strict=True):
+        total += packet.bytes
+        points.append(_Point(packet.at_us - ordered[0].at_us - idle, total))
+    return points
+
+
+def _idle_us(ordered: Sequence[Packet]) -> list[float]:
+    """By how much each arrival was held up because the sender had sent nothing: both paused."""
+    gaps = [b.at_us - a.at_us for a, b in itertools.pairwise(ordered)]
+    usual_us = sorted(gaps)[len(gaps) // 2]
+    idle = []
+    for (a, b), gap_us in zip(itertools.pairwise(ordered), gaps, strict=True):
+        paused_us = (b.sent_us - a.sent_us) / max(1, abs(b.seq - a.seq))
+        is_pause = min(paused_us, gap_us) > _SENDER_GAP_US + 3 * usual_us
+        idle.append(max(0.0, min(gap_us, paused_us) - usual_us) if is_pause else 0.0)
+    return idle
+
+
+def _fit(points: Sequence[_Point]) -> float | None:
+    """Least squares of time over bytes, microseconds a byte; time has the noise."""
+    n = len(points)
+    if n < MIN_PACKETS:
+        return None
+    mean_b, mean_t = sum(p.bytes for p in points) / n, sum(p.us for p in points) / n
+    square = sum((p.bytes - mean_b) ** 2 for p in points)
+    product = sum((p.bytes - mean_b) * (p.us - mean_t) for p in points)
+    return product / square if square > 0 and product > 0 else None
+
+
+def _deviations(points: Sequence[_Point], fit: float) -> list[float]:
+    n = len(points)
+    mean_b, mean_t = sum(p.bytes for p in points) / n, sum(p.us for p in points) / n
+    return [p.us - mean_t - fit * (p.bytes - mean_b) for p in points]
+
+
+def _half_width(points: Sequence[_Point], fit: float, deviations: Sequence[float]) -> float:
+    """Half the confidence interval of the slope; deviations within a block may hang together."""
+    n = len(points)
+    blocks = min(_BLOCKS, n // 3)
+    span_bytes = points[-1].bytes - points[0].bytes
+    if blocks < _FEWEST_BLOCKS or span_bytes <= 0:
+        return fit
+    mean_b = sum(p.bytes for p in points) / n
+    square = sum((p.bytes - mean_b) ** 2 for p in points)
+    sums = [0.0] * blocks
+    for i, (point, deviation) in enumerate(zip(points, deviations, strict=True)):
+        sums[i * blocks // n] += (point.bytes - mean_b) * deviation
+    spread = math.sqrt(sum(s * s for s in sums) * blocks / (blocks - 1)) / square
+    return math.hypot(_T_95[blocks - 2] * spread, _STAMP_US / span_bytes)
+
+
+def _behind_burst(line: Sequence[_Point]) -> int:
+    """Place of the first point behind the burst; 0 where there is none.
+
+    A bucket that a fast leg nearly emptied and a slower one emptied for good makes two knees.
+    """
+    at = 0
+    for _ in range(_MAX_KNEES):
+        further = _knee(line[at:])
+        at += further
+        if not further:
+            break
+    return at
+
+
+def _knee(line: Sequence[_Point]) -> int:
+    step = max(1, len(line) // _POINTS)
+    thin = list(line[::step])
+    if len(thin) < 2 * MIN_PACKETS:
+        return 0
+    sums = _Sums(thin)
+    whole = sums.left_over(0, len(thin))
+    best, at = whole, 0
+    for i in range(3, len(thin) - MIN_PACKETS + 1):
+        both = sums.left_over(0, i) + sums.left_over(i, len(thin))
+        if both < best:
+            best, at = both, i
+    if not at or best > _KNEE_BETTER * whole:
+        return 0
+    head, tail = sums.slope(0, at), sums.slope(at, len(thin))
+    is_burst = head is not None and tail is not None and tail > _KNEE_FASTER * max(head, 0.0)
+    return min(at * step, len(line) - MIN_PACKETS) if is_burst else 0
+
+
+class _Sums:
+    """Least squares over any stretch of points in constant time."""
+
+    def __init__(self, points: Sequence[_Point]) -> None:
+        def running(values: Sequence[float]) -> list[float]:
+            return [0.0, *itertools.accumulate(values)]
+
+        self._b = running([p.bytes for p in points])
+        self._t = running([p.us for p in points])
+        self._bb = running([p.bytes**2 for p in points])
+        self._bt = running([p.bytes * p.us for p in points])
+        self._tt = running([p.us**2 for p in points])
+
+    def _moments(self, i: int, j: int) -> tuple[float, float, float]:
+        n = j - i
+        b, t = self._b[j] - self._b[i], self._t[j] - self._t[i]
+        return (
+            self._bb[j] - self._bb[i] - b * b / n,
+            self._bt[j] - self._bt[i] - b * t / n,
+            self._tt[j] - self._tt[i] - t * t / n,
+        )
+
+    def slope(self, i: int, j: int) -> float | None:
+        bb, bt, _ = self._moments(i, j)
+        return bt / bb if bb > 0 else None
+
+    def left_over(self, i: int, j: int) -> float:
+        """Squared deviations from the stretch's own line."""
+        bb, bt, tt = self._moments(i, j)
+        return max(0.0, tt - bt * bt / bb) if bb > 0 else 0.0
+
+
+def _rate(points: Sequence[_Point]) -> float | None:
+    us = points[-1].us - points[0].us
+    return 8 * (points[-1].bytes - points[0].bytes) / us if us > 0 else None
+
+
+def _trend(points: Sequence[_Point]) -> float:
+    middle = points[-1].us / 2 + points[0].us / 2
+    at = bisect.bisect_left(points, middle, key=lambda p: p.us)
+    first, second = _fit(points[:at]), _fit(points[at:])
+    return first / second if first and second else 1.0
+
+
+def _loss_ratio(tail: Sequence[Packet]) -> float:
+    seqs = {p.seq for p in tail}
+    return 1 - len(seqs) / (max(seqs) - min(seqs) + 1)
+
+
+def _sent_mbps(tail: Sequence[Packet]) -> float:
+    first, last = min(tail, key=lambda p: p.seq), max(tail, key=lambda p: p.seq)
+    us = last.sent_us - first.sent_us
+    mean_bytes = sum(p.bytes for p in tail) / len(tail)
+    return 8 * (last.seq - first.seq) * mean_bytes / us if us > 0 else math.inf
+
+
+def _upper(values: Sequence[float]) -> float:
+    """The 95th percentile."""
+    return sorted(values)[math.ceil(0.95 * len(values)) - 1]

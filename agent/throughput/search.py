@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which round comes next, and when is the rate of one direction known?
+
+First a few short rounds, each four times as long and as fast as the one before, until the link lets less
+through than is sent or a knee shows its burst. Then a longer one slightly above the rate found, repeated
+while it does not confirm what was found before; a burst is spent first. Sans-io.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from agent.contract.capacity.legs import MIN_PACKET_BYTES, Leg
+from agent.contract.capacity.message import MAX_PACKETS
+from agent.throughput.estimate import Estimate
+from agent.throughput.verdict import Doubt
+
+_FIRST_BYTES = 3200
+_GROWTH = 4
+_RAMP_US = 20_000
+_ENOUGH_US = 20_000
+"""A round shows the rate roughly when it took so long behind its knee."""
+_SHARP_PACKETS = 10
+_ABOVE = 1.15
+_FINAL_US, _BEHIND_BURST_US = 300_000, 160_000
+_SPENT = 1.15
+"""So much more than the burst is sent before the rate behind it is looked at."""
+_SMALL_BYTES = 400
+_PACKETS = 60
+_MAX_FINALS = 4
+_MAX_ROUNDS = 14
+_AGREES = 0.04
+_STEADY = 0.04
+_NARROW = 0.05
+_SHARED = 0.93
+"""A slower pace that gets so much less has to share the link with others."""
+_PACES = 3
+"""So many show whether what is got depends on the pace."""
+_NOISY = 0.02
+_LOSSY_RATIO, _LOSSY_PACKETS = 0.01, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one direction may use.
+
+    Attributes:
+        bytes: in all its rounds.
+        max_mbps: fastest pace.
+        packet_bytes: largest packet at the IP layer that gets through whole.
+    """
+
+    bytes: int
+    max_mbps: float
+    packet_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One to be made."""
+
+    legs: tuple[Leg, ...]
+    mbps: float
+    is_final: bool
+
+    @property
+    def bytes(self) -> int:
+        """All of it."""
+        return sum(leg.bytes for leg in self.legs)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One that was made, and what it says."""
+
+    round: Round
+    estimate: Estimate | None
+    arrived: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is known of the direction."""
+
+    mbps: float | None
+    low_mbps: float | None = None
+    high_mbps: float | None = None
+    burst_mbps: float | None = None
+    burst_bytes: int | None = None
+    loss_ratio: float | None = None
+    queue_ms: float | None = None
+    doubts: frozenset[Doubt] = frozenset()
+
+
+@dataclass
+class Search:
+    """Goes from round to round."""
+
+    limits: Limits
+    made: list[Made] = field(default_factory=list)
+    spent_bytes: int = 0
+    is_cut_short: bool = False
+
+    def next(self) -> Round | None:
+        """The round to make now; None when the search has ended."""
+        wanted = self._wanted()
+        if wanted is None or len(self.made) >= _MAX_ROUNDS:
+            self.is_cut_short |= wanted is not None
+            return None
+        if self.spent_bytes + wanted.bytes > self.limits.bytes:
+            self.is_cut_short = True
+            return None
+        return wanted
+
+    def take(self, made: Made) -> None:
+        """A round was made."""
+        self.made.append(made)
+        self.spent_bytes += made.round.bytes
+
+    def found(self) -> Found:
+        """What is known until now."""
+        best = self._best()
+        if best is None or best.estimate is None:
+            return Found(mbps=None, doubts=frozenset({Doubt.TOO_FEW}))
+        e = best.estimate
+        mbps, low, high = e.mbps, e.low_mbps, e.high_mbps
+        shared = self._shared_mbps()
+        if shared is not None:
+            mbps, low, high = shared, min(low, shared), max(high, shared * _ABOVE)
+        burst = self._burst()
+        return Found(
+            mbps=mbps,
+            low_mbps=low,
+            high_mbps=high,
+            burst_mbps=burst.head_mbps if burst else None,
+            burst_bytes=_bucket_bytes(burst) if burst else None,
+            loss_ratio=max(0.0, e.loss_ratio),
+            queue_ms=max(m.estimate.queue_us for m in self.made if m.estimate) / 1000,
+            doubts=frozenset(self._doubts(best, e)),
+        )
+
+    def _doubts(self, best: Made, e: Estimate) -> set[Doubt]:
+        doubts = {
+            Doubt.UNSATURATED: not e.is_saturated,
+            Doubt.UNSETTLED: self.is_cut_short or abs(e.trend - 1) > max(_STEADY, 4 * e.width),
+            Doubt.WIDE: e.width > _NARROW,
+            Doubt.JITTER: e.noise_us > _NOISY * e.span_us,
+            Doubt.LOSS: self._is_lossy(),
+            Doubt.CROSS_TRAFFIC: self._shared_mbps() is not None,
+        }
+        found = {doubt for doubt, holds in doubts.items() if holds}
+        return found if best.round.is_final else found | {Doubt.UNSETTLED}
+
+    def _best(self) -> Made | None:
+        """The last final round that filled the link, else the last that says anything."""
+        told = [m for m in self.made if m.estimate is not None]
+        full = [m for m in told if m.round.is_final and m.estimate is not None and m.estimate.is_saturated]
+        return next(reversed(full or told), None)
+
+    def _wanted(self) -> Round | None:
+        if not self.made:
+            return self._ramp(_FIRST_BYTES, math.inf)
+        finals = [m for m in self.made if m.round.is_final]
+        return self._after_final(finals) if self.made[-1].round.is_final else self._after_ramp(self.made[-1])
+
+    def _after_ramp(self, last: Made) -> Round | None:
+        e = last.estimate
+        if e is None:
+            return self._after_nothing(last)
+        if not e.is_saturated:
+            if last.round.mbps >= self.limits.max_mbps:
+                return self._final(last.round.mbps, None)
+            return self._ramp(_GROWTH * last.round.bytes, self._too_fast_mbps() / 2)
+        if not _is_enough(e) and len(self.made) < _MAX_ROUNDS // 2:
+            return self._longer(last, e)
+        return self._final(e.mbps * _ABOVE, e if e.head_bytes else None)
+
+    def _longer(self, last: Made, e: Estimate) -> Round:
+        """So long that it says something of the rate."""
+        if not e.head_bytes:
+            return self._ramp(_rate_bytes(2 * e.mbps, 2 * _ENOUGH_US), 2 * e.mbps)
+        wanted = e.head_bytes * _SPENT + _rate_bytes(e.mbps, 2 * _ENOUGH_US)
+        return self._ramp(min(_GROWTH * last.round.bytes, max(wanted, last.round.bytes)), math.inf)
+
+    def _after_nothing(self, last: Made) -> Round | None:
+        """Almost all was lost: no faster than what came, if anything."""
+        if len(self.made) >= _MAX_ROUNDS // 2:
+            return None
+        most_mbps = max(0.1, 8 * last.arrived * last.round.legs[0].packet_bytes / _RAMP_US)
+        return self._ramp(_rate_bytes(most_mbps, 2 * _RAMP_US), most_mbps)
+
+    def _too_fast_mbps(self) -> float:
+        """A pace at which almost everything was lost."""
+        return min((m.round.mbps for m in self.made if m.estimate is None), default=math.inf)
+
+    def _after_final(self, finals: list[Made]) -> Round | None:
+        last, e = finals[-1], finals[-1].estimate
+        if self._confirms(finals):
+            return None
+        if len(finals) >= _MAX_FINALS or last.round.mbps >= self.limits.max_mbps:
+            self.is_cut_short = e is None or e.is_saturated
+            return None
+        if e is None:
+            return self._final(max(0.05, last.round.mbps / 2), None)
+        if not e.is_saturated:
+            return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, _RAMP_US), self._too_fast_mbps() / 2)
+        if self._seems_shared(e) and len(finals) == 1:
+            return self._final(3 * e.mbps, None, _FINAL_US // 3)
+        lasts_us = _FINAL_US * 2 ** (len(finals) - 1) if abs(e.trend - 1) > _STEADY else _FINAL_US
+        return self._final(e.mbps * _ABOVE, self._burst(), lasts_us)
+
+    def _confirms(self, finals: list[Made]) -> bool:
+        """Whether the last round says what was known before it, and does not change in itself."""
+        e = finals[-1].estimate
+        if e is None or not e.is_saturated:
+            return False
+        before = next((m.estimate for m in reversed(self.made[:-1]) if m.estimate), None)
+        tolerance = max(_AGREES, 2 * e.width, 2 * before.width if before else 0.0)
+        agrees = before is not None and abs(e.mbps / before.mbps - 1) < tolerance
+        return (agrees or self._shared_mbps() is not None) and abs(e.trend - 1) < max(_STEADY, 3 * e.width)
+
+    def _burst(self) -> Estimate | None:
+        """The round that shows the deepest bucket: others began before it was full again."""
+        told = [m.estimate for m in self.made if m.estimate and m.estimate.head_bytes]
+        return max(told, key=_bucket_bytes, default=None)
+
+    def _ramp(self, wanted_bytes: float, most_mbps: float) -> Round:
+        lasts_mbps = wanted_bytes * 8 / _RAMP_US
+        mbps = min(lasts_mbps, most_mbps, self.limits.max_mbps)
+        size = max(_SMALL_BYTES, min(self.limits.packet_bytes, int(wanted_bytes / 16)))
+        return Round((_leg(wanted_bytes, size, mbps),), mbps, is_final=False)
+
+    def _final(self, mbps: float, burst: Estimate | None, lasts_us: int = _FINAL_US) -> Round:
+        mbps = min(mbps, self.limits.max_mbps)
+        if burst is not None and lasts_us == _FINAL_US:
+            lasts_us = _BEHIND_BURST_US
+        wanted = _rate_bytes(mbps, lasts_us)
+        size = int(max(_SMALL_BYTES, min(self.limits.packet_bytes, wanted / _PACKETS)))
+        legs = [_leg(wanted, size, mbps)]
+        if burst is not None:
+            fast = min(self.limits.max_mbps, max(burst.head_mbps or 0.0, 2 * mbps))
+            legs.insert(0, _leg(burst.head_bytes * _SPENT, size, fast))
+        return Round(tuple(legs), mbps, is_final=True)
+
+    def _seems_shared(self, e: Estimate) -> bool:
+        ramp = [m for m in self.made if not m.round.is_final and m.estimate and m.estimate.is_saturated]
+        if not ramp or e.head_bytes or self._burst() is not None:
+            return False
+        before = ramp[-1].estimate
+        return before is not None and e.mbps < _SHARED * before.mbps and ramp[-1].round.mbps > 1.5 * e.mbps
+
+    def _shared_mbps(self) -> float | None:
+        """The link's rate when others use it too; None when no pace tells of them.
+
+        In one queue each gets its share: a pace p beside x of others gets p / (p + x) of the rate, so that
+        1/got = 1/rate + x/rate · 1/p: a line whose end at infinite pace is the rate.
+        """
+        finals = [m.estimate for m in self.made if m.round.is_final and m.estimate]
+        if self._burst() is not None or len(finals) < _PACES - 1:
+            return None
+        told = [m.estimate for m in self.made if m.estimate and m.estimate.is_saturated]
+        xs, ys = [1 / e.sent_mbps for e in told], [1 / e.mbps for e in told]
+        n = len(told)
+        if n < _PACES:
+            return None
+        mean_x, mean_y = sum(xs) / n, sum(ys) / n
+        square = sum((x - mean_x) ** 2 for x in xs)
+        slope = (
+            sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / square if square else 0
+        )
+        rest = mean_y - slope * mean_x
+        slowest, fastest = max(ys), min(ys)
+        if slope <= 0 or rest <= 0 or fastest > _SHARED * slowest:
+            return None
+        return 1 / rest
+
+    def _is_lossy(self) -> bool:
+        """Whether packets are lost even while the link is not full."""
+        free = [m for m in self.made if m.estimate and not m.estimate.is_saturated]
+        sent = sum(leg.count for m in free for leg in m.round.legs)
+        lost = sent - sum(m.arrived for m in free)
+        return sent >= _LOSSY_PACKETS and lost > max(1, _LOSSY_RATIO * sent)
+
+
+def _is_enough(e: Estimate) -> bool:
+    """Whether a round tells the rate roughly."""
+    return e.span_us >= _ENOUGH_US or (e.packets >= _SHARP_PACKETS and e.width < _NARROW)
+
+
+def _bucket_bytes(burst: Estimate) -> int:
+    """Depth of the bucket: while the burst passed, tokens came in as well."""
+    head_mbps = burst.head_mbps or math.inf
+    return round(burst.head_bytes * max(0.0, 1 - burst.mbps / head_mbps))
+
+
+def _rate_bytes(mbps: float, us: float) -> float:
+    return mbps * us / 8
+
+
+def _leg(wanted_bytes: float, size: int, mbps: float) -> Leg:
+    size = max(MIN_PACKET_BYTES, size)
+    count = min(MAX_PACKETS // 2, max(8, math.ceil(wanted_bytes / size)))
+    return Leg(count, size, min(1_000_000_000, round(size * 8000 / mbps)))
