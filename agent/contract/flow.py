@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How do both ends of a TCP test move bytes: uncopied, without a backlog of their own, counted by the kernel?"""
+"""How do both ends of a TCP test move bytes: uncopied, without a backlog, counted by the kernel?"""
 
 from __future__ import annotations
 

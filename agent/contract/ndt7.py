@@ -87,7 +87,7 @@ def write(*, test: str, elapsed_s: float, app_bytes: int, info: TcpInfo, ends: t
 
 
 def read(text: bytes) -> Measurement:
-    """What can be read of a measurement; what is no number in its place, or no measurement at all, is None."""
+    """What can be read of a measurement; what is no number in its place is None."""
     try:
         plain = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What do agent and reflector say to each other in a TCP test?
 
-Lines of JSON, on any number of connections to one port. The first one opens a session with the device's token and
-stays; the others join the session and carry nothing but load, or echo one line. While load comes up, the
+Lines of JSON, on any number of connections to one port. The first one opens a session with the device's token
+and stays; the others join the session and carry nothing but load, or echo one line. While load comes up, the
 reflector reports on the first connection, with its own clock, what has arrived.
 """
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does iperf3 say of this link, where a server offers it?
 
-Its figure is its own: the mean payload that the receiving end counted over its whole time (`sum_received`), the
-first seconds left out when asked to (`--omit`).
+Its figure is its own: the mean payload that the receiving end counted over its whole time (`sum_received`),
+the first seconds left out when asked to (`--omit`).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Iperf3Result:
     rtt_mean_ms: float | None
 
 
-def command(host: str, port: int, direction: Direction, *, seconds: int, streams: int, max_bytes: int) -> list[str]:
-    """The command line; iperf3 has a bound either by time or by bytes, the bytes are watched from outside."""
+def command(host: str, port: int, direction: Direction, *, seconds: int, streams: int) -> list[str]:
+    """The command line; its bound of bytes would replace that of time, so bytes are watched from outside."""
     words = ["iperf3", "--json", "--client", host, "--port", str(port), "--time", str(seconds)]
     words += ["--parallel", str(streams), "--connect-timeout", "5000", "--rcv-timeout", "10000"]
     return words + (["--reverse"] if direction == "down" else [])

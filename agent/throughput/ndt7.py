@@ -3,8 +3,9 @@
 
 Its figures are M-Lab's, not ours: the mean over all ten seconds, slow start included, of payload without
 headers. Down it is what this end received (`AppInfo` of the client, what Giga Meter shows); up it is what the
-server's kernel received (`TCPInfo.BytesReceived`, as ndt7-client-go has it since v0.6), because what was handed to
-the own kernel is not yet sent. Over long paths and on slow links it says far less than the link carries.
+server's kernel received (`TCPInfo.BytesReceived`, as ndt7-client-go has it since v0.6), because what was
+handed to the own kernel is not yet sent. Over long paths and on slow links it says far less than the link
+carries.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ class Ndt7Result:
 class Wire:
     """A connection that speaks WebSocket."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, protocol: ClientProtocol) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, protocol: ClientProtocol
+    ) -> None:
         self._reader = reader
         self.writer = writer
         self.protocol = protocol
@@ -173,11 +176,15 @@ async def _upgrade(
 def _refusal(problem: Exception) -> NoAnswer:
     if isinstance(problem, InvalidStatus):
         status, head = problem.response.status_code, (problem.response.body or b"")[:60]
-        return NoAnswer(_STATUS.get(status, Reason.BAD_ANSWER), f"the server answered with HTTP {status} {head!r}")
+        return NoAnswer(
+            _STATUS.get(status, Reason.BAD_ANSWER), f"the server answered with HTTP {status} {head!r}"
+        )
     return NoAnswer(Reason.BAD_ANSWER, f"what answers is no NDT7 server: {problem}")
 
 
-async def run(place: Place, direction: Direction, *, max_bytes: int, max_s: float = ndt7.LONGEST_S) -> Ndt7Result:
+async def run(
+    place: Place, direction: Direction, *, max_bytes: int, max_s: float = ndt7.LONGEST_S
+) -> Ndt7Result:
     """One test in one direction.
 
     Raises:
@@ -205,9 +212,14 @@ async def run(place: Place, direction: Direction, *, max_bytes: int, max_s: floa
 def _figure(direction: Direction, test: _Test, moved: int) -> tuple[float | None, set[Doubt]]:
     last, own, doubts = test.last, test.own, set[Doubt]()
     if own is None or not moved:
-        raise NoAnswer(Reason.TIMEOUT, "the server sent nothing" if direction == "down" else "nothing was taken")
+        raise NoAnswer(
+            Reason.TIMEOUT, "the server sent nothing" if direction == "down" else "nothing was taken"
+        )
     if direction == "down":
-        if last.acked_bytes is not None and last.acked_bytes > own.bytes_received * (1 + _SLACK_RATIO) + _SLACK_BYTES:
+        if (
+            last.acked_bytes is not None
+            and last.acked_bytes > own.bytes_received * (1 + _SLACK_RATIO) + _SLACK_BYTES
+        ):
             doubts.add(Doubt.DISAGREES)
         return 8 * moved / test.elapsed_s / 1e6, doubts
     if last.received_bytes is None or not last.elapsed_us:
@@ -269,8 +281,10 @@ class _Test:
         protocol, writer = self._wire.protocol, self._wire.writer
         ends_s = self._began_s + min(ndt7.TRANSFER_S, self._max_s)
         try:
-            while (now_s := time.monotonic()) < ends_s and sent < self._max_bytes and (
-                protocol.state is State.OPEN and not reading.done()
+            while (
+                (now_s := time.monotonic()) < ends_s
+                and sent < self._max_bytes
+                and (protocol.state is State.OPEN and not reading.done())
             ):
                 size = ndt7.next_size(size, sent)
                 if size not in messages:

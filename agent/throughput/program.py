@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is a foreign measuring program run so that it cannot take more memory, data or time than it may?
 
-Its memory is bounded by the kernel (`RLIMIT_AS`), its time by us, its data by the counters of the interface to its
-server: what others move meanwhile counts too, so it ends sooner rather than later. It and all its children die
-together.
+Its memory is bounded by the kernel (`RLIMIT_AS`), its time by us, its data by the counters of the interface
+to its server: what others move meanwhile counts too, so it ends sooner rather than later. It and all its
+children die together.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ async def run(command: Sequence[str], bounds: Bounds, interface: str | None) -> 
         start_new_session=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (bounds.memory_bytes, bounds.memory_bytes)),
     )
-    reading = asyncio.gather(_read(program.stdout), _read(program.stderr))
+    reading = asyncio.gather(*(_read(pipe) for pipe in (program.stdout, program.stderr) if pipe))
     try:
         stopped = await _watch(program, bounds, count)
         _kill(program.pid)
@@ -115,9 +115,8 @@ async def _watch(program: asyncio.subprocess.Process, bounds: Bounds, count: Cal
     return None
 
 
-async def _read(stream: asyncio.StreamReader | None) -> bytes:
+async def _read(stream: asyncio.StreamReader) -> bytes:
     """All it says, as far as that is bearable; the rest is read and thrown away."""
-    assert stream is not None
     found = b""
     while data := await stream.read(1 << 16):
         found = (found + data)[:_OUTPUT_BYTES]

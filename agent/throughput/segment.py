@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """From when on does a transfer run at a steady rate, and at which one?
 
-A transfer is steady when two windows side by side, each at least a round trip and sixty segments long, carried
-as much within 3 %, and still do so half a window later. The rate is that of both windows; its confidence
-interval comes from the parts they are cut into (batch means).
+A transfer is steady when two windows side by side, each at least a round trip and sixty segments long,
+carried as much within 3 %, and still do so half a window later. The rate is that of both windows; its
+confidence interval comes from the parts they are cut into (batch means).
 """
 
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 import statistics
 from dataclasses import dataclass
@@ -114,9 +115,14 @@ class Arrivals:
         to_s = self._at_s[-1]
         step_s = (to_s - from_s) / _PARTS
         marks = [self.until(from_s + n * step_s) for n in range(_PARTS + 1)]
-        rates = [(b - a) / step_s for a, b in zip(marks, marks[1:], strict=False)]
+        rates = [(b - a) / step_s for a, b in itertools.pairwise(marks)]
         rate = statistics.fmean(rates)
         half = _T_95 * statistics.stdev(rates) / math.sqrt(_PARTS)
         return Segment(
-            rate=rate, low=max(0.0, rate - half), high=rate + half, from_s=from_s, to_s=to_s, is_steady=is_steady
+            rate=rate,
+            low=max(0.0, rate - half),
+            high=rate + half,
+            from_s=from_s,
+            to_s=to_s,
+            is_steady=is_steady,
         )

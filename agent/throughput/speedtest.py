@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does speedtest-cli (sivel, Debian's package) say of this link?
 
-Its figures are its own: payload over about ten seconds with several connections of HTTP, up as handed to the kernel.
-It is known for needing much processor and memory on a Pi and for erring by whole factors there; it is here because
-people compare with it, not to be believed.
+Its figures are its own: payload over about ten seconds with several connections of HTTP, up as handed to the
+kernel. It is known for needing much processor and memory on a Pi and for erring by whole factors there; it is
+here because people compare with it, not to be believed.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def read(ran: Ran) -> SpeedtestResult:
         NoAnswer: nothing, and why.
     """
     if ran.stopped == "bytes":
-        raise NoAnswer(Reason.OVERRAN, f"speedtest-cli was stopped after {ran.moved_bytes} bytes: more than it may move")
+        raise NoAnswer(
+            Reason.OVERRAN, f"speedtest-cli was stopped after {ran.moved_bytes} bytes: more than it may move"
+        )
     if ran.stopped == "seconds":
         raise NoAnswer(Reason.OVERRAN, f"speedtest-cli was stopped after {ran.lasted_s:.0f} s")
     if ran.code != 0:

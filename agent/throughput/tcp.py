@@ -19,8 +19,8 @@ from agent.contract.reason import Reason
 from agent.contract.stream import Report
 from agent.contract.tcpinfo import TcpInfo
 from agent.echo.problem import NoAnswer
-from agent.throughput.segment import Arrivals, Segment
 from agent.throughput.dialogue import Direction, Joint, Session, carry, failures
+from agent.throughput.segment import Arrivals, Segment
 from agent.throughput.verdict import Doubt
 
 _LOOK_EVERY_S = 0.025
@@ -103,7 +103,25 @@ class Load:
 
     def rtt_s(self, looks: Sequence[TcpInfo]) -> float:
         """The longest round trip of any stream now."""
-        return max(look.rtt_us if self.direction == "up" else max(look.rtt_us, look.rcv_rtt_us) for look in looks) / 1e6
+        return (
+            max(
+                look.rtt_us if self.direction == "up" else max(look.rtt_us, look.rcv_rtt_us) for look in looks
+            )
+            / 1e6
+        )
+
+    def load_rtt_ms(self, looks: Sequence[TcpInfo]) -> float | None:
+        """Mean of the streams' own round trips now; None where only the sender knows."""
+        if self.direction == "up":
+            return sum(look.rtt_us for look in looks) / len(looks) / 1000
+        known = [look.rcv_rtt_us for look in looks if look.rcv_rtt_us]
+        return sum(known) / len(known) / 1000 if known else None
+
+    def moved_bytes(self, looks: Sequence[TcpInfo]) -> int:
+        """Load sent or received until now, headers included."""
+        if self.direction == "up":
+            return sum(look.bytes_sent + look.data_segs_out * look.header_bytes for look in looks)
+        return sum(look.data_segs_in * (look.rcv_mss_bytes + look.header_bytes) for look in looks)
 
     def check(self) -> None:
         """Whether all still run.
@@ -235,7 +253,10 @@ def _agree(direction: Direction, looks: Sequence[TcpInfo], closing: Report) -> b
         return closing.acked_bytes <= received_bytes * (1 + _SLACK_RATIO) + _SLACK_BYTES
     acked_bytes = sum(look.bytes_acked for look in looks)
     sent_bytes = sum(look.bytes_sent for look in looks)
-    least, most = acked_bytes * (1 - _SLACK_RATIO) - _SLACK_BYTES, sent_bytes * (1 + _SLACK_RATIO) + _SLACK_BYTES
+    least, most = (
+        acked_bytes * (1 - _SLACK_RATIO) - _SLACK_BYTES,
+        sent_bytes * (1 + _SLACK_RATIO) + _SLACK_BYTES,
+    )
     return least <= closing.received_bytes <= most
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does any NDT7 client measure against the reflector?
 
-A device shows its token as `Authorization: Bearer …`; others are let in as guests, by their address, only where the
-configuration says so. Bytes and seconds are bounded for both.
+A device shows its token as `Authorization: Bearer …`; others are let in as guests, by their address, only
+where the configuration says so. Bytes and seconds are bounded for both.
 """
 
 from __future__ import annotations
@@ -45,10 +45,15 @@ class Ndt7Server:
         self._guests = guests
         self._open = 0
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> asyncio.Server:
+    async def start(self, host: str | None, port: int, tls: ssl.SSLContext | None) -> asyncio.Server:
         """Listen."""
         return await asyncio.start_server(
-            self._answer, host, port, ssl=tls, limit=2 * _READ_BYTES, ssl_handshake_timeout=_HEAD_S if tls else None
+            self._answer,
+            host,
+            port,
+            ssl=tls,
+            limit=2 * _READ_BYTES,
+            ssl_handshake_timeout=_HEAD_S if tls else None,
         )
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -137,7 +142,9 @@ class _Wire:
         response = self.protocol.accept(request)
         is_ours = self.protocol.handshake_exc is None and self.protocol.subprotocol == ndt7.SUBPROTOCOL
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS and not is_ours:
-            response = self.protocol.reject(HTTPStatus.BAD_REQUEST, f"the subprotocol is {ndt7.SUBPROTOCOL}\n")
+            response = self.protocol.reject(
+                HTTPStatus.BAD_REQUEST, f"the subprotocol is {ndt7.SUBPROTOCOL}\n"
+            )
         self.protocol.send_response(response)
         await self.flush()
         return self.protocol.state is State.OPEN

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does the reflector load a device's link over TCP, and swallow what the device sends?
 
-Nothing is sent to an address that has not finished a handshake and shown a token, or joined a session that has.
+Nothing is sent to an address that has not finished a handshake and shown a token, or joined a session that
+has.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 from agent.contract import flow, tcpinfo
 from agent.contract.decoder import DecodeError
@@ -121,7 +123,9 @@ class StreamServer:
             await _say(
                 sock,
                 Opened(
-                    refused=admitted.reason, retry_after_s=admitted.retry_after_s, detail=admitted.detail[:200]
+                    refused=admitted.reason,
+                    retry_after_s=admitted.retry_after_s,
+                    detail=admitted.detail[:200],
                 ),
             )
             await _closed(sock)
@@ -141,12 +145,13 @@ class StreamServer:
     async def _join(self, sock: socket.socket, first: Join) -> None:
         session = self._sessions.get(first.join)
         if session is None or len(session.tasks) >= _STREAMS:
-            await _say(sock, Joined(ok=False, detail="no such session" if session is None else "too many streams"))
+            await _say(
+                sock, Joined(ok=False, detail="no such session" if session is None else "too many streams")
+            )
             await _closed(sock)
             return
         wanted = first.congestion if first.congestion in _CONGESTIONS else _CONGESTIONS[0]
-        task = asyncio.current_task()
-        assert task is not None
+        task = cast("asyncio.Task[None]", asyncio.current_task())
         session.tasks.add(task)
         try:
             await _say(sock, Joined(ok=True, congestion=flow.set_congestion(sock, wanted)))
