@@ -77,7 +77,7 @@ class Iperf3Probe(ProbeOptions):
             ran = await program.run(words, bounds, surroundings.interface)
             if ran.stopped is not None:
                 raise NoAnswer(Reason.OVERRAN, f"iperf3 was stopped: it took all the {ran.stopped} it may")  # noqa: TRY301
-            found = iperf3.read(ran.output)
+            found = iperf3.read(ran.output or ran.complaint.encode())
         except NoAnswer as e:
             return test.failed(e)
         return test.found(

@@ -16,20 +16,22 @@ Does not tell: what one connection of another congestion control would get; see 
 from __future__ import annotations
 
 import dataclasses
+import logging
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from agent.contract.option import option
-from agent.echo.address import Address
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.throughput import responsiveness
-from agent.throughput.dialogue import Direction, Server, open_session
+from agent.throughput.dialogue import Direction, Server, Session, open_session
 from agent.throughput.outcome import Test
 from agent.throughput.responsiveness import Loaded
 from agent.throughput.server import check_server, look_up, read_token
 from agent.throughput.surroundings import Surroundings
 from agent.throughput.tcp import Plan, Transfer, transfer
+
+log = logging.getLogger("agent.probes.tcp")
 
 PORT = 7471
 _SHARE_OF_RATE = 0.5
@@ -81,40 +83,49 @@ class TcpProbe(ProbeOptions):
             )
 
     async def measure(self) -> Reading:
-        """Each direction once."""
+        """Each direction once, in one session."""
         token = read_token(self.token_file)
         address = await look_up(self.server, timeout_s=self.timeout_s)
-        return tuple([await self._direction(address, token, direction) for direction in self.directions])
-
-    async def _direction(self, address: Address, token: str, direction: Direction) -> Finding:
-        method = f"tcp_{self.congestion}_{self.streams}"
-        surroundings = Surroundings(str(address))
         server = Server(address=address, port=self.port, token=token, timeout_s=self.timeout_s)
         try:
-            found, loaded = await self._test(server, direction)
+            async with open_session(server, self.max_bytes * len(self.directions)) as session:
+                return tuple([await self._direction(session, direction) for direction in self.directions])
         except NoAnswer as e:
-            return Test(direction=direction, server=self.server, method=method).failed(e)
-        test = Test(direction=direction, server=self.server, method=f"tcp_{found.congestion}_{self.streams}")
-        return _finding(test, surroundings, found, loaded)
+            return tuple(self._test(direction, self.congestion).failed(e) for direction in self.directions)
 
-    async def _test(self, server: Server, direction: Direction) -> tuple[Transfer, Loaded | None]:
-        is_loading = self.load_s > 0
+    async def _direction(self, session: Session, direction: Direction) -> Finding:
+        surroundings = Surroundings(str(session.server.address))
+        try:
+            found, loaded = await self._measured(session, direction)
+        except NoAnswer as e:
+            return self._test(direction, self.congestion).failed(e)
+        return _finding(self._test(direction, found.congestion), surroundings, found, loaded)
+
+    def _test(self, direction: Direction, congestion: str) -> Test:
+        return Test(direction=direction, server=self.server, method=f"tcp_{congestion}_{self.streams}")
+
+    async def _measured(self, session: Session, direction: Direction) -> tuple[Transfer, Loaded | None]:
         plan = Plan(
             direction=direction,
             streams=self.streams,
-            max_bytes=round(self.max_bytes * (_SHARE_OF_RATE if is_loading else 1.0)),
+            max_bytes=round(self.max_bytes * (_SHARE_OF_RATE if self.load_s else 1.0)),
             max_s=self.max_s,
             congestion=self.congestion,
         )
-        async with open_session(server, self.max_bytes) as session:
-            found = await transfer(session, plan)
-            if not is_loading or found.segment is None:
-                return found, None
-            left_bytes = min(self.max_bytes, session.bytes) - found.load_bytes
-            under = dataclasses.replace(
-                plan, max_bytes=left_bytes, max_s=self.load_s, congestion=responsiveness.CONGESTION
-            )
+        found = await transfer(session, plan)
+        if not self.load_s or found.segment is None:
+            return found, None
+        under = dataclasses.replace(
+            plan,
+            max_bytes=self.max_bytes - found.load_bytes,
+            max_s=self.load_s,
+            congestion=responsiveness.CONGESTION,
+        )
+        try:
             return found, await responsiveness.under_load(session, under, found.mbps(found.segment.rate))
+        except NoAnswer as e:
+            log.debug("tcp.unloaded problem=%s", e)
+            return found, None
 
 
 def _finding(test: Test, surroundings: Surroundings, found: Transfer, loaded: Loaded | None) -> Finding:

@@ -46,8 +46,8 @@ class Iperf3Result:
 def command(host: str, port: int, direction: Direction, *, seconds: int, streams: int) -> list[str]:
     """The command line; its bound of bytes would replace that of time, so bytes are watched from outside."""
     words = ["iperf3", "--json", "--client", host, "--port", str(port), "--time", str(seconds)]
-    words += ["--parallel", str(streams), "--connect-timeout", "5000", "--rcv-timeout", "10000"]
-    return words + (["--reverse"] if direction == "down" else [])
+    words += ["--parallel", str(streams), "--connect-timeout", "5000"]
+    return words + (["--reverse", "--rcv-timeout", "10000"] if direction == "down" else [])
 
 
 def read(output: bytes) -> Iperf3Result:

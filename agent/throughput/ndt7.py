@@ -164,6 +164,8 @@ async def _upgrade(
         if not (events := await wire.events()):
             break
         wire.put_back([event for event in events if isinstance(event, Frame)])
+    if isinstance(protocol.handshake_exc.__cause__ if protocol.handshake_exc else None, EOFError):
+        raise NoAnswer(Reason.GONE, "the server hung up before it answered")
     if protocol.handshake_exc is not None:
         raise _refusal(protocol.handshake_exc)
     if protocol.state is not State.OPEN:

@@ -30,6 +30,8 @@ _SLACK_RATIO, _SLACK_BYTES = 0.02, 65536
 _SATURATED_RTT_RATIO = 0.05
 _WINDOW_LIMITED_RATIO = 0.2
 _WIDE_RATIO = 0.1
+_SPENT_RATIO = 0.9
+"""From this share of what was granted on, a reflector that ends the load is not gone but right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,12 +182,15 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
         NoAnswer: the reflector refused, or went away before the rate was steady.
     """
     began_s = time.monotonic()
+    session.report = None
     async with load(session, plan) as running:
         arrivals, looks, segment = await _watch(running, plan, began_s)
         before = session.report
     closing = await session.final()
     doubts = set() if segment is not None else {Doubt.UNSETTLED}
     segment = segment or arrivals.rest()
+    if segment is None:
+        raise NoAnswer(Reason.TIMEOUT, f"nothing arrived within {time.monotonic() - began_s:.0f} s")
     segment_bytes = _segment_bytes(plan.direction, looks, before)
     doubts |= _doubts(running, looks, closing, segment)
     return Transfer(
@@ -214,11 +219,28 @@ async def _watch(running: Load, plan: Plan, began_s: float) -> tuple[Arrivals, l
             grown_s, seen = now_s, arrivals.arrived
         if seen and (segment := arrivals.steady(rtt_s)) is not None:
             return arrivals, looks, segment
-        running.check()
+        moved_bytes = running.moved_bytes(looks)
         if now_s - grown_s > _STALL_S + 2 * rtt_s:
             raise NoAnswer(Reason.TIMEOUT, f"the transfer stood still for {now_s - grown_s:.0f} s")
-        if now_s - began_s > plan.max_s or seen * _FULL_SEGMENT_BYTES > plan.max_bytes:
+        is_spent = now_s - began_s > plan.max_s or moved_bytes > plan.max_bytes
+        granted_bytes = _SPENT_RATIO * min(plan.max_bytes, running.session.bytes)
+        if _has_ended(running, granted_bytes, moved_bytes) or is_spent:
             return arrivals, looks, None
+
+
+def _has_ended(running: Load, granted_bytes: float, moved_bytes: int) -> bool:
+    """Whether the reflector has ended the load because all that was granted is spent.
+
+    Raises:
+        NoAnswer: it has ended for some other reason.
+    """
+    try:
+        running.check()
+    except NoAnswer:
+        if moved_bytes < granted_bytes:
+            raise
+        return True
+    return False
 
 
 def _segment_bytes(direction: Direction, looks: Sequence[TcpInfo], report: Report | None) -> int:

@@ -68,6 +68,9 @@ class Ndt7Server:
                 await writer.wait_closed()
         except (OSError, TimeoutError, EOFError) as e:
             log.debug("ndt7.ended problem=%s", e)
+        except asyncio.CancelledError:
+            # The reflector stops; asyncio's own callback would log a cancelled connection as an error.
+            log.debug("ndt7.cancelled")
         finally:
             self._open -= 1
             writer.transport.abort()

@@ -36,6 +36,8 @@ log = logging.getLogger("collector.reflector.stream")
 
 _FIRST_LINE_S = 5.0
 _STREAMS = 32
+_FEW_SEGMENTS = 5
+"""Of so few the kernel has not yet learnt the length."""
 _STRAY_BYTES = 4096
 _CONNECTIONS = 1024
 _CONGESTIONS = ("bbr", "cubic", "reno")
@@ -63,11 +65,12 @@ class Session:
     def report(self, *, last: bool) -> Report:
         """All streams together."""
         looks = [*self.ended, *(tcpinfo.look(sock) for sock in self.live)]
+        known = [look for look in looks if look.data_segs_in > _FEW_SEGMENTS]
         busy_us = sum(look.busy_us for look in looks)
         return Report(
             at_us=time.monotonic_ns() // 1000,
             segments=sum(look.data_segs_in for look in looks),
-            segment_bytes=max((look.rcv_mss_bytes + look.header_bytes for look in looks), default=0),
+            segment_bytes=max((look.rcv_mss_bytes + look.header_bytes for look in known), default=0),
             received_bytes=sum(look.bytes_received for look in looks),
             acked_bytes=sum(look.bytes_acked for look in looks),
             retransmitted_bytes=sum(look.bytes_retrans for look in looks),

@@ -23,6 +23,7 @@ BENCHES: dict[str, str] = {
     "wire": "tests.bench.wire",
     "linkbed": "tests.bench.linkbed",
     "latency": "tests.bench.latency",
+    "stream": "tests.bench.stream",
 }
 OUTPUT = Path("build/bench.json")
 

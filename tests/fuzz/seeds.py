@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 import zlib
 from collections.abc import Iterable
@@ -10,10 +11,11 @@ from pathlib import Path
 
 from agent.clock.offset import Offset
 from agent.clock.saved import Saved, SavedClock
-from agent.contract import topics
+from agent.contract import ndt7, tcpinfo, topics
 from agent.contract.codec import encode_ack
 from agent.contract.dictionary import DICTIONARIES
 from agent.contract.record import Ack, Record
+from agent.contract.stream import Join, Joined, Open, Opened, Report, write
 from agent.echo import message, packet
 from agent.spool.block import frame, pack
 from collector.entry import Header, NewEntry, entry_body, header_body
@@ -101,8 +103,6 @@ def _dns() -> list[bytes]:
 
 
 def _icmp() -> list[bytes]:
-    import socket  # noqa: PLC0415
-
     token = b"12345678"
     request = packet.write_request(socket.AF_INET, ident=5, seq=6, token=token)
     answer = b"\0" + request[1:]
@@ -117,6 +117,31 @@ def _clock() -> list[bytes]:
         file.save(Saved("0badcafe", 20, 1_790_000_000_000, Offset(5, 6, 7, "kernel")))
         return [path.read_bytes()]
 
+
+def _lines() -> list[bytes]:
+    said = (
+        Open(open="sp1.kz-1.1.x", bytes=5),
+        Opened(session="abc", bytes=5, seconds=1.0),
+        Join(join="abc", direction="up"),
+        Joined(ok=True, congestion="bbr"),
+        Report(at_us=5, segments=7, segment_bytes=1500, received_bytes=10_000),
+    )
+    return [write(message) for message in said]
+
+
+def _ndt7() -> list[bytes]:
+    info = tcpinfo.parse(bytes(232), socket.AF_INET)
+    return [
+        ndt7.write(
+            test="upload", elapsed_s=1.0, app_bytes=5, info=info, ends=("[::1]:5", "1.2.3.4:5")
+        ).encode()
+    ]
+
+
+_IPERF3 = b"""{"start":{},"end":{"streams":[{"sender":{"mean_rtt":20000}}],"sum_sent":{"bits_per_second":1e7},
+"sum_received":{"seconds":10.0,"bytes":12000000,"bits_per_second":9600000.0}}}"""
+_SPEEDTEST = b"""{"download":9600000.5,"upload":4800000.1,"ping":20.1,"server":{"id":"7"},
+"bytes_sent":6000000,"bytes_received":12000000,"timestamp":"2026-01-01T00:00:00Z"}"""
 
 _MADE = {
     "batch_json": lambda: [v.partition(b",")[2] for v in _vectors("json", 0)],
@@ -136,4 +161,9 @@ _MADE = {
     "dns": _dns,
     "icmp": _icmp,
     "clock": _clock,
+    "stream_line": _lines,
+    "tcp_info": lambda: [bytes(range(232)), bytes(104)],
+    "ndt7_measurement": _ndt7,
+    "iperf3_output": lambda: [_IPERF3, b'{"error":"error - the server is busy running a test"}'],
+    "speedtest_output": lambda: [_SPEEDTEST],
 }
