@@ -123,10 +123,13 @@ class Session:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(self.server.timeout_s):
                 await asyncio.get_running_loop().sock_sendall(self._control, b"{}\n")
-                while self.closing_report is None and self.problem is None:
+                while not self._has_closed():
                     self._news.clear()
                     await self._news.wait()
         return self.closing_report
+
+    def _has_closed(self) -> bool:
+        return self.closing_report is not None or self.problem is not None
 
 
 @contextlib.asynccontextmanager

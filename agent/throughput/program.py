@@ -25,6 +25,9 @@ from agent.echo.problem import NoAnswer
 
 _LOOK_EVERY_S = 0.1
 _OUTPUT_BYTES = 1 << 20
+_STACK_BYTES = 1 << 20
+_FRUGAL = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
+"""Else each thread of a Python program takes 72 MB of address space, and none of it is used."""
 _ENVIRONMENT = ("PATH", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -76,9 +79,9 @@ async def run(command: Sequence[str], bounds: Bounds, interface: str | None) -> 
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={"LC_ALL": "C.UTF-8"} | {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        env=_FRUGAL | {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
         start_new_session=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (bounds.memory_bytes, bounds.memory_bytes)),
+        preexec_fn=lambda: _bind(bounds.memory_bytes),
     )
     reading = asyncio.gather(*(_read(pipe) for pipe in (program.stdout, program.stderr) if pipe))
     try:
@@ -121,6 +124,12 @@ async def _read(stream: asyncio.StreamReader) -> bytes:
     while data := await stream.read(1 << 16):
         found = (found + data)[:_OUTPUT_BYTES]
     return found
+
+
+def _bind(memory_bytes: int) -> None:
+    """In the child: what it may have of memory, and of that for the stack of each thread."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_STACK, (_STACK_BYTES, _STACK_BYTES))
 
 
 def _kill(group: int) -> None:

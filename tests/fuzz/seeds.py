@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 import tempfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from agent.clock.offset import Offset
@@ -143,7 +143,7 @@ _IPERF3 = b"""{"start":{},"end":{"streams":[{"sender":{"mean_rtt":20000}}],"sum_
 _SPEEDTEST = b"""{"download":9600000.5,"upload":4800000.1,"ping":20.1,"server":{"id":"7"},
 "bytes_sent":6000000,"bytes_received":12000000,"timestamp":"2026-01-01T00:00:00Z"}"""
 
-_MADE = {
+_MADE: dict[str, Callable[[], list[bytes]]] = {
     "batch_json": lambda: [v.partition(b",")[2] for v in _vectors("json", 0)],
     "batch_packed": lambda: _vectors("packed", 1),
     "packed_columns": _bodies,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from agent.contract.reason import Reason
 from agent.probes.base import Reading
 from agent.probes.speedtest import SpeedtestProbe
+from agent.throughput import program
+from agent.throughput.program import Bounds
 from tests.parts.speedtest_net import CONFIG, Answer, SpeedtestNet, sound
 
 pytestmark = pytest.mark.parts("speedtest-cli")
@@ -47,7 +50,7 @@ def without_servers(path: str, sent_bytes: int) -> tuple[int, bytes]:
 
 
 def without_downloads(path: str, sent_bytes: int) -> tuple[int, bytes]:
-    return (500, b"") if "random" in path or "upload" in path else sound(path, sent_bytes)
+    return (500, b"") if "random" in path else sound(path, sent_bytes)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,6 @@ def without_downloads(path: str, sent_bytes: int) -> tuple[int, bytes]:
         (forbidden, {Reason.NOT_PERMITTED}),
         (html, {Reason.BAD_ANSWER, Reason.INTERNAL}),
         (without_servers, {Reason.UNREACHABLE}),
-        (without_downloads, {Reason.BAD_ANSWER}),
     ],
 )
 async def test_a_bad_answer_is_a_reason_and_never_a_figure(
@@ -69,11 +71,30 @@ async def test_a_bad_answer_is_a_reason_and_never_a_figure(
     assert all(finding.fields.mbps is None for finding in findings)
 
 
-async def test_too_little_memory_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    findings: Any = await measured(monkeypatch, max_memory_bytes=50_000_000)
+async def test_a_direction_without_a_figure_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    down, up = await measured(monkeypatch, without_downloads)
 
-    print(findings[0].detail)
-    assert {finding.reason for finding in findings} == {Reason.INTERNAL}
+    assert down.reason is Reason.BAD_ANSWER
+    assert up.reason is None
+
+
+async def test_a_program_gets_no_more_memory_than_it_may() -> None:
+    bounds = Bounds(memory_bytes=100_000_000, bytes=10**9, seconds=20.0)
+    greedy = [sys.executable, "-c", "print('begun', flush=True); bytes(200_000_000); print('had it')"]
+
+    ran = await program.run(greedy, bounds, None)
+
+    assert (ran.code, ran.output) == (1, b"begun\n")
+    assert "MemoryError" in ran.complaint
+
+
+async def test_a_program_gets_no_more_time_than_it_may_nor_do_its_children() -> None:
+    bounds = Bounds(memory_bytes=10**9, bytes=10**9, seconds=0.5)
+
+    ran = await program.run(["sh", "-c", "sleep 60 & sleep 60"], bounds, None)
+
+    assert ran.stopped == "seconds"
+    assert ran.lasted_s < 20
 
 
 async def test_it_is_stopped_at_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,8 @@ async def reflector(**gate: Any) -> AsyncIterator[tuple[int, Entry]]:
 
 async def transfer(port: int, token: str = DEVICE, **changed: Any) -> tcp.Transfer:
     """One test, which must come to an end."""
-    plan = tcp.Plan(**({"direction": "down", "streams": 2, "max_bytes": 2_000_000, "max_s": 5.0} | changed))
+    whole: dict[str, Any] = {"direction": "down", "streams": 2, "max_bytes": 2_000_000, "max_s": 5.0}
+    plan = tcp.Plan(**whole | changed)
     server = Server(address=parse(HOST), port=port, token=token, timeout_s=1.0)
     async with asyncio.timeout(DEADLINE_S), open_session(server, plan.max_bytes) as session:
         return await tcp.transfer(session, plan)
@@ -269,7 +270,9 @@ async def test_ndt7_measures_against_the_reflector(
     certificate: tuple[Path, Path], direction: Any, is_secure: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.contract.ndt7.TRANSFER_S", 1.0)
-    files = {"certificate_file": str(certificate[0]), "key_file": str(certificate[1])} if is_secure else {}
+    files: dict[str, Any] = (
+        {"certificate_file": str(certificate[0]), "key_file": str(certificate[1])} if is_secure else {}
+    )
     tls = ssl.create_default_context(cafile=certificate[0]) if is_secure else None
     entry = generous_gate()
     async with listening_for_ndt7(Ndt7Options(host=HOST, port=0, **files), entry.gate) as port:
@@ -297,7 +300,7 @@ async def test_a_plain_answer_in_place_of_tls_is_said_to_be_that() -> None:
 
 
 async def test_a_certificate_that_nobody_knows_is_not_trusted(certificate: tuple[Path, Path]) -> None:
-    files = {"certificate_file": str(certificate[0]), "key_file": str(certificate[1])}
+    files: dict[str, Any] = {"certificate_file": str(certificate[0]), "key_file": str(certificate[1])}
     async with listening_for_ndt7(Ndt7Options(host=HOST, port=0, **files), generous_gate().gate) as port:
         assert await ndt7_reason(port, tls=ssl.create_default_context()) is Reason.TLS_FAILED
 

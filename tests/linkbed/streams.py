@@ -60,14 +60,13 @@ async def _measure(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _plain(asked: dict[str, Any], lasting_s: float) -> dict[str, Any]:
-    """What a simple test does: one connection, the kernel's default, all that arrives divided by ten seconds."""
+    """What a simple test does: one connection, and all that arrives divided by ten seconds."""
     default = socket.socket().getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
     congestion = default.partition(b"\0")[0].decode()
     congestion = "cubic" if congestion == "bbr" else congestion
     plan = tcp.Plan(direction=asked["direction"], streams=1, max_bytes=0, max_s=0, congestion=congestion)
     server = Server(address=parse(SERVER[0]), port=PORT, token=asked["token"])
     async with open_session(server, 2_000_000_000) as session:
-        session.report = None
         began_s = time.monotonic()
         async with tcp.load(session, plan) as running:
             await asyncio.sleep(lasting_s)

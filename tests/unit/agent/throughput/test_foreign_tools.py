@@ -25,7 +25,14 @@ RECEIVED = {"bits_per_second": 9.6e6, "seconds": 10.0, "bytes": 12_000_000}
 
 
 def ran(**changed: Any) -> Ran:
-    whole = {"code": 0, "output": b"{}", "complaint": "", "stopped": None, "moved_bytes": 0, "lasted_s": 1.0}
+    whole: dict[str, Any] = {
+        "code": 0,
+        "output": b"{}",
+        "complaint": "",
+        "stopped": None,
+        "moved_bytes": 0,
+        "lasted_s": 1.0,
+    }
     return Ran(**(whole | changed))
 
 

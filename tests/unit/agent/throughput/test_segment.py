@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from agent.throughput.segment import Arrivals, Segment
 
 
-def fed(rates: list[tuple[float, float]], *, rtt_s: float = 0.02, step_s: float = 0.025) -> Segment | None:
+def fed(
+    rates: Sequence[tuple[float, float]], *, rtt_s: float = 0.02, step_s: float = 0.025
+) -> Segment | None:
     """Feed so many seconds at so many segments a second each; the first steady segment."""
     arrivals, now_s, count = Arrivals(), 100.0, 0.0
     arrivals.add(now_s, 0)
@@ -70,7 +73,7 @@ def test_nothing_gives_nothing() -> None:
 def test_noise_stays_within_its_interval_nineteen_times_of_twenty() -> None:
     noise, outside = random.Random(7), 0
     for _ in range(200):
-        arrivals, count = Arrivals(), 0.0
+        arrivals, count, segment = Arrivals(), 0.0, None
         for n in range(2000):
             count += 1000 * 0.025 + noise.gauss(0, 3)
             arrivals.add(n * 0.025, count)
