@@ -15,6 +15,7 @@ PROBES: dict[str, str] = {
     "dns": "agent.probes.dns:DnsProbe",
     "interface": "agent.probes.interface:InterfaceProbe",
     "host": "agent.probes.host:HostProbe",
+    "capacity": "agent.probes.capacity:CapacityProbe",
     "tcp": "agent.probes.tcp:TcpProbe",
     "ndt7": "agent.probes.ndt7:Ndt7Probe",
     "iperf3": "agent.probes.iperf3:Iperf3Probe",

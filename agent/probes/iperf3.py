@@ -35,8 +35,8 @@ _SET_UP_S = 15.0
 class Iperf3Probe(ProbeOptions):
     """Its fields are the table `[probes.iperf3]`."""
 
+    table: ClassVar[str] = "iperf3"
     kind: ClassVar[str] = "throughput"
-    name: ClassVar[str] = "iperf3"
 
     enabled: bool = option("whether the probe runs; it needs `server`", False)
     every_s: float = option("seconds from one start to the next", 86400.0, low=60, high=86400)

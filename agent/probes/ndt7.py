@@ -38,8 +38,8 @@ _FRAMING_RATIO = 1500 / 1448
 class Ndt7Probe(ProbeOptions):
     """Its fields are the table `[probes.ndt7]`."""
 
+    table: ClassVar[str] = "ndt7"
     kind: ClassVar[str] = "throughput"
-    name: ClassVar[str] = "ndt7"
 
     enabled: bool = option("whether the probe runs; it needs `server`", False)
     every_s: float = option("seconds from one start to the next", 86400.0, low=60, high=86400)

@@ -37,8 +37,8 @@ _SERVER = "speedtest.net"
 class SpeedtestProbe(ProbeOptions):
     """Its fields are the table `[probes.speedtest]`."""
 
+    table: ClassVar[str] = "speedtest"
     kind: ClassVar[str] = "throughput"
-    name: ClassVar[str] = "speedtest"
 
     enabled: bool = option("whether the probe runs", False)
     every_s: float = option("seconds from one start to the next", 86400.0, low=60, high=86400)

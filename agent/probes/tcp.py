@@ -42,8 +42,8 @@ _SHARE_OF_RATE = 0.5
 class TcpProbe(ProbeOptions):
     """Its fields are the table `[probes.tcp]`."""
 
+    table: ClassVar[str] = "tcp"
     kind: ClassVar[str] = "throughput"
-    name: ClassVar[str] = "tcp"
 
     enabled: bool = option("whether the probe runs; it needs `server`", False)
     every_s: float = option("seconds from one start to the next", 21600.0, low=60, high=86400)

@@ -9,6 +9,7 @@ Blocks; ends within `seconds`, or soon after `stop` is set.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,19 +20,20 @@ from agent.contract.reason import Reason
 from agent.throughput.estimate import estimate
 from agent.throughput.search import Found, Limits, Made, Search
 from agent.throughput.session import Failed, Session
-from agent.throughput.surroundings import Surroundings
+from agent.throughput.surroundings import Surroundings, nic_mbps
 from agent.throughput.verdict import Doubt, judge
 
 log = logging.getLogger("agent.throughput.capacity")
 
 METHOD = "capacity"
+DIRECTIONS = ("down", "up")
 _PINGS = 5
 _LARGE_BYTES, _SMALL_BYTES = 1400, 548
 """At the IP layer: gets through most tunnels; gets through everything (RFC 791 §3.1 asks for 576)."""
 _HEADERS_BYTES = 48
 _TINY_BYTES = 120
 _SLOW_RATIO = 0.1
-_JITTER_RATIO, _JITTER_MS = 0.1, 10.0
+_JITTER_MS, _MAX_STRETCH = 10.0, 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class Wanted:
     host: str
     port: int
     token: str
-    directions: tuple[str, ...] = ("down", "up")
+    directions: tuple[str, ...] = DIRECTIONS
     max_mbps: float = 1000.0
     max_bytes: int = 50_000_000
     seconds: float = 40.0
@@ -68,12 +70,10 @@ class _Idle:
         return round(min(self.rtts_ms), 2) if self.rtts_ms else None
 
     @property
-    def is_jittery(self) -> bool:
-        """Whether round trips differ much, before anything is sent."""
-        if not self.rtts_ms:
-            return False
+    def stretch(self) -> float:
+        """How much longer rounds are to be because round trips differ, before anything is sent."""
         spread_ms = max(self.rtts_ms) - min(self.rtts_ms)
-        return spread_ms > max(_JITTER_MS, _JITTER_RATIO * min(self.rtts_ms))
+        return min(_MAX_STRETCH, max(1.0, spread_ms / _JITTER_MS))
 
 
 def run(wanted: Wanted) -> list[Outcome]:
@@ -101,12 +101,14 @@ def _measure(wanted: Wanted, session: Session, idle: _Idle, direction: str) -> O
     before = (session.received_bytes, session.sent_bytes, session.received_packets, session.sent_packets)
     overrun = session.overrun
     share = session.granted_bytes // len(wanted.directions)
-    search = Search(Limits(share, min(wanted.max_mbps, session.max_mbps), idle.packet_bytes))
+    max_mbps = min(wanted.max_mbps, session.max_mbps, nic_mbps(surroundings.interface) or math.inf)
+    search = Search(Limits(share, max_mbps, idle.packet_bytes, idle.stretch))
     was_slow = False
     while (this := search.next()) is not None:
         packets = session.down(this.legs) if direction == "down" else session.up(this.legs)
+        began_us, ended_us = session.times_us
         was_slow |= direction == "up" and this.is_final and session.slipped_ratio > _SLOW_RATIO
-        search.take(Made(this, estimate(packets), len(packets)))
+        search.take(Made(this, estimate(packets), len(packets), began_us, ended_us))
         log.debug("capacity.round direction=%s mbps=%.3f %s", direction, this.mbps, search.made[-1])
     now = (session.received_bytes, session.sent_bytes, session.received_packets, session.sent_packets)
     rx, tx, rx_packets, tx_packets = (b - a for a, b in zip(before, now, strict=True))
@@ -115,7 +117,7 @@ def _measure(wanted: Wanted, session: Session, idle: _Idle, direction: str) -> O
     )
     found = search.found()
     doubts = set(found.doubts) | seen.doubts(mbps=found.mbps, moved_bytes=rx if direction == "down" else tx)
-    doubts |= {Doubt.JITTER} if idle.is_jittery else set()
+    doubts |= {Doubt.JITTER} if idle.stretch > 1 else set()
     doubts |= {Doubt.OVERRUN} if session.overrun > overrun else set()
     doubts |= {Doubt.SENDER_SLOW} if was_slow else set()
     fields = replace(
@@ -143,8 +145,10 @@ def _ping(session: Session) -> _Idle:
     if not rtts_ms:
         raise Failed(Reason.GONE, "the server answers no ping")
     session.rtt_s = min(rtts_ms) / 1000
+    session.spread_s = max(rtts_ms) / 1000 - session.rtt_s
     is_large = took_ms[-1] is not None or took_ms[-2] is not None
-    return _Idle(rtts_ms, _LARGE_BYTES if is_large else _SMALL_BYTES)
+    session.packet_bytes = _LARGE_BYTES if is_large else _SMALL_BYTES
+    return _Idle(rtts_ms, session.packet_bytes)
 
 
 def _figures(found: Found) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _KNEE_BETTER = 0.35
 """Two lines must leave less than this share of one line's squared deviations."""
 _SENDER_GAP_US = 1500
 _STAMP_US = 50.0
+_BUCKET_US, _DROPS_RATIO = 10_000.0, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ class Estimate:
 
     @property
     def is_saturated(self) -> bool:
-        """Whether more was sent than the link let through."""
-        return self.mbps < _SATURATED * self.sent_mbps
+        """Whether more was sent than the link let through, and not only by chance."""
+        is_less = self.mbps < _SATURATED * self.sent_mbps
+        return is_less and (self.high_mbps < self.sent_mbps or self.mbps < _SATURATED_SURELY * self.sent_mbps)
 
     @property
     def width(self) -> float:
@@ -85,7 +87,7 @@ class Estimate:
         return (self.high_mbps - self.low_mbps) / 2 / self.mbps
 
 
-_SATURATED = 0.95
+_SATURATED, _SATURATED_SURELY = 0.95, 0.5
 
 
 def estimate(packets: Sequence[Packet]) -> Estimate | None:
@@ -107,7 +109,9 @@ def estimate(packets: Sequence[Packet]) -> Estimate | None:
     mbps = 8 / fit
     width = min(0.99, half / fit)
     # A sender that slows down makes a knee too, but no burst.
-    is_burst = at > 0 and mbps < _SATURATED * sent_mbps
+    head_mbps = _rate(line[: at + 1]) if at else None
+    is_faster = head_mbps is not None and head_mbps > _KNEE_FASTER * mbps
+    is_burst = is_faster and mbps < _SATURATED * sent_mbps
     delays = [p.at_us - p.sent_us for p in ordered]
     return Estimate(
         mbps=mbps,
@@ -116,7 +120,7 @@ def estimate(packets: Sequence[Packet]) -> Estimate | None:
         sent_mbps=sent_mbps,
         span_us=points[-1].us - points[0].us,
         packets=len(tail),
-        head_mbps=_rate(line[: at + 1]) if is_burst else None,
+        head_mbps=head_mbps if is_burst else None,
         head_bytes=round(line[at].bytes) if is_burst else 0,
         loss_ratio=loss_ratio,
         queue_us=_upper(delays) - min(delays),
@@ -141,7 +145,9 @@ def _best_line(ordered: Sequence[Packet]) -> tuple[list[_Point], int]:
     """
     whole = _line(ordered, [0.0] * (len(ordered) - 1))
     at = _behind_burst(whole)
-    idle = _idle_us(ordered)
+    # A bucket that drops what is too much has filled up in a short pause; only a longer one cost anything.
+    spared_us = _BUCKET_US if _loss_ratio(ordered) > _DROPS_RATIO else 0.0
+    idle = [max(0.0, us - spared_us) for us in _idle_us(ordered)]
     if not any(idle):
         return whole, at
     cut = _line(ordered, idle)
@@ -206,7 +212,8 @@ def _half_width(points: Sequence[_Point], fit: float, deviations: Sequence[float
     sums = [0.0] * blocks
     for i, (point, deviation) in enumerate(zip(points, deviations, strict=True)):
         sums[i * blocks // n] += (point.bytes - mean_b) * deviation
-    spread = math.sqrt(sum(s * s for s in sums) * blocks / (blocks - 1)) / square
+    # Two figures were fitted: as many fewer are free.
+    spread = math.sqrt(sum(s * s for s in sums) * blocks / max(1, blocks - 2)) / square
     return math.hypot(_T_95[blocks - 2] * spread, _STAMP_US / span_bytes)
 
 

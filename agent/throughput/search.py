@@ -24,7 +24,8 @@ _ENOUGH_US = 20_000
 _SHARP_PACKETS = 10
 _ABOVE = 1.15
 _FINAL_US, _BEHIND_BURST_US = 300_000, 160_000
-_SPENT = 1.15
+_DEEP_US = 80_000
+_SPENT, _SLOWER = 1.1, 0.8
 """So much more than the burst is sent before the rate behind it is looked at."""
 _SMALL_BYTES = 400
 _PACKETS = 60
@@ -35,9 +36,10 @@ _STEADY = 0.04
 _NARROW = 0.05
 _SHARED = 0.93
 """A slower pace that gets so much less has to share the link with others."""
-_PACES = 3
+_PACES, _MOST_ALONE = 2, 2.0
 """So many show whether what is got depends on the pace."""
 _NOISY = 0.02
+_FREE = 0.7
 _LOSSY_RATIO, _LOSSY_PACKETS = 0.01, 30
 
 
@@ -49,11 +51,13 @@ class Limits:
         bytes: in all its rounds.
         max_mbps: fastest pace.
         packet_bytes: largest packet at the IP layer that gets through whole.
+        stretch: rounds take so many times as long, where delays vary.
     """
 
     bytes: int
     max_mbps: float
     packet_bytes: int
+    stretch: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,17 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One that was made, and what it says."""
+    """One that was made, and what it says.
+
+    Attributes:
+        began_us, ended_us: when, on a clock that all rounds share.
+    """
 
     round: Round
     estimate: Estimate | None
     arrived: int
+    began_us: float = 0.0
+    ended_us: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,16 +135,18 @@ class Search:
             return Found(mbps=None, doubts=frozenset({Doubt.TOO_FEW}))
         e = best.estimate
         mbps, low, high = e.mbps, e.low_mbps, e.high_mbps
-        shared = self._shared_mbps()
-        if shared is not None:
-            mbps, low, high = shared, min(low, shared), max(high, shared * _ABOVE)
+        alone = self._alone_mbps()
+        if alone is not None:
+            full = [m.estimate for m in self.made if m.round.is_final and m.estimate]
+            mbps = max(f.mbps for f in full if f.is_saturated)
+            high = max(mbps, alone)
         burst = self._burst()
         return Found(
             mbps=mbps,
             low_mbps=low,
             high_mbps=high,
             burst_mbps=burst.head_mbps if burst else None,
-            burst_bytes=_bucket_bytes(burst) if burst else None,
+            burst_bytes=self._bucket_bytes(mbps) if burst else None,
             loss_ratio=max(0.0, e.loss_ratio),
             queue_ms=max(m.estimate.queue_us for m in self.made if m.estimate) / 1000,
             doubts=frozenset(self._doubts(best, e)),
@@ -146,21 +158,24 @@ class Search:
             Doubt.UNSETTLED: self.is_cut_short or abs(e.trend - 1) > max(_STEADY, 4 * e.width),
             Doubt.WIDE: e.width > _NARROW,
             Doubt.JITTER: e.noise_us > _NOISY * e.span_us,
-            Doubt.LOSS: self._is_lossy(),
-            Doubt.CROSS_TRAFFIC: self._shared_mbps() is not None,
+            Doubt.LOSS: self._is_lossy(e.mbps),
+            Doubt.CROSS_TRAFFIC: self._alone_mbps() is not None,
         }
         found = {doubt for doubt, holds in doubts.items() if holds}
-        return found if best.round.is_final else found | {Doubt.UNSETTLED}
+        is_rough = e.is_saturated and not best.round.is_final
+        return found | {Doubt.UNSETTLED} if is_rough else found
 
     def _best(self) -> Made | None:
-        """The last final round that filled the link, else the last that says anything."""
+        """The last final round that filled the link, else any that did, else the last that says anything."""
         told = [m for m in self.made if m.estimate is not None]
-        full = [m for m in told if m.round.is_final and m.estimate is not None and m.estimate.is_saturated]
-        return next(reversed(full or told), None)
+        full = [m for m in told if m.estimate is not None and m.estimate.is_saturated]
+        sharp = [m for m in full if m.estimate is not None and m.estimate.width < 2 * _NARROW]
+        final = [m for m in full if m.round.is_final]
+        return next(reversed(final or sharp or told), None)
 
     def _wanted(self) -> Round | None:
         if not self.made:
-            return self._ramp(_FIRST_BYTES, math.inf)
+            return self._ramp(_FIRST_BYTES * self.limits.stretch, math.inf)
         finals = [m for m in self.made if m.round.is_final]
         return self._after_final(finals) if self.made[-1].round.is_final else self._after_ramp(self.made[-1])
 
@@ -170,11 +185,17 @@ class Search:
             return self._after_nothing(last)
         if not e.is_saturated:
             if last.round.mbps >= self.limits.max_mbps:
-                return self._final(last.round.mbps, None)
+                return self._at_most(last)
             return self._ramp(_GROWTH * last.round.bytes, self._too_fast_mbps() / 2)
         if not _is_enough(e) and len(self.made) < _MAX_ROUNDS // 2:
             return self._longer(last, e)
         return self._final(e.mbps * _ABOVE, e if e.head_bytes else None)
+
+    def _at_most(self, last: Made) -> Round | None:
+        """At the fastest pace, until a deep bucket would have shown itself."""
+        lasted_us = 8 * last.round.bytes / last.round.mbps
+        wanted = min(2.5 * lasted_us, _DEEP_US) * last.round.mbps / 8
+        return self._ramp(wanted, math.inf) if lasted_us < 0.95 * _DEEP_US else None
 
     def _longer(self, last: Made, e: Estimate) -> Round:
         """So long that it says something of the rate."""
@@ -203,11 +224,19 @@ class Search:
             return None
         if e is None:
             return self._final(max(0.05, last.round.mbps / 2), None)
-        if not e.is_saturated:
-            return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, _RAMP_US), self._too_fast_mbps() / 2)
-        if self._seems_shared(e) and len(finals) == 1:
+        return self._fuller(last) if not e.is_saturated else self._again(e, len(finals))
+
+    def _fuller(self, last: Made) -> Round:
+        """The link was not full: spend more of its burst, or look for its rate further up."""
+        if self._burst() is not None:
+            return self._final(last.round.mbps, self._burst())
+        return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, _RAMP_US), self._too_fast_mbps() / 2)
+
+    def _again(self, e: Estimate, finals: int) -> Round:
+        """What was found is not what was found before."""
+        if self._seems_shared(e) and finals == 1:
             return self._final(3 * e.mbps, None, _FINAL_US // 3)
-        lasts_us = _FINAL_US * 2 ** (len(finals) - 1) if abs(e.trend - 1) > _STEADY else _FINAL_US
+        lasts_us = _FINAL_US * 2 ** (finals - 1) if abs(e.trend - 1) > _STEADY else _FINAL_US
         return self._final(e.mbps * _ABOVE, self._burst(), lasts_us)
 
     def _confirms(self, finals: list[Made]) -> bool:
@@ -218,15 +247,15 @@ class Search:
         before = next((m.estimate for m in reversed(self.made[:-1]) if m.estimate), None)
         tolerance = max(_AGREES, 2 * e.width, 2 * before.width if before else 0.0)
         agrees = before is not None and abs(e.mbps / before.mbps - 1) < tolerance
-        return (agrees or self._shared_mbps() is not None) and abs(e.trend - 1) < max(_STEADY, 3 * e.width)
+        return (agrees or self._alone_mbps() is not None) and abs(e.trend - 1) < max(_STEADY, 3 * e.width)
 
     def _burst(self) -> Estimate | None:
         """The round that shows the deepest bucket: others began before it was full again."""
         told = [m.estimate for m in self.made if m.estimate and m.estimate.head_bytes]
-        return max(told, key=_bucket_bytes, default=None)
+        return max(told, key=_net_bytes, default=None)
 
     def _ramp(self, wanted_bytes: float, most_mbps: float) -> Round:
-        lasts_mbps = wanted_bytes * 8 / _RAMP_US
+        lasts_mbps = wanted_bytes * 8 / (_RAMP_US * self.limits.stretch)
         mbps = min(lasts_mbps, most_mbps, self.limits.max_mbps)
         size = max(_SMALL_BYTES, min(self.limits.packet_bytes, int(wanted_bytes / 16)))
         return Round((_leg(wanted_bytes, size, mbps),), mbps, is_final=False)
@@ -235,13 +264,20 @@ class Search:
         mbps = min(mbps, self.limits.max_mbps)
         if burst is not None and lasts_us == _FINAL_US:
             lasts_us = _BEHIND_BURST_US
-        wanted = _rate_bytes(mbps, lasts_us)
+        wanted = _rate_bytes(mbps, lasts_us * self.limits.stretch)
         size = int(max(_SMALL_BYTES, min(self.limits.packet_bytes, wanted / _PACKETS)))
         legs = [_leg(wanted, size, mbps)]
         if burst is not None:
-            fast = min(self.limits.max_mbps, max(burst.head_mbps or 0.0, 2 * mbps))
-            legs.insert(0, _leg(burst.head_bytes * _SPENT, size, fast))
+            legs.insert(0, self._spending(burst, size, 2 * mbps))
         return Round(tuple(legs), mbps, is_final=True)
+
+    def _spending(self, burst: Estimate, size: int, least_mbps: float) -> Leg:
+        """Empties the bucket, even when the sender is somewhat slower than told."""
+        fast = min(self.limits.max_mbps, max(burst.head_mbps or 0.0, least_mbps))
+        drains = max(0.3, 1 - burst.mbps / (_SLOWER * fast))
+        wanted = max(self._bucket_bytes(burst.mbps), _net_bytes(burst)) / drains
+        failed = sum(m.round.is_final for m in self.made)
+        return _leg(wanted * _SPENT ** (1 + failed), size, fast)
 
     def _seems_shared(self, e: Estimate) -> bool:
         ramp = [m for m in self.made if not m.round.is_final and m.estimate and m.estimate.is_saturated]
@@ -250,34 +286,42 @@ class Search:
         before = ramp[-1].estimate
         return before is not None and e.mbps < _SHARED * before.mbps and ramp[-1].round.mbps > 1.5 * e.mbps
 
-    def _shared_mbps(self) -> float | None:
+    def _alone_mbps(self) -> float | None:
         """The link's rate when others use it too; None when no pace tells of them.
 
         In one queue each gets its share: a pace p beside x of others gets p / (p + x) of the rate, so that
         1/got = 1/rate + x/rate · 1/p: a line whose end at infinite pace is the rate.
         """
-        finals = [m.estimate for m in self.made if m.round.is_final and m.estimate]
-        if self._burst() is not None or len(finals) < _PACES - 1:
+        told = [m.estimate for m in self.made if m.round.is_final and m.estimate and m.estimate.is_saturated]
+        if self._burst() is not None or len(told) < _PACES:
             return None
-        told = [m.estimate for m in self.made if m.estimate and m.estimate.is_saturated]
-        xs, ys = [1 / e.sent_mbps for e in told], [1 / e.mbps for e in told]
-        n = len(told)
-        if n < _PACES:
+        slowest, fastest = min(told, key=lambda e: e.mbps), max(told, key=lambda e: e.mbps)
+        differ = 1 / slowest.sent_mbps - 1 / fastest.sent_mbps
+        if slowest.mbps > _SHARED * fastest.mbps or differ <= 0:
             return None
-        mean_x, mean_y = sum(xs) / n, sum(ys) / n
-        square = sum((x - mean_x) ** 2 for x in xs)
-        slope = (
-            sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / square if square else 0
-        )
-        rest = mean_y - slope * mean_x
-        slowest, fastest = max(ys), min(ys)
-        if slope <= 0 or rest <= 0 or fastest > _SHARED * slowest:
-            return None
-        return 1 / rest
+        slope = (1 / slowest.mbps - 1 / fastest.mbps) / differ
+        rest = 1 / fastest.mbps - slope / fastest.sent_mbps
+        return min(1 / rest, _MOST_ALONE * fastest.mbps) if rest > 0 else None
 
-    def _is_lossy(self) -> bool:
-        """Whether packets are lost even while the link is not full."""
-        free = [m for m in self.made if m.estimate and not m.estimate.is_saturated]
+    def _bucket_bytes(self, mbps: float) -> int:
+        """Depth of the bucket: what passed before a knee, and what rounds before it had taken out."""
+        missing = deepest = 0.0
+        ended_us = None
+        for made in self.made:
+            if ended_us is not None:
+                missing = max(0.0, missing - _rate_bytes(mbps, made.began_us - ended_us))
+            if made.estimate and made.estimate.head_bytes:
+                deepest = max(deepest, missing + _net_bytes(made.estimate))
+                missing = deepest
+            elif made.estimate and not made.estimate.is_saturated:
+                lasted_us = made.ended_us - made.began_us
+                missing = max(0.0, missing + made.round.bytes - _rate_bytes(mbps, lasted_us))
+            ended_us = made.ended_us
+        return round(deepest)
+
+    def _is_lossy(self, mbps: float) -> bool:
+        """Whether packets are lost even at a pace well below what the link carries."""
+        free = [m for m in self.made if m.estimate and m.round.mbps < _FREE * mbps]
         sent = sum(leg.count for m in free for leg in m.round.legs)
         lost = sent - sum(m.arrived for m in free)
         return sent >= _LOSSY_PACKETS and lost > max(1, _LOSSY_RATIO * sent)
@@ -288,10 +332,10 @@ def _is_enough(e: Estimate) -> bool:
     return e.span_us >= _ENOUGH_US or (e.packets >= _SHARP_PACKETS and e.width < _NARROW)
 
 
-def _bucket_bytes(burst: Estimate) -> int:
-    """Depth of the bucket: while the burst passed, tokens came in as well."""
+def _net_bytes(burst: Estimate) -> float:
+    """What a burst took out of the bucket: while it passed, tokens came in as well."""
     head_mbps = burst.head_mbps or math.inf
-    return round(burst.head_bytes * max(0.0, 1 - burst.mbps / head_mbps))
+    return burst.head_bytes * max(0.0, 1 - burst.mbps / head_mbps)
 
 
 def _rate_bytes(mbps: float, us: float) -> float:

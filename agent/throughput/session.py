@@ -7,6 +7,7 @@ Blocks, for a thread of its own; never beyond its deadline.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import secrets
 import select
@@ -47,8 +48,10 @@ class Session:
     """One admitted test; closes itself at the end of its `with`.
 
     Attributes:
-        rtts_ms: of the pings.
+        rtt_s, spread_s: of the way before any load, as far as it is known.
         sent_bytes, received_bytes: at the IP layer, all that went over the socket.
+        packet_bytes: largest that gets through, at the IP layer.
+        times_us: when the last round began and ended, here.
         slipped_ratio: of the last round up, by how much of its time the sender was late.
     """
 
@@ -60,11 +63,13 @@ class Session:
         self._nonce = secrets.token_bytes(m.NONCE_BYTES)
         self._round = 0
         self._has_heard = False
-        self.rtt_s = 1.0
+        self.rtt_s, self.spread_s = 1.0, 0.0
+        self.packet_bytes = m.MAX_DATAGRAM_BYTES
         self.granted_bytes = 0
         self.max_mbps = math.inf
         self.sent_bytes = self.received_bytes = self.sent_packets = self.received_packets = 0
         self.slipped_ratio = 0.0
+        self.times_us = (0.0, 0.0)
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +144,8 @@ class Session:
                 if packet is not None:
                     kept.setdefault(packet.seq, packet)
                     until_s = time.monotonic() + (quiet_s if packet.seq < len(lengths) - 1 else _REORDERED_S)
+        if kept:
+            self.times_us = (min(p.at_us for p in kept.values()), max(p.at_us for p in kept.values()))
         return list(kept.values())
 
     def _packet(self, arrival: Arrival, lengths: list[int]) -> Packet | None:
@@ -151,7 +158,7 @@ class Session:
         is_ours = session == self._session and number == self._round and seq < len(lengths)
         if not is_ours or len(data) + self._headers != lengths[seq]:
             return None
-        return Packet(seq, sent_us, (arrival.at_ns or time.time_ns()) / 1000, lengths[seq])
+        return Packet(seq, sent_us, (arrival.at_ns or time.monotonic_ns()) / 1000, lengths[seq])
 
     def up(self, legs: tuple[Leg, ...]) -> list[Packet]:
         """Send a round; what the server says came of it."""
@@ -159,6 +166,7 @@ class Session:
         lengths = sizes(legs)
         began_ns = time.monotonic_ns()
         sent_us = self._send_round(legs, began_ns)
+        self.times_us = (began_ns / 1000, time.monotonic_ns() / 1000)
         entries = self._report(len(lengths))
         elapsed_us = (time.monotonic_ns() - began_ns) / 1000
         kept: dict[int, Packet] = {}
@@ -166,6 +174,7 @@ class Session:
             if seq >= len(lengths) or at_us > elapsed_us:
                 raise Failed(Reason.UNTRUE, "the server tells of packets or times that cannot be")
             kept.setdefault(seq, Packet(seq, sent_us[seq], at_us, lengths[seq]))
+        _check_span(kept, slack_us=_SLACK_US + _SPREADS * self.spread_s * _US)
         return list(kept.values())
 
     def _send_round(self, legs: tuple[Leg, ...], began_ns: int) -> list[float]:
@@ -199,12 +208,13 @@ class Session:
     def _report(self, count: int) -> list[tuple[int, int]]:
         """All entries; the question waits behind the round in every queue, so its answer knows all of it."""
         entries: dict[int, tuple[int, int]] = {}
-        total, tries = -1, 0
+        fits = (self.packet_bytes - self._headers - m.REPORT_BYTES) // m.ENTRY_BYTES
+        total, tries, each = -1, 0, min(m.MAX_ENTRIES, fits)
         while total < 0 or len(entries) < total:
             start = next(i for i in range(count + 1) if i not in entries)
             before = len(entries)
-            missing = math.ceil((max(total, 0) or count) / m.MAX_ENTRIES)
-            self._send(m.Ask(self._session, self._round, start, min(_REPORTS_AT_ONCE, missing)))
+            missing = math.ceil((max(total, 0) or count) / each)
+            self._send(m.Ask(self._session, self._round, start, min(_REPORTS_AT_ONCE, missing), each))
             until_s = time.monotonic() + _RETRY_S + 2 * self.rtt_s
             while total < 0 or len(entries) < total:
                 report = self._wait(m.Report, lambda r: r.round == self._round, until_s=until_s)
@@ -256,7 +266,8 @@ class Session:
                 self.received_packets += 1
                 yield arrival
         except OSError as e:
-            raise self._failure(e) from e
+            if e.errno != errno.EMSGSIZE:
+                raise self._failure(e) from e
 
     def _send(self, message: m.Message) -> None:
         self._check_deadline()
@@ -264,7 +275,9 @@ class Session:
         try:
             self._datagrams.send(data)
         except OSError as e:
-            raise self._failure(e) from e
+            # Too long for the way, as a router said (RFC 1191); whoever sends so long a ping wants to know.
+            if e.errno != errno.EMSGSIZE:
+                raise self._failure(e) from e
         self._count_sent(len(data) + self._headers, 1)
 
     def _count_sent(self, n: int, packets: int) -> None:
@@ -296,6 +309,16 @@ class Session:
         raise Failed(Reason.BLOCKED, f"UDP port {self._port} does not answer, TCP on that host does")
 
 
+def _check_span(kept: dict[int, Packet], *, slack_us: float) -> None:
+    """What was sent over some time cannot have come in much less, whatever a queue did before."""
+    if not kept:
+        return
+    first, last = kept[min(kept)], kept[max(kept)]
+    if last.at_us - first.at_us < _LEAST_SPAN * (last.sent_us - first.sent_us) - slack_us:
+        raise Failed(Reason.UNTRUE, "the server tells of packets that came faster than they were sent")
+
+
+_LEAST_SPAN, _SLACK_US, _SPREADS = 0.8, 20_000, 4
 _DATA = m.MAGIC + bytes([m.DATA])
 _REORDERED_S = 0.05
 

@@ -24,6 +24,8 @@ BENCHES: dict[str, str] = {
     "linkbed": "tests.bench.linkbed",
     "latency": "tests.bench.latency",
     "stream": "tests.bench.stream",
+    "capacity": "tests.bench.capacity",
+    "reflector": "tests.bench.reflector",
 }
 OUTPUT = Path("build/bench.json")
 

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much does the link carry, down and up, whatever the round-trip time and however TCP would take it?
+
+How: UDP packets, paced slightly above the rate of the link for some 300 ms and timed by the receiver, to and
+from a reflector of our own; shorter rounds before them find that rate, and a burst that a token bucket lets
+through first is told apart (docs/decisions/0020-capacity.md). One record for each direction.
+
+Costs at the defaults, once in six hours: about half a second of the link's own rate in each direction, 0.6 MB
+at 10 Mbit/s, 11 MB at 200 Mbit/s, never more than `max_bytes`; 1 to 10 s, meanwhile the link is full.
+
+Does not tell: what one TCP connection of a user would get, nor what is left beside others: with much cross
+traffic the figure is marked as suspect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agent.contract.address import host_problem
+from agent.contract.decoder import DecodeError
+from agent.contract.option import option
+from agent.contract.reason import Reason
+from agent.contract.secret import read_secret
+from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
+from agent.throughput.capacity import DIRECTIONS, Wanted, run
+
+_GRACE_S = 5.0
+_DIRECTIONS = {"both": DIRECTIONS, **{direction: (direction,) for direction in DIRECTIONS}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapacityProbe(ProbeOptions):
+    """Its fields are the table `[probes.capacity]`."""
+
+    table: ClassVar[str] = "capacity"
+    kind: ClassVar[str] = "throughput"
+
+    enabled: bool = option("whether the probe runs; it needs a server and a token", False)
+    every_s: float = option("seconds from one start to the next", 21_600.0, low=60, high=604_800)
+    deadline_s: float = option(
+        "a round that takes longer is stopped and recorded as `overran`", 55.0, low=10, high=600
+    )
+    server: str = option("name or address of the reflector", "")
+    port: int = option("its UDP port", 7470, low=1, high=65535)
+    token_file: str = option(
+        "file with this device's token (`school-collector reflector-token`), or a systemd credential's name",
+        "reflector-token",
+    )
+    direction: str = option("`both`, `down` or `up`", "both")
+    max_bytes: int = option(
+        "most one round may move, both directions; half of it each",
+        50_000_000,
+        low=200_000,
+        high=2_000_000_000,
+    )
+    max_mbps: float = option("no faster pace is tried", 1000.0, low=0.1, high=10_000)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        if self.enabled and (problem := host_problem(self.server)):
+            raise DecodeError("server", problem)
+        if self.direction not in _DIRECTIONS:
+            raise DecodeError("direction", f"{self.direction!r} is none of " + ", ".join(_DIRECTIONS))
+
+    async def measure(self) -> Reading:
+        """Measure each direction once."""
+        try:
+            token = read_secret("token_file", self.token_file, os.environ)
+        except DecodeError as e:
+            raise ProbeFailed(Reason.NOT_PERMITTED, str(e)) from e
+        wanted = Wanted(
+            host=self.server,
+            port=self.port,
+            token=token,
+            directions=_DIRECTIONS[self.direction],
+            max_mbps=self.max_mbps,
+            max_bytes=self.max_bytes,
+            seconds=self.deadline_s - _GRACE_S,
+        )
+        outcomes = await asyncio.to_thread(run, wanted)
+        return tuple(Finding(outcome.fields, outcome.reason, outcome.detail) for outcome in outcomes)

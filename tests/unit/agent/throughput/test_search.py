@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the search find the rate of a link that is only computed, whatever its rate and its bucket?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.contract.capacity.legs import Leg
+from agent.throughput.estimate import Packet, estimate
+from agent.throughput.search import Found, Limits, Made, Search
+from agent.throughput.verdict import Doubt
+
+PLENTY = Limits(bytes=10**9, max_mbps=2000.0, packet_bytes=1400)
+
+
+@dataclass
+class Computed:
+    """A token bucket, a queue, loss; time in microseconds."""
+
+    mbps: float
+    bucket_bytes: float = 0.0
+    queue_bytes: float = 10**9
+    loss_ratio: float = 0.0
+    is_policer: bool = False
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        self._tokens, self._now_us, self._queued = self.bucket_bytes, 0.0, 0.0
+        self._dice = random.Random(self.seed)
+        self.offered_bytes = 0
+
+    def passes(self, legs: Sequence[Leg]) -> list[Packet]:
+        """What comes of a round that begins half a second after the last."""
+        self._go(500_000)
+        began_us, seq, arrived = self._now_us, 0, []
+        for leg in legs:
+            for _ in range(leg.count):
+                self.offered_bytes += leg.packet_bytes
+                is_lost = self._dice.random() < self.loss_ratio
+                at_us = None if is_lost else self._admit(leg.packet_bytes)
+                if at_us is not None:
+                    arrived.append(Packet(seq, self._now_us - began_us, at_us, leg.packet_bytes))
+                seq += 1
+                self._go(leg.interval_ns / 1000)
+        return arrived
+
+    def _admit(self, n: int) -> float | None:
+        self._tokens -= n
+        if -self._tokens > (0 if self.is_policer else self.queue_bytes):
+            self._tokens += n
+            return None
+        return self._now_us + 20_000 + max(0.0, -self._tokens) * 8 / self.mbps
+
+    def _go(self, us: float) -> None:
+        self._now_us += us
+        self._tokens = min(self.bucket_bytes, self._tokens + us * self.mbps / 8)
+
+
+def find(link: Computed, limits: Limits = PLENTY) -> tuple[Found, Search]:
+    search = Search(limits)
+    while (this := search.next()) is not None:
+        packets = link.passes(this.legs)
+        began_us = min((p.at_us for p in packets), default=0.0)
+        ended_us = max((p.at_us for p in packets), default=0.0)
+        search.take(Made(this, estimate(packets), len(packets), began_us, ended_us))
+    return search.found(), search
+
+
+@pytest.mark.parametrize("mbps", [0.3, 0.5, 2, 10, 50, 200, 900])
+def test_rate_of_a_plain_link_is_found_for_a_twentieth_of_ten_seconds(mbps: float) -> None:
+    link = Computed(mbps)
+    found, _ = find(link)
+    assert found.mbps == pytest.approx(mbps, rel=0.005)
+    assert found.doubts == frozenset()
+    assert link.offered_bytes <= mbps * 1e6 / 8 * 10 / 20 or mbps < 0.5
+
+
+@pytest.mark.parametrize("mbps", [0.5, 2, 10, 50, 200])
+@pytest.mark.parametrize("seconds", [0.1, 0.3])
+def test_burst_and_sustained_rate_are_told_apart(mbps: float, seconds: float) -> None:
+    depth = mbps * 1e6 / 8 * seconds
+    found, _ = find(Computed(mbps, bucket_bytes=depth))
+    assert found.mbps == pytest.approx(mbps, rel=0.01)
+    assert found.burst_mbps is not None
+    assert found.burst_mbps > 1.3 * mbps
+    assert found.burst_bytes == pytest.approx(depth, rel=0.1, abs=2000)
+
+
+@pytest.mark.parametrize("mbps", [2, 10, 50, 200])
+@pytest.mark.parametrize("seconds", [0.01, 0.05])
+def test_policer_without_a_queue_is_found(mbps: float, seconds: float) -> None:
+    depth = max(3000, mbps * 1e6 / 8 * seconds)
+    found, _ = find(Computed(mbps, bucket_bytes=depth, is_policer=True))
+    assert found.mbps == pytest.approx(mbps, rel=0.02)
+
+
+@given(st.floats(0.5, 500), st.floats(0, 0.03), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_random_loss_does_not_change_the_figure(mbps: float, loss_ratio: float, seed: int) -> None:
+    found, _ = find(Computed(mbps, loss_ratio=loss_ratio, seed=seed))
+    assert found.mbps == pytest.approx(mbps, rel=0.02)
+
+
+@given(st.floats(0.2, 1000), st.integers(20_000, 3_000_000), st.floats(0, 0.5))
+@settings(max_examples=25, deadline=None)
+def test_no_more_bytes_are_spent_than_allowed_and_the_search_ends(
+    mbps: float, most_bytes: int, loss_ratio: float
+) -> None:
+    link = Computed(mbps, loss_ratio=loss_ratio, queue_bytes=10_000)
+    found, search = find(link, Limits(bytes=most_bytes, max_mbps=1000.0, packet_bytes=1400))
+    assert link.offered_bytes == search.spent_bytes <= most_bytes
+    assert len(search.made) <= 14
+    if search.is_cut_short:
+        assert found.doubts
+
+
+def test_a_link_faster_than_the_pace_allowed_is_told_as_unsaturated() -> None:
+    found, _ = find(Computed(900), Limits(bytes=10**8, max_mbps=100.0, packet_bytes=1400))
+    assert found.mbps == pytest.approx(100, rel=0.01)
+    assert found.doubts == {Doubt.UNSATURATED}
+
+
+def test_a_link_that_lets_nothing_through_gives_no_figure() -> None:
+    found, search = find(Computed(10, loss_ratio=1.0))
+    assert found.mbps is None
+    assert found.doubts == {Doubt.TOO_FEW}
+    assert len(search.made) <= 14
