@@ -7,7 +7,7 @@ record with `busy`.
 
 Costs: `seconds` of the link each way, never more than `max_bytes`.
 
-Does not tell what a long path carries: slow start is in its mean (see docs/accuracy.md).
+Does not tell: what a long path carries. Slow start is in its mean (see docs/accuracy.md).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Meter stores as `Download`), up as the server's kernel received it (`TCPInfo.Byt
 Costs: ten seconds of the link each way (12.5 MB at 10 Mbit/s), never more than `max_bytes`; a test that was
 cut short is `interrupted`.
 
-Does not tell what the link carries: at 600 ms it says 35 to 60 % too little (see docs/accuracy.md); `tcp`
+Does not tell: what the link carries. At 600 ms it says 35 to 60 % too little (see docs/accuracy.md); `tcp`
 does.
 """
 

@@ -9,7 +9,7 @@ reason. A proxy of the environment (`http_proxy`) is used.
 Costs: about ten seconds of the link each way with several connections, and much processor; never more than
 `max_bytes` both ways together.
 
-Does not tell what the link carries: it counts up what was handed to its kernel, and on a Pi it may be off by
+Does not tell: what the link carries. It counts up what was handed to its kernel, and on a Pi it may be off by
 whole factors. Every record of it is to be read beside those of `capacity` and `tcp`.
 """
 

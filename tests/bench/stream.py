@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.bench.accuracy import write_part
 from tests.bench.figure import Figure
 from tests.linkbed.bed import Bed
 from tests.linkbed.change import Link
@@ -57,7 +58,15 @@ def measure() -> list[Figure]:
     with Bed(serves=False) as bed, served(bed) as token:
         figures = [*_grid(bed, token), *_nasty(bed, token), *_others(bed, token)]
     with Bed(serves=False, keeps_packets=True) as bed, served(bed) as token:
-        return [*figures, *_loaded(bed, token)]
+        figures += _loaded(bed, token)
+    write_part("stream", as_table(figures))
+    return figures
+
+
+def as_table(figures: Sequence[Figure]) -> str:
+    """For docs/accuracy.md."""
+    rows = (f"| {figure.name} | {figure.value:+.1f} {figure.unit} | {figure.note} |" for figure in figures)
+    return "\n".join(["| what | error | runs, bytes, processor, doubts |", "|---|---|---|", *rows])
 
 
 @contextlib.contextmanager

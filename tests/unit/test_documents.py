@@ -67,7 +67,7 @@ def test_the_agents_example_is_its_defaults(tmp_path: Path) -> None:
     assert plain.keys() == {"device", "mqtt", "spool", "identity", "probes"}
     assert decode(AgentOptions, plain, strict=True) == AgentOptions(device="kz-0001", probes=plain["probes"])
     runs = {p.table for p in build_probes(plain["probes"])}
-    assert set(plain["probes"]) - runs == {"capacity"}
+    assert set(plain["probes"]) - runs == {"capacity", "tcp", "ndt7", "iperf3", "speedtest"}
     assert load_config(ROOT / "deploy" / "agent.example.toml", {}).options.device == "kz-0001"
 
 
