@@ -12,6 +12,7 @@ import math
 import secrets
 import select
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self, TypeVar
@@ -29,6 +30,8 @@ _TRIES = 4
 _QUIET_S = 0.5
 """So long after the last packet of a round nothing of it is expected any more."""
 _PING_EVERY_S = 0.015
+_LOOK_UP_S = 0.2
+"""So often it looks whether it is to stop."""
 _MOST_AT_ONCE = 256
 _REPORTS_AT_ONCE = 16
 _TCP_S = 3.0
@@ -55,8 +58,11 @@ class Session:
         slipped_ratio: of the last round up, by how much of its time the sender was late.
     """
 
-    def __init__(self, host: str, port: int, *, deadline_s: float) -> None:
+    def __init__(
+        self, host: str, port: int, *, deadline_s: float, stop: threading.Event | None = None
+    ) -> None:
         self._host, self._port, self._deadline_s = host, port, deadline_s
+        self._stop = stop or threading.Event()
         self._datagrams = _connected(host, port)
         self._headers = headers_bytes(self._datagrams.sock.getpeername())
         self._session = b""
@@ -75,9 +81,9 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(Failed):
+        with contextlib.suppress(OSError):
             if self._session:
-                self._send(m.Bye(self._session))
+                self._datagrams.send(m.write(m.Bye(self._session)))
         self._datagrams.close()
 
     @property
@@ -258,7 +264,7 @@ class Session:
 
     def _arrivals(self, until_s: float) -> Iterator[Arrival]:
         self._check_deadline()
-        wait_s = min(until_s, self._deadline_s) - time.monotonic()
+        wait_s = min(until_s, self._deadline_s, time.monotonic() + _LOOK_UP_S) - time.monotonic()
         select.select([self._datagrams], [], [], max(0.0, wait_s))
         try:
             for arrival in self._datagrams.received(_MOST_AT_ONCE):
@@ -285,6 +291,8 @@ class Session:
         self.sent_packets += packets
 
     def _check_deadline(self) -> None:
+        if self._stop.is_set():
+            raise Failed(Reason.OVERRAN, "the test was stopped")
         if time.monotonic() > self._deadline_s:
             raise Failed(Reason.OVERRAN, "the test's time was over")
 
