@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import ssl
 import statistics
 import time
@@ -34,6 +35,8 @@ from agent.echo.address import Address
 from agent.echo.problem import NoAnswer
 from agent.throughput.dialogue import Direction, failures
 from agent.throughput.verdict import Doubt
+
+logging.getLogger("websockets.client").setLevel(logging.WARNING)
 
 _READ_BYTES = 1 << 18
 _SLACK_RATIO, _SLACK_BYTES = 0.05, 1 << 17

@@ -209,6 +209,8 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
 async def _watch(running: Load, plan: Plan, began_s: float) -> tuple[Arrivals, list[TcpInfo], Segment | None]:
     """Look every now and then until steady, or all that was granted is spent."""
     arrivals, grown_s, seen = Arrivals(), time.monotonic(), 0.0
+    if (before := running.arrived(running.looks())) is not None:
+        arrivals.add(*before)
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         looks = running.looks()

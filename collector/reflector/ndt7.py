@@ -26,6 +26,7 @@ from agent.contract import flow, ndt7, tcpinfo
 from collector.reflector.gate import Gate, Grant, Refusal, Refused
 
 log = logging.getLogger("collector.reflector.ndt7")
+logging.getLogger("websockets.server").setLevel(logging.WARNING)
 
 _HEAD_S = 5.0
 _CLOSE_S = 3.0
