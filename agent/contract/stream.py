@@ -16,7 +16,7 @@ from agent.contract.decoder import DecodeError, decode
 from agent.contract.record import to_plain
 
 MAX_LINE_BYTES = 1024
-REPORT_EVERY_S = 0.05
+REPORT_EVERY_S = 0.04
 T = TypeVar("T")
 
 

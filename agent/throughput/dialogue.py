@@ -68,6 +68,7 @@ class Session:
         self.seconds = opened.seconds
         self.rtt_ms = rtt_ms
         self.report: Report | None = None
+        self.unread: list[Report] = []
         self.closing_report: Report | None = None
         self.problem: NoAnswer | None = None
         self._name = opened.session or ""
@@ -110,6 +111,7 @@ class Session:
             with failures():
                 while True:
                     self.report = read(Report, await flow.read_line(self._control))
+                    self.unread.append(self.report)
                     if self.report.last:
                         self.closing_report = self.report
                     self._news.set()

@@ -28,7 +28,7 @@ class Segment:
 
     Attributes:
         rate: segments in a second.
-        low: lower end of the 95 % confidence interval.
+        low: lower end of the 95 % confidence interval; None when there were too few looks for one.
         high: its upper end.
         from_s: where it begins.
         to_s: where it ends.
@@ -36,8 +36,8 @@ class Segment:
     """
 
     rate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     from_s: float
     to_s: float
     is_steady: bool
@@ -118,10 +118,11 @@ class Arrivals:
         rates = [(b - a) / step_s for a, b in itertools.pairwise(marks)]
         rate = statistics.fmean(rates)
         half = _T_95 * statistics.stdev(rates) / math.sqrt(_PARTS)
+        is_looked_at = sum(at_s >= from_s for at_s in self._at_s) > _PARTS
         return Segment(
             rate=rate,
-            low=max(0.0, rate - half),
-            high=rate + half,
+            low=max(0.0, rate - half) if is_looked_at else None,
+            high=rate + half if is_looked_at else None,
             from_s=from_s,
             to_s=to_s,
             is_steady=is_steady,

@@ -77,6 +77,13 @@ class Transfer:
         """Segments a second as Mbit/s at the IP layer."""
         return rate * self.segment_bytes * 8 / 1e6
 
+    @property
+    def interval_mbps(self) -> tuple[float | None, float | None]:
+        """Both ends of the confidence interval."""
+        if self.segment is None or self.segment.low is None or self.segment.high is None:
+            return None, None
+        return self.mbps(self.segment.low), self.mbps(self.segment.high)
+
 
 @dataclass(slots=True)
 class Load:
@@ -96,12 +103,12 @@ class Load:
         with failures():
             return [tcpinfo.look(joint.sock) for joint in self.joints]
 
-    def arrived(self, looks: Sequence[TcpInfo]) -> tuple[float, int] | None:
-        """When, on the receiver's clock, how many segments had arrived; None while nothing is known."""
+    def arrived(self, looks: Sequence[TcpInfo]) -> list[tuple[float, int]]:
+        """When, on the receiver's clock, how many segments had arrived; all that is news."""
         if self.direction == "down":
-            return time.monotonic(), sum(look.data_segs_in for look in looks)
-        report = self.session.report
-        return None if report is None else (report.at_us / 1e6, report.segments)
+            return [(time.monotonic(), sum(look.data_segs_in for look in looks))]
+        reports, self.session.unread = self.session.unread, []
+        return [(report.at_us / 1e6, report.segments) for report in reports]
 
     def rtt_s(self, looks: Sequence[TcpInfo]) -> float:
         """The longest round trip of any stream now."""
@@ -182,7 +189,7 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
         NoAnswer: the reflector refused, or went away before the rate was steady.
     """
     began_s = time.monotonic()
-    session.report = None
+    session.report, session.unread = None, []
     async with load(session, plan) as running:
         arrivals, looks, segment = await _watch(running, plan, began_s)
         before = session.report
@@ -209,12 +216,12 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
 async def _watch(running: Load, plan: Plan, began_s: float) -> tuple[Arrivals, list[TcpInfo], Segment | None]:
     """Look every now and then until steady, or all that was granted is spent."""
     arrivals, grown_s, seen = Arrivals(), time.monotonic(), 0.0
-    if (before := running.arrived(running.looks())) is not None:
+    for before in running.arrived(running.looks()):
         arrivals.add(*before)
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         looks = running.looks()
-        if (arrived := running.arrived(looks)) is not None:
+        for arrived in running.arrived(looks):
             arrivals.add(*arrived)
         rtt_s, now_s = running.rtt_s(looks), time.monotonic()
         if arrivals.arrived > seen:
@@ -261,7 +268,7 @@ def _doubts(
     found = set()
     if segment is None:
         return {Doubt.TOO_FEW}
-    if segment.high - segment.low > _WIDE_RATIO * segment.rate:
+    if segment.low is None or segment.high is None or segment.high - segment.low > _WIDE_RATIO * segment.rate:
         found.add(Doubt.WIDE)
     if closing is None or not _agree(running.direction, looks, closing):
         found.add(Doubt.DISAGREES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.linkbed.streams import MEASURE, SERVE
 
 pytestmark = [pytest.mark.root, pytest.mark.parts("ip", "cc")]
 
+FREE_AFTER_S = 25.0
 GENEROUS = 0.1
 """The machine may be busy; a clean run is within 1 %."""
 
@@ -30,7 +32,17 @@ def served() -> Iterator[tuple[Bed, str]]:
 
 def measure(served: tuple[Bed, str], **asked: Any) -> dict[str, Any]:
     bed, token = served
-    return dict(json.loads(bed.run("school", [*MEASURE, json.dumps({"token": token} | asked)], timeout=60)))
+    give_up_s = time.monotonic() + FREE_AFTER_S
+    while True:
+        try:
+            told = bed.run("school", [*MEASURE, json.dumps({"token": token} | asked)], timeout=60)
+        except RuntimeError as e:
+            # The test before may have died with its link; the reflector finds out in its own time.
+            if "refused: busy" not in str(e) or time.monotonic() > give_up_s:
+                raise
+            time.sleep(0.5)
+        else:
+            return dict(json.loads(told))
 
 
 @pytest.mark.parametrize("direction", ["down", "up"])

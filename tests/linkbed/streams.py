@@ -51,8 +51,7 @@ async def _measure(asked: dict[str, Any]) -> dict[str, Any]:
         told = dataclasses.asdict(found) | {"doubts": sorted(found.doubts), "loaded": None}
         segment = found.segment
         if segment is not None:
-            rates = {"mbps": segment.rate, "low": segment.low, "high": segment.high}
-            told |= {name: found.mbps(rate) for name, rate in rates.items()}
+            told["mbps"], (told["low"], told["high"]) = found.mbps(segment.rate), found.interval_mbps
             under = dataclasses.replace(plan, congestion=responsiveness.CONGESTION, max_s=load_s)
             loaded = await under_load(session, under, told["mbps"]) if load_s else None
             told["loaded"] = loaded and dataclasses.asdict(loaded)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -34,6 +35,8 @@ def test_a_constant_rate_is_found_soon(rate: int) -> None:
     assert segment is not None
     assert segment.is_steady
     assert segment.rate == pytest.approx(rate, rel=0.02)
+    assert segment.low is not None
+    assert segment.high is not None
     assert segment.low <= segment.rate <= segment.high
     assert segment.to_s - 100 < max(1.2, 200 / rate)
 
@@ -62,6 +65,8 @@ def test_what_never_is_steady_gives_its_second_half_and_says_so() -> None:
 
     assert segment is not None
     assert not segment.is_steady
+    assert segment.low is not None
+    assert segment.high is not None
     assert segment.high - segment.low > 0.5 * segment.rate
 
 
@@ -80,6 +85,8 @@ def test_noise_stays_within_its_interval_nineteen_times_of_twenty() -> None:
             if (segment := arrivals.steady(0.02)) is not None:
                 break
         assert segment is not None
+        assert segment.low is not None
+        assert segment.high is not None
         outside += not segment.low <= 1000 <= segment.high
     print(f"200 transfers, {outside} outside their interval")
     assert outside < 30
@@ -91,4 +98,4 @@ def test_any_looks_give_a_sane_segment_or_none(looks: list[tuple[float, float]],
     for at_s, count in looks:
         arrivals.add(at_s, count)
         for segment in (arrivals.steady(rtt_s) if arrivals.arrived else None, arrivals.rest()):
-            assert segment is None or 0 <= segment.low <= segment.rate <= segment.high
+            assert segment is None or 0 <= (segment.low or 0) <= segment.rate <= (segment.high or math.inf)
