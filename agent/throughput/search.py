@@ -9,7 +9,7 @@ while it does not confirm what was found before; a burst is spent first. Sans-io
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.contract.capacity.legs import MIN_PACKET_BYTES, Leg
 from agent.contract.capacity.message import MAX_PACKETS
@@ -38,6 +38,8 @@ _SHARED = 0.93
 """A slower pace that gets so much less has to share the link with others."""
 _PACES, _MOST_ALONE = 2, 2.0
 """So many show whether what is got depends on the pace."""
+_QUEUE_US, _PAIR_FASTER = 2000.0, 1.06
+_DROPS_RATIO, _DROPS_US = 0.02, 5000.0
 _NOISY = 0.02
 _FREE = 0.7
 _LOSSY_RATIO, _LOSSY_PACKETS = 0.01, 30
@@ -140,6 +142,8 @@ class Search:
             full = [m.estimate for m in self.made if m.round.is_final and m.estimate]
             mbps = max(f.mbps for f in full if f.is_saturated)
             high = max(mbps, alone)
+        if _is_between(e):
+            high = max(high, e.pair_mbps or high)
         burst = self._burst()
         return Found(
             mbps=mbps,
@@ -159,7 +163,7 @@ class Search:
             Doubt.WIDE: e.width > _NARROW,
             Doubt.JITTER: e.noise_us > _NOISY * e.span_us,
             Doubt.LOSS: self._is_lossy(e.mbps),
-            Doubt.CROSS_TRAFFIC: self._alone_mbps() is not None,
+            Doubt.CROSS_TRAFFIC: self._alone_mbps() is not None or _is_between(e),
         }
         found = {doubt for doubt, holds in doubts.items() if holds}
         is_rough = e.is_saturated and not best.round.is_final
@@ -266,10 +270,17 @@ class Search:
             lasts_us = _BEHIND_BURST_US
         wanted = _rate_bytes(mbps, lasts_us * self.limits.stretch)
         size = int(max(_SMALL_BYTES, min(self.limits.packet_bytes, wanted / _PACKETS)))
-        legs = [_leg(wanted, size, mbps)]
+        legs = [replace(_leg(wanted, size, mbps), together=1 if self._drops() else 2)]
         if burst is not None:
             legs.insert(0, self._spending(burst, size, 2 * mbps))
         return Round(tuple(legs), mbps, is_final=True)
+
+    def _drops(self) -> bool:
+        """Whether what is too much is dropped, without a queue: a small bucket may not hold two packets."""
+        told = (m.estimate for m in self.made if m.estimate)
+        return any(m.estimate is None for m in self.made) or any(
+            e.loss_ratio > _DROPS_RATIO and e.queue_us < _DROPS_US for e in told
+        )
 
     def _spending(self, burst: Estimate, size: int, least_mbps: float) -> Leg:
         """Empties the bucket, even when the sender is somewhat slower than told."""
@@ -325,6 +336,12 @@ class Search:
         sent = sum(leg.count for m in free for leg in m.round.legs)
         lost = sent - sum(m.arrived for m in free)
         return sent >= _LOSSY_PACKETS and lost > max(1, _LOSSY_RATIO * sent)
+
+
+def _is_between(e: Estimate) -> bool:
+    """Whether the link serves two packets faster than all of them: others came in between, in its queue."""
+    has_queue = e.queue_us > _QUEUE_US
+    return has_queue and e.is_saturated and e.pair_mbps is not None and e.pair_mbps > _PAIR_FASTER * e.mbps
 
 
 def _is_enough(e: Estimate) -> bool:

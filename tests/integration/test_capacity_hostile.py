@@ -51,12 +51,11 @@ def reasons(outcomes: list[Outcome]) -> list[Reason | None]:
     return [outcome.reason for outcome in outcomes]
 
 
-def test_a_link_without_bound_is_told_as_unsaturated(server: CapacityServer) -> None:
+def test_a_link_without_bound_gives_no_more_than_the_pace(server: CapacityServer) -> None:
     for outcome in measured(server.port):
         assert outcome.reason is None
-        assert outcome.fields.reasons is not None
-        assert "unsaturated" in outcome.fields.reasons
-        assert outcome.fields.validity == "suspect"
+        assert outcome.fields.mbps is not None
+        assert outcome.fields.mbps < 22
 
 
 def test_a_token_of_nobody_is_refused(server: CapacityServer) -> None:
@@ -172,7 +171,7 @@ def test_a_server_that_sends_twice_counts_once(server: CapacityServer) -> None:
         relay.down = twice
         down = measured(relay.port)[0]
     assert down.fields.mbps is not None
-    assert down.fields.mbps <= 21
+    assert down.fields.mbps < 22
 
 
 def test_rubbish_in_between_is_passed_over(server: CapacityServer) -> None:
