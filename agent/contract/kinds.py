@@ -246,15 +246,17 @@ class Ipv6:
 class Throughput:
     """How much does the link carry, as one method measures it in one direction?
 
-    Rates count bits at the IP layer: headers of IP, UDP and TCP are in them, those of the link layer are not.
+    Rates of `capacity` and `tcp_…` count bits at the IP layer: headers of IP, UDP and TCP are in them, those
+    of the link layer are not. Those of `ndt7`, `iperf3` and `speedtest` are these tools' own figures:
+    payload.
     """
 
     kind: ClassVar[str] = "throughput"
 
     direction: str = key("down (to the school) or up")
     server: str = key("the other end, as configured or as it was found")
-    method: str = key("capacity, tcp, ndt7, iperf3, speedtest")
-    mbps: float | None = number("sustained rate in Mbit/s at the IP layer")
+    method: str = key("capacity, tcp_<congestion control>_<streams>, ndt7, iperf3, speedtest")
+    mbps: float | None = number("sustained rate in Mbit/s; see above for what is counted")
     mbps_low: float | None = number("lower end of the 95 % confidence interval of `mbps`")
     mbps_high: float | None = number("upper end of it")
     burst_mbps: float | None = number("rate of the burst that passes before `mbps` holds; None without one")

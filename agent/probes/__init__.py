@@ -20,6 +20,10 @@ PROBES: dict[str, str] = {
     "path": "agent.probes.path:PathProbe",
     "ipv6": "agent.probes.ipv6:Ipv6Probe",
     "capacity": "agent.probes.capacity:CapacityProbe",
+    "tcp": "agent.probes.tcp:TcpProbe",
+    "ndt7": "agent.probes.ndt7:Ndt7Probe",
+    "iperf3": "agent.probes.iperf3:Iperf3Probe",
+    "speedtest": "agent.probes.speedtest:SpeedtestProbe",
 }
 
 

@@ -157,11 +157,18 @@ class Gate:
 
     def admit(self, token: str, address: str, wanted_bytes: int) -> Grant | Refused:
         """Begin a test, or say why not; the address must have been proven."""
+        return self._admit(address, lambda: self._judge(token, address, wanted_bytes))
+
+    def admit_guest(self, address: str, wanted_bytes: int) -> Grant | Refused:
+        """Likewise for somebody without a token: an address is then bound as a device is."""
+        return self._admit(address, lambda: self._granted(f"guest {address}", address, wanted_bytes))
+
+    def _admit(self, address: str, judge: Callable[[], Grant | Refused]) -> Grant | Refused:
         with self._lock:
             self._end_expired()
             if self._refusals.sum(address, self.now_s()) >= self._options.refused_per_minute:
                 return self._refused(Refusal.TOO_MANY_REFUSALS, self._refusals, address)
-            answer = self._judge(token, address, wanted_bytes)
+            answer = judge()
             if isinstance(answer, Refused):
                 self._refusals.add(address, 1, self.now_s())
             return answer
@@ -178,6 +185,9 @@ class Gate:
             device = tokens.read(self._key, token, now_s=self._wall_s()).device
         except tokens.BadToken as e:
             return Refused(Refusal.TOKEN, None, str(e))
+        return self._granted(device, address, wanted_bytes)
+
+    def _granted(self, device: str, address: str, wanted_bytes: int) -> Grant | Refused:
         refused = self._spent(device, address, wanted_bytes)
         return refused or self._begin(device, address, min(wanted_bytes, self._options.test_bytes))
 

@@ -15,6 +15,8 @@ from collector.errors import ConfigError
 
 DEFAULT_FILE = Path("/etc/schoolpulse/reflector.toml")
 PORT = 7470
+TCP_PORT = 7471
+NDT7_PORT = 7472
 _KEY = re.compile("[0-9a-f]{64}")
 
 
@@ -64,11 +66,48 @@ class CapacityOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TcpOptions:
+    """The table `[tcp]`: the other end of the probe `tcp`."""
+
+    enabled: bool = option("whether it listens", True)
+    host: str = option("address to listen on; `::` takes IPv4 too", "::")
+    port: int = option("TCP port to listen on; 0 takes a free one", TCP_PORT, low=0, high=65535)
+
+    def __post_init__(self) -> None:
+        if problem := host_problem(self.host):
+            raise DecodeError("host", problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ndt7Options:
+    """The table `[ndt7]`: for any NDT7 client."""
+
+    enabled: bool = option("whether it listens", False)
+    host: str = option("address to listen on; `::` takes IPv4 too", "::")
+    port: int = option("TCP port to listen on; 0 takes a free one", NDT7_PORT, low=0, high=65535)
+    certificate_file: str | None = option(
+        "certificate chain in PEM; unset: without TLS", None, example="/etc/schoolpulse/ndt7.pem"
+    )
+    key_file: str | None = option("its key in PEM", None, example="/etc/schoolpulse/ndt7.key")
+    guests: bool = option(
+        "whether a client without token may measure; its address is then bound as a device is", False
+    )
+
+    def __post_init__(self) -> None:
+        if problem := host_problem(self.host):
+            raise DecodeError("host", problem)
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise DecodeError("key_file", "certificate_file and key_file go together")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReflectorOptions:
     """The whole of reflector.toml."""
 
     gate: GateOptions = field(default_factory=GateOptions, metadata={"doc": "who may test, and how much"})
     capacity: CapacityOptions = field(default_factory=CapacityOptions, metadata={"doc": "paced UDP"})
+    tcp: TcpOptions = field(default_factory=TcpOptions, metadata={"doc": "TCP at its steady rate"})
+    ndt7: Ndt7Options = field(default_factory=Ndt7Options, metadata={"doc": "M-Lab's NDT7"})
 
 
 def load(file: Path) -> ReflectorOptions:

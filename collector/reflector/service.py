@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from collector.reflector.gate import Gate
+from collector.reflector.listening import listening_for_ndt7, listening_for_streams
 from collector.reflector.options import ReflectorOptions
 from collector.reflector.udp import CapacityServer
 
@@ -21,7 +23,12 @@ async def serve(options: ReflectorOptions, stop: asyncio.Event) -> None:
         capacity.start()
         log.info("reflector.listening service=capacity port=%d", capacity.port)
     try:
-        await stop.wait()
+        async with contextlib.AsyncExitStack() as stack:
+            if options.tcp.enabled:
+                await stack.enter_async_context(listening_for_streams(options.tcp, gate))
+            if options.ndt7.enabled:
+                await stack.enter_async_context(listening_for_ndt7(options.ndt7, gate))
+            await stop.wait()
     finally:
         if capacity is not None:
             await asyncio.to_thread(capacity.stop)

@@ -23,6 +23,7 @@ BENCHES: dict[str, str] = {
     "wire": "tests.bench.wire",
     "linkbed": "tests.bench.linkbed",
     "latency": "tests.bench.latency",
+    "stream": "tests.bench.stream",
     "capacity": "tests.bench.capacity",
     "outage": "tests.bench.outage",
     "reflector": "tests.bench.reflector",

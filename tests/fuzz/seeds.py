@@ -3,24 +3,27 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
 from agent.clock.offset import Offset
 from agent.clock.saved import Saved, SavedClock
-from agent.contract import topics
+from agent.contract import ndt7, tcpinfo, topics
 from agent.contract.capacity import message as messages
 from agent.contract.capacity.legs import Leg
 from agent.contract.codec import encode_ack
 from agent.contract.dictionary import DICTIONARIES
 from agent.contract.record import Ack, Record
+from agent.contract.stream import Join, Joined, Open, Opened, Report, write
 from agent.echo import message, packet
 from agent.spool.block import frame, pack
-from agent.trace.told import Hop, Told, write
+from agent.trace import told
+from agent.trace.told import Hop, Told
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.segment import MAGIC, Position, make_frame
 from tests.contract.vectors import BATCHES
@@ -109,8 +112,6 @@ def _dns() -> list[bytes]:
 
 
 def _icmp() -> list[bytes]:
-    import socket  # noqa: PLC0415
-
     token = b"12345678"
     request = packet.write_request(socket.AF_INET, ident=5, seq=6, token=token)
     answer = b"\0" + request[1:]
@@ -149,7 +150,9 @@ def _traces() -> list[bytes]:
 def _told() -> list[bytes]:
     first = Hop(ttl=1, asked=3, answered=3, address="192.168.77.1", rtt_ms=0.3)
     hops = (first, Hop(ttl=2, asked=3, answered=0))
-    return [write(Told(method="icmp", reached=True, hops=hops, mtu_bytes=1400, operator_rtts_ms=(1.0, 2.5)))]
+    return [
+        told.write(Told(method="icmp", reached=True, hops=hops, mtu_bytes=1400, operator_rtts_ms=(1.0, 2.5)))
+    ]
 
 
 def _certificates() -> list[bytes]:
@@ -163,6 +166,32 @@ def _clock() -> list[bytes]:
         file.save(Saved("0badcafe", 10, 1_790_000_000_000, None))
         file.save(Saved("0badcafe", 20, 1_790_000_000_000, Offset(5, 6, 7, "kernel")))
         return [path.read_bytes()]
+
+
+def _lines() -> list[bytes]:
+    said = (
+        Open(open="sp1.kz-1.1.x", bytes=5),
+        Opened(session="abc", bytes=5, seconds=1.0),
+        Join(join="abc", direction="up"),
+        Joined(ok=True, congestion="bbr"),
+        Report(at_us=5, segments=7, segment_bytes=1500, received_bytes=10_000),
+    )
+    return [write(message) for message in said]
+
+
+def _ndt7() -> list[bytes]:
+    info = tcpinfo.parse(bytes(232), socket.AF_INET)
+    return [
+        ndt7.write(
+            test="upload", elapsed_s=1.0, app_bytes=5, info=info, ends=("[::1]:5", "1.2.3.4:5")
+        ).encode()
+    ]
+
+
+_IPERF3 = b"""{"start":{},"end":{"streams":[{"sender":{"mean_rtt":20000}}],"sum_sent":{"bits_per_second":1e7},
+"sum_received":{"seconds":10.0,"bytes":12000000,"bits_per_second":9600000.0}}}"""
+_SPEEDTEST = b"""{"download":9600000.5,"upload":4800000.1,"ping":20.1,"server":{"id":"7"},
+"bytes_sent":6000000,"bytes_received":12000000,"timestamp":"2026-01-01T00:00:00Z"}"""
 
 
 def _capacity() -> list[bytes]:
@@ -186,7 +215,7 @@ def _reflector() -> list[bytes]:
     return [b"".join(bytes([12]) + data.ljust(72, b"\0")[:72] for data in _capacity())]
 
 
-_MADE = {
+_MADE: dict[str, Callable[[], list[bytes]]] = {
     "batch_json": lambda: [v.partition(b",")[2] for v in _vectors("json", 0)],
     "batch_packed": lambda: _vectors("packed", 1),
     "packed_columns": _bodies,
@@ -209,6 +238,11 @@ _MADE = {
     "trace_answer": _traces,
     "trace_told": _told,
     "clock": _clock,
+    "stream_line": _lines,
+    "tcp_info": lambda: [bytes(range(232)), bytes(104)],
+    "ndt7_measurement": _ndt7,
+    "iperf3_output": lambda: [_IPERF3, b'{"error":"error - the server is busy running a test"}'],
+    "speedtest_output": lambda: [_SPEEDTEST],
     "capacity": _capacity,
     "reflector": _reflector,
 }

@@ -17,7 +17,7 @@ from typing import get_args
 
 from agent.clock.saved import SavedClock
 from agent.config import load_config as load_agent
-from agent.contract import topics
+from agent.contract import ndt7, tcpinfo, topics
 from agent.contract.capacity import message as messages
 from agent.contract.codec import decode_ack, decode_batch, encode, encode_ack
 from agent.contract.decoder import DecodeError, decode
@@ -25,11 +25,14 @@ from agent.contract.dictionary import DICTIONARIES, NEWEST
 from agent.contract.kinds import NetworkPath
 from agent.contract.packed import FORMAT
 from agent.contract.record import to_plain
+from agent.contract.stream import Joined, Opened, Report, read, read_first
 from agent.echo import message, packet
+from agent.echo.problem import NoAnswer
 from agent.errors import ConfigError as AgentConfigError
 from agent.probes.path import finding_of
 from agent.spool.block import scan as spool_blocks
 from agent.spool.block import unpack
+from agent.throughput import iperf3, speedtest
 from agent.trace import answer
 from agent.trace.told import Method, read_told
 from agent.web import certificate
@@ -224,6 +227,40 @@ def clock(data: bytes) -> None:
         SavedClock(path).load()
 
 
+def stream_line(data: bytes) -> None:
+    """A line of a TCP test, whichever it is to be."""
+    with contextlib.suppress(DecodeError):
+        read_first(data)
+    for kind in (Opened, Joined, Report):
+        with contextlib.suppress(DecodeError):
+            read(kind, data)
+
+
+def tcp_info(data: bytes) -> None:
+    """What a kernel tells of a connection."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        assert tcpinfo.parse(data, family).header_bytes >= 40
+
+
+def ndt7_measurement(data: bytes) -> None:
+    """What an NDT7 server tells."""
+    found = ndt7.read(data)
+    assert found.elapsed_us is None or found.elapsed_us >= 0
+
+
+def iperf3_output(data: bytes) -> None:
+    """What iperf3 writes."""
+    with contextlib.suppress(NoAnswer):
+        assert iperf3.read(data).mbps >= 0
+
+
+def speedtest_output(data: bytes) -> None:
+    """What speedtest-cli writes."""
+    with contextlib.suppress(NoAnswer):
+        found = speedtest.parse(data)
+        assert found.down_mbps or found.up_mbps
+
+
 TARGETS: dict[str, Target] = {
     f.__name__: f
     for f in (
@@ -247,6 +284,11 @@ TARGETS: dict[str, Target] = {
         trace_answer,
         trace_told,
         clock,
+        stream_line,
+        tcp_info,
+        ndt7_measurement,
+        iperf3_output,
+        speedtest_output,
         capacity,
         reflector,
     )

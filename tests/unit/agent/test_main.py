@@ -59,7 +59,15 @@ def test_check_as_json_shows_every_option(config: str, capsys: pytest.CaptureFix
 
     plain = json.loads(capsys.readouterr().out)
     assert plain["mqtt"]["report_every_s"] == 60
-    assert set(plain["probes"]) == set(PROBES) - {"dns", "path", "capacity"}
+    assert set(plain["probes"]) == set(PROBES) - {
+        "dns",
+        "path",
+        "capacity",
+        "tcp",
+        "ndt7",
+        "iperf3",
+        "speedtest",
+    }
 
 
 def test_probes_lists_every_probe_with_a_sentence_for_each_option(capsys: pytest.CaptureFixture[str]) -> None:

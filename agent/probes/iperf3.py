@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does iperf3 say of this link, where a server of the operator or the ministry offers it?
+
+How: Debian's iperf3 as a short-lived process with bounded memory, bytes and time, down, then up. `mbps` is
+here its own figure: the mean payload at the receiving end. A server that is busy with somebody else is a
+record with `busy`.
+
+Costs: `seconds` of the link each way, never more than `max_bytes`.
+
+Does not tell: what a long path carries. Slow start is in its mean (see docs/accuracy.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agent.contract.option import option
+from agent.contract.reason import Reason
+from agent.echo.address import Address
+from agent.echo.problem import NoAnswer
+from agent.probes.base import Finding, ProbeOptions, Reading
+from agent.throughput import iperf3, program
+from agent.throughput.dialogue import Direction
+from agent.throughput.outcome import Test
+from agent.throughput.program import Bounds
+from agent.throughput.server import check_server, look_up
+from agent.throughput.surroundings import Surroundings
+
+_MEMORY_BYTES = 256 << 20
+_SET_UP_S = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iperf3Probe(ProbeOptions):
+    """Its fields are the table `[probes.iperf3]`."""
+
+    table: ClassVar[str] = "iperf3"
+    kind: ClassVar[str] = "throughput"
+
+    enabled: bool = option("whether the probe runs; it needs `server`", False)
+    every_s: float = option("seconds from one start to the next", 86400.0, low=60, high=86400)
+    deadline_s: float = option(
+        "a round that takes longer is stopped and recorded as `overran`", 120.0, low=1, high=86400
+    )
+    server: str = option("the server's name or address", "")
+    port: int = option("its port", 5201, low=1, high=65535)
+    directions: tuple[Direction, ...] = option("what to measure, in this order", ("down", "up"))
+    seconds: int = option("how long each direction loads the link", 10, low=1, high=60)
+    streams: int = option("connections side by side", 1, low=1, high=16)
+    max_bytes: int = option("most that one direction may move", 50_000_000, low=100_000)
+    timeout_s: float = option("how long to wait for the name's address", 10.0, low=0.1, high=60)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        check_server(self.server, enabled=self.enabled)
+        if not self.directions or len(set(self.directions)) < len(self.directions):
+            raise ValueError("directions must name down, up or both, each once")
+        longest_s = len(self.directions) * (self.seconds + _SET_UP_S)
+        if longest_s > self.deadline_s:
+            raise ValueError(
+                f"each direction may take seconds + {_SET_UP_S:g} s, {longest_s:g} s for all: "
+                "deadline_s must not be shorter"
+            )
+
+    async def measure(self) -> Reading:
+        """Each direction once."""
+        address = await look_up(self.server, timeout_s=self.timeout_s)
+        return tuple([await self._direction(address, direction) for direction in self.directions])
+
+    async def _direction(self, address: Address, direction: Direction) -> Finding:
+        test = Test(direction=direction, server=self.server, method="iperf3")
+        surroundings = Surroundings(str(address))
+        words = iperf3.command(str(address), self.port, direction, seconds=self.seconds, streams=self.streams)
+        bounds = Bounds(memory_bytes=_MEMORY_BYTES, bytes=self.max_bytes, seconds=self.seconds + _SET_UP_S)
+        try:
+            ran = await program.run(words, bounds, surroundings.interface)
+            if ran.stopped is not None:
+                raise NoAnswer(Reason.OVERRAN, f"iperf3 was stopped: it took all the {ran.stopped} it may")  # noqa: TRY301
+            found = iperf3.read(ran.output or ran.complaint.encode())
+        except NoAnswer as e:
+            return test.failed(e)
+        return test.found(
+            surroundings,
+            (),
+            mbps=found.mbps,
+            moved_bytes=found.payload_bytes,
+            duration_s=ran.lasted_s,
+            streams=found.streams,
+            rtt_loaded_ms=found.rtt_mean_ms,
+        )

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does TCP get through the link, and how slow do answers become while it is full?
+
+How: some connections to a reflector of our own (`school-collector reflector`), down, then up; the sender uses
+BBR where its kernel has it (`method` says what was used: `tcp_bbr_4` are four connections with BBR). The
+receiving kernel's count of segments over the steady part is the rate; the test ends as soon as it is steady.
+With `load_s` the link is then kept full by Reno for a few seconds, and the round trips of fresh connections
+give `rtt_loaded_ms` and `rpm` (draft-ietf-ippm-responsiveness). One record for each direction.
+
+Costs, each direction: about one second of the link at 20 ms, up to ten at 600 ms (1.3 MB and 6 MB at
+10 Mbit/s), and `load_s` seconds more; never more than `max_bytes`.
+
+Does not tell: what one connection of another congestion control would get; see `ndt7` for that of M-Lab.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from agent.contract.option import option
+from agent.echo.problem import NoAnswer
+from agent.probes.base import Finding, ProbeOptions, Reading
+from agent.throughput import responsiveness
+from agent.throughput.dialogue import Direction, Server, Session, open_session
+from agent.throughput.outcome import Test
+from agent.throughput.responsiveness import Loaded
+from agent.throughput.server import check_server, look_up, read_token
+from agent.throughput.surroundings import Surroundings
+from agent.throughput.tcp import Plan, Transfer, transfer
+
+log = logging.getLogger("agent.probes.tcp")
+
+PORT = 7471
+_SHARE_OF_RATE = 0.5
+"""Of the bytes, when the link is to be kept full afterwards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TcpProbe(ProbeOptions):
+    """Its fields are the table `[probes.tcp]`."""
+
+    table: ClassVar[str] = "tcp"
+    kind: ClassVar[str] = "throughput"
+
+    enabled: bool = option("whether the probe runs; it needs `server`", False)
+    every_s: float = option("seconds from one start to the next", 21600.0, low=60, high=86400)
+    deadline_s: float = option(
+        "a round that takes longer is stopped and recorded as `overran`", 120.0, low=1, high=86400
+    )
+    server: str = option("the reflector's name or address", "")
+    port: int = option("its port for TCP tests", PORT, low=1, high=65535)
+    token_file: str = option(
+        "file with the device's token, or the name of a systemd credential", "reflector-token"
+    )
+    directions: tuple[Direction, ...] = option("what to measure, in this order", ("down", "up"))
+    streams: int = option("connections side by side", 4, low=1, high=16)
+    congestion: Literal["bbr", "cubic", "reno"] = option(
+        "what the sender uses where its kernel has it", "bbr"
+    )
+    max_bytes: int = option("most that one direction may move", 25_000_000, low=100_000)
+    max_s: float = option("longest search for the rate in one direction", 20.0, low=1, high=120)
+    load_s: float = option(
+        "longest time the link is kept full to see how slow answers become; 0 is not at all",
+        8.0,
+        low=0,
+        high=60,
+    )
+    timeout_s: float = option("how long to wait for a connection or an answer", 10.0, low=0.1, high=60)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        check_server(self.server, enabled=self.enabled)
+        if not self.directions or len(set(self.directions)) < len(self.directions):
+            raise ValueError("directions must name down, up or both, each once")
+        longest_s = len(self.directions) * (self.max_s + self.load_s + 2 * self.timeout_s)
+        if longest_s > self.deadline_s:
+            raise ValueError(
+                f"each direction may take max_s + load_s + 2 x timeout_s, {longest_s:g} s for all: "
+                "deadline_s must not be shorter"
+            )
+
+    async def measure(self) -> Reading:
+        """Each direction once, in one session."""
+        token = read_token(self.token_file)
+        address = await look_up(self.server, timeout_s=self.timeout_s)
+        server = Server(address=address, port=self.port, token=token, timeout_s=self.timeout_s)
+        try:
+            async with open_session(server, self.max_bytes * len(self.directions)) as session:
+                return tuple([await self._direction(session, direction) for direction in self.directions])
+        except NoAnswer as e:
+            return tuple(self._test(direction, self.congestion).failed(e) for direction in self.directions)
+
+    async def _direction(self, session: Session, direction: Direction) -> Finding:
+        surroundings = Surroundings(str(session.server.address))
+        try:
+            found, loaded = await self._measured(session, direction)
+        except NoAnswer as e:
+            return self._test(direction, self.congestion).failed(e)
+        return _finding(self._test(direction, found.congestion), surroundings, found, loaded)
+
+    def _test(self, direction: Direction, congestion: str) -> Test:
+        return Test(direction=direction, server=self.server, method=f"tcp_{congestion}_{self.streams}")
+
+    async def _measured(self, session: Session, direction: Direction) -> tuple[Transfer, Loaded | None]:
+        plan = Plan(
+            direction=direction,
+            streams=self.streams,
+            max_bytes=round(self.max_bytes * (_SHARE_OF_RATE if self.load_s else 1.0)),
+            max_s=self.max_s,
+            congestion=self.congestion,
+        )
+        found = await transfer(session, plan)
+        if not self.load_s or found.segment is None:
+            return found, None
+        under = dataclasses.replace(
+            plan,
+            max_bytes=self.max_bytes - found.load_bytes,
+            max_s=self.load_s,
+            congestion=responsiveness.CONGESTION,
+        )
+        try:
+            return found, await responsiveness.under_load(session, under, found.mbps(found.segment.rate))
+        except NoAnswer as e:
+            log.debug("tcp.unloaded problem=%s", e)
+            return found, None
+
+
+def _finding(test: Test, surroundings: Surroundings, found: Transfer, loaded: Loaded | None) -> Finding:
+    segment = found.segment
+    return test.found(
+        surroundings,
+        found.doubts,
+        mbps=None if segment is None else found.mbps(segment.rate),
+        moved_bytes=found.load_bytes + (loaded.load_bytes if loaded else 0),
+        mbps_low=found.interval_mbps[0],
+        mbps_high=found.interval_mbps[1],
+        duration_s=found.duration_s,
+        streams=found.streams,
+        rtt_idle_ms=found.rtt_idle_ms,
+        rtt_loaded_ms=loaded and loaded.rtt_ms,
+        rpm=loaded and loaded.rpm,
+    )

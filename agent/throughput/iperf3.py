@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does iperf3 say of this link, where a server offers it?
+
+Its figure is its own: the mean payload that the receiving end counted over its whole time (`sum_received`),
+the first seconds left out when asked to (`--omit`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from agent.contract.reason import Reason
+from agent.echo.problem import NoAnswer
+from agent.throughput.dialogue import Direction
+
+_SAID = {
+    "busy": Reason.BUSY,
+    "refused": Reason.REFUSED,
+    "unreachable": Reason.UNREACHABLE,
+    "timed out": Reason.TIMEOUT,
+    "reset": Reason.GONE,
+    "terminated": Reason.GONE,
+    "closed": Reason.GONE,
+    "authorization": Reason.NOT_PERMITTED,
+    "broken pipe": Reason.GONE,
+    "name or service": Reason.NAME_UNKNOWN,
+    "name resolution": Reason.NAME_UNKNOWN,
+}
+MAX_MBPS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Iperf3Result:
+    """One direction."""
+
+    mbps: float
+    payload_bytes: int
+    seconds: float
+    streams: int | None
+    rtt_mean_ms: float | None
+
+
+def command(host: str, port: int, direction: Direction, *, seconds: int, streams: int) -> list[str]:
+    """The command line; its bound of bytes would replace that of time, so bytes are watched from outside."""
+    words = ["iperf3", "--json", "--client", host, "--port", str(port), "--time", str(seconds)]
+    words += ["--parallel", str(streams), "--connect-timeout", "5000"]
+    return words + (["--reverse", "--rcv-timeout", "10000"] if direction == "down" else [])
+
+
+def read(output: bytes) -> Iperf3Result:
+    """What its JSON says.
+
+    Raises:
+        NoAnswer: an error of its own, or no figure.
+    """
+    try:
+        plain = json.loads(output)
+    except (ValueError, RecursionError) as e:
+        raise NoAnswer(Reason.BAD_ANSWER, "iperf3 wrote no JSON") from e
+    if isinstance(plain, dict) and isinstance(plain.get("error"), str):
+        raise NoAnswer(reason_of(plain["error"]), f"iperf3: {plain['error'][:150]}")
+    end = table(plain, "end")
+    received = table(end, "sum_received")
+    bits, seconds = number(received, "bits_per_second"), number(received, "seconds")
+    payload_bytes = number(received, "bytes")
+    if bits is None or not seconds or not payload_bytes or bits > MAX_MBPS * 1e6:
+        raise NoAnswer(Reason.BAD_ANSWER, "iperf3 told no rate")
+    streams = end.get("streams")
+    senders = [table(stream, "sender") for stream in streams] if isinstance(streams, list) else []
+    rtts = [rtt for sender in senders if (rtt := number(sender, "mean_rtt"))]
+    return Iperf3Result(
+        mbps=bits / 1e6,
+        payload_bytes=int(payload_bytes),
+        seconds=seconds,
+        streams=len(senders) or None,
+        rtt_mean_ms=sum(rtts) / len(rtts) / 1000 if rtts else None,
+    )
+
+
+def reason_of(complaint: str) -> Reason:
+    """What an error message of iperf3 means."""
+    lowered = complaint.lower()
+    return next((reason for word, reason in _SAID.items() if word in lowered), Reason.BAD_ANSWER)
+
+
+def table(plain: Any, name: str) -> dict[str, Any]:
+    """A table within a table; empty when there is none."""
+    found = plain.get(name) if isinstance(plain, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def number(plain: dict[str, Any], name: str) -> float | None:
+    """A number that is one, and not negative."""
+    value = plain.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if 0 <= value < math.inf else None
+    except OverflowError:
+        return None

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What iperf3, speedtest-cli and NDT7 servers say is read, or refused with a reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.contract import ndt7
+from agent.contract.reason import Reason
+from agent.echo.problem import NoAnswer
+from agent.throughput import iperf3, speedtest
+from agent.throughput.program import Ran
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=20,
+)
+RECEIVED = {"bits_per_second": 9.6e6, "seconds": 10.0, "bytes": 12_000_000}
+
+
+def ran(**changed: Any) -> Ran:
+    whole: dict[str, Any] = {
+        "code": 0,
+        "output": b"{}",
+        "complaint": "",
+        "stopped": None,
+        "moved_bytes": 0,
+        "lasted_s": 1.0,
+    }
+    return Ran(**(whole | changed))
+
+
+@pytest.mark.parametrize(
+    ("complaint", "reason"),
+    [
+        ("error - the server is busy running a test. try again later", Reason.BUSY),
+        ("error - unable to connect to server: Connection refused", Reason.REFUSED),
+        ("error - control socket has closed unexpectedly", Reason.GONE),
+        ("error - test authorization failed", Reason.NOT_PERMITTED),
+        ("something nobody has seen", Reason.BAD_ANSWER),
+    ],
+)
+def test_iperf3s_errors_have_reasons(complaint: str, reason: Reason) -> None:
+    with pytest.raises(NoAnswer) as refused:
+        iperf3.read(json.dumps({"error": complaint}).encode())
+    assert refused.value.reason is reason
+
+
+def test_iperf3s_figure_is_that_of_the_receiver() -> None:
+    plain = {"end": {"sum_sent": {"bits_per_second": 11e6}, "sum_received": RECEIVED}}
+
+    assert iperf3.read(json.dumps(plain).encode()).mbps == 9.6
+
+
+@pytest.mark.parametrize("bits", [-621_522e6, 5e18, None, "9", True])
+def test_absurd_rates_of_iperf3_are_refused(bits: Any) -> None:
+    plain = {"end": {"sum_received": RECEIVED | {"bits_per_second": bits}}}
+
+    with pytest.raises(NoAnswer):
+        iperf3.read(json.dumps(plain).encode())
+
+
+@given(JSON | st.fixed_dictionaries({"end": st.fixed_dictionaries({"sum_received": JSON, "streams": JSON})}))
+def test_any_json_of_iperf3_is_read_or_refused(plain: Any) -> None:
+    try:
+        found = iperf3.read(json.dumps(plain).encode())
+    except NoAnswer:
+        return
+    assert found.payload_bytes > 0
+    assert 0 <= found.mbps <= 1_000_000
+
+
+def test_speedtests_figures_are_in_bits() -> None:
+    plain = {
+        "download": 9.5e6,
+        "upload": 0,
+        "bytes_received": 12e6,
+        "ping": 1_800_000.0,
+        "server": {"id": "7"},
+    }
+
+    found = speedtest.parse(json.dumps(plain).encode())
+
+    assert (found.down_mbps, found.up_mbps, found.ping_ms, found.server) == (9.5, None, None, "7")
+
+
+@pytest.mark.parametrize(
+    ("complaint", "reason"),
+    [
+        ("ERROR: HTTP Error 403: Forbidden", Reason.NOT_PERMITTED),
+        ("MemoryError", Reason.INTERNAL),
+        ("ERROR: Unable to connect to servers to test latency.", Reason.UNREACHABLE),
+        ("Cannot retrieve speedtest configuration\nERROR: <urlopen error timed out>", Reason.TIMEOUT),
+    ],
+)
+def test_speedtests_errors_have_reasons(complaint: str, reason: Reason) -> None:
+    with pytest.raises(NoAnswer) as refused:
+        speedtest.read(ran(code=1, complaint=complaint))
+    assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize("stopped", ["bytes", "seconds"])
+def test_a_speedtest_that_was_stopped_gives_no_figure(stopped: str) -> None:
+    with pytest.raises(NoAnswer) as refused:
+        speedtest.read(ran(stopped=stopped, output=b'{"download": 1e6}'))
+    assert refused.value.reason is Reason.OVERRAN
+
+
+@given(st.dictionaries(st.sampled_from(["download", "upload", "ping", "bytes_sent", "server"]), JSON) | JSON)
+def test_any_json_of_speedtest_is_read_or_refused(plain: Any) -> None:
+    try:
+        found = speedtest.parse(json.dumps(plain).encode())
+    except NoAnswer:
+        return
+    assert all(rate is None or 0 < rate <= 1_000_000 for rate in (found.down_mbps, found.up_mbps))
+
+
+@given(st.binary(max_size=200) | JSON.map(lambda plain: json.dumps(plain).encode()))
+def test_any_measurement_of_an_ndt7_server_is_read(text: bytes) -> None:
+    found = ndt7.read(text)
+
+    assert found.received_bytes is None or 0 <= found.received_bytes < 1 << 63
+
+
+def test_messages_of_ndt7_grow_to_a_sixteenth_of_what_was_sent() -> None:
+    size, sent = 0, 0
+    for _ in range(2000):
+        size = ndt7.next_size(size, sent)
+        assert size <= max(1 << 13, sent / 8)
+        sent += size
+    assert size == 1 << 20
