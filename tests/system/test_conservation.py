@@ -11,6 +11,7 @@ import dataclasses
 import os
 import random
 import shutil
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -154,6 +155,7 @@ def test_a_collector_restored_from_a_backup_gets_again_what_the_agent_still_has(
         _restore(trio)
         assert len(trio.stored()) < before
         grows(trio, 18)
+        wait_until(lambda: len(trio.stored()) > before, 120, "what was forgotten is there again")
         settle(trio)
         print(f"\nbackup taken while running, {before} stored before it was restored; {compare(trio)}")
     assert "collector.forgot" in trio.log("agent")
@@ -196,6 +198,40 @@ def _is_accounted_for(trio: Trio) -> bool:
 
 def _stored(trio: Trio) -> set[tuple[str, int]]:
     return {(r.session, r.seq) for r in trio.stored()}
+
+
+@contextlib.contextmanager
+def _small_disk(directory: Path) -> Iterator[None]:
+    """A file system of one megabyte of its own."""
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", directory], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", directory], check=True)
+
+
+def _fill(path: Path) -> None:
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
+
+
+def test_a_collector_whose_disk_is_full_acknowledges_nothing_says_so_and_goes_on(tmp_path: Path) -> None:
+    trio = Trio(tmp_path, journal="min_free_bytes = 0")
+    with _small_disk(tmp_path / "journal"), running(trio):
+        grows(trio, 12)
+        wait_until(lambda: len(trio.stored()) > 0, 30, "something is stored")
+        _fill(tmp_path / "journal/filler")
+        wait_until(lambda: trio.metrics()["schoolpulse_journal_writable"] == 0, 30, "the figures say so")
+        stored, acks = len(trio.stored()), trio.metrics()["schoolpulse_acks_sent_total"]
+        grows(trio, 18)
+        assert "No space left" in trio.healthz()["parts"]["journal"]["detail"]
+        assert (len(trio.stored()), trio.metrics()["schoolpulse_acks_sent_total"]) == (stored, acks)
+        (tmp_path / "journal/filler").unlink()
+        wait_until(lambda: trio.metrics()["schoolpulse_journal_writable"] == 1, 60, "it goes on")
+        settle(trio)
+        print(f"\nnothing acknowledged while the disk was full; {compare(trio)}")
 
 
 class Grudging:

@@ -8,14 +8,17 @@ in its way.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from agent.contract.kinds import KINDS
 from agent.identity.signing import SigningKey
@@ -167,6 +170,16 @@ class Trio:
             lines = answer.read().decode().splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
+
+    def healthz(self) -> dict[str, Any]:
+        """What the collector says of itself, well or not."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/healthz", timeout=5) as answer:
+                found: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError as e:
+            with e:
+                found = json.load(e)
+        return found
 
     def start(self, name: str) -> None:
         """Start one of `agent`, `broker`, `collector`."""
