@@ -19,6 +19,7 @@ from agent.contract.option import option
 from agent.contract.record import DEVICE
 from agent.errors import ConfigError
 from agent.identity import folder
+from agent.plan.options import PlanOptions
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
 
@@ -108,6 +109,9 @@ class AgentOptions:
     spool: SpoolOptions = field(default_factory=SpoolOptions, metadata={"doc": "the spool"})
     identity: IdentityOptions = field(
         default_factory=IdentityOptions, metadata={"doc": "keys and certificate"}
+    )
+    plan: PlanOptions = field(
+        default_factory=PlanOptions, metadata={"doc": "the data plan, and when tests may run"}
     )
     probes: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per probe"})
 

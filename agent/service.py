@@ -21,6 +21,10 @@ from agent.config import AgentConfig, AgentOptions
 from agent.contract.kinds import Event, Fields, Host
 from agent.echo.icmp import icmp_permission
 from agent.identity.keeper import Keeper
+from agent.plan.counters import HostCounters
+from agent.plan.ledger import Ledger
+from agent.plan.turns import Turns
+from agent.probes.base import CostsData
 from agent.publisher.link import Link
 from agent.publisher.publisher import Publisher
 from agent.scheduler import Scheduler
@@ -31,6 +35,7 @@ log = logging.getLogger("agent.service")
 _MARKER = "running"
 _WATCH_CLOCK_S = 5.0
 _LOOK_EVERY_S = 1.0
+_COUNT_EVERY_S = 60.0
 _LONGEST_GRACE_S = 900.0
 
 
@@ -66,8 +71,20 @@ class Service:
         self._keeper = Keeper(config.options, self._link, self._clock.now)
         self._publisher.seal = self._keeper.seal
         self._publisher.on_time = self._keeper.note_time
+        counters = HostCounters(options.plan.interface)
+        self._ledger = Ledger(directory / "plan", options.plan, counters, self._clock.now)
+        tests = [probe for probe in config.probes if isinstance(probe, CostsData)]
+        turns = Turns(
+            options.device,
+            options.plan,
+            tests,
+            ledger=self._ledger,
+            counters=counters,
+            now=self._clock.now,
+            note=self._event,
+        )
         self._scheduler = Scheduler(
-            options.device, config.probes, self._spool, self._clock.now, self._complete
+            options.device, config.probes, self._spool, self._clock.now, self._complete, turns=turns
         )
         self._day: dt.date | None = None
         self._wire_bytes_before_today = 0
@@ -87,6 +104,7 @@ class Service:
                 group.create_task(self._scheduler.run(), name="scheduler"),
                 group.create_task(self._commit(), name="commit"),
                 group.create_task(self._watch_clock(), name="clock"),
+                group.create_task(self._count(), name="plan"),
             ]
             await stop.wait()
             for task in workers:
@@ -94,6 +112,8 @@ class Service:
             await asyncio.wait(workers)
             self._note_clock()
             self._clock.save(at_once=True)
+            self._ledger.look()
+            self._ledger.save()
             self._spool.close()
             publisher.cancel()
         with contextlib.suppress(OSError):
@@ -111,6 +131,11 @@ class Service:
         while True:
             await asyncio.sleep(min(_LOOK_EVERY_S, self._config.options.spool.commit_every_s))
             self._spool.commit_if_due()
+
+    async def _count(self) -> None:
+        while True:
+            self._ledger.look()
+            await asyncio.sleep(_COUNT_EVERY_S)
 
     async def _watch_clock(self) -> None:
         while True:
@@ -165,6 +190,8 @@ class Service:
             spool_writable=state.problem is None,
             spool_dropped=state.dropped,
             wire_bytes_today=self._wire_bytes_today(),
+            test_bytes_month=self._ledger.usage.test_bytes,
+            line_bytes_month=self._ledger.usage.line_bytes if self._ledger.usage.looks else None,
         )
 
     def _wire_bytes_today(self) -> int:

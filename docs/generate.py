@@ -19,6 +19,7 @@ from agent.config import AgentOptions, IdentityOptions, MqttOptions, SpoolOption
 from agent.contract import schema
 from agent.contract.kinds import KINDS
 from agent.contract.reason import Reason
+from agent.plan.options import PlanOptions
 from agent.probes import PROBES, load
 from collector import __main__ as collector_program
 from collector.config import CollectorOptions
@@ -34,6 +35,7 @@ AGENT_TABLES: list[tuple[str, Any]] = [
     ("mqtt", MqttOptions),
     ("spool", SpoolOptions),
     ("identity", IdentityOptions),
+    ("plan", PlanOptions),
     *((f"probes.{kind}", load(kind)) for kind in PROBES),
 ]
 COLLECTOR_TABLES: list[tuple[str, Any]] = [

@@ -27,3 +27,4 @@ class Reason(enum.StrEnum):
     GONE = "gone"
     ADDRESS_CHANGED = "address_changed"
     UNTRUE = "untrue"
+    PLAN_EXHAUSTED = "plan_exhausted"

@@ -64,7 +64,7 @@ def test_the_agents_example_is_its_defaults(tmp_path: Path) -> None:
     text = (ROOT / "deploy" / "agent.example.toml").read_text()
     plain = tomllib.loads(text)
 
-    assert plain.keys() == {"device", "mqtt", "spool", "identity", "probes"}
+    assert plain.keys() == {"device", "mqtt", "spool", "identity", "plan", "probes"}
     assert decode(AgentOptions, plain, strict=True) == AgentOptions(device="kz-0001", probes=plain["probes"])
     runs = {p.table for p in build_probes(plain["probes"])}
     assert set(plain["probes"]) - runs == {"capacity"}
