@@ -2,7 +2,7 @@
 """How much may the next test move, so that the month's plan holds?
 
 Up to `shrink_ratio` of what tests may have, or of the whole plan, whichever is nearer, a test may move what
-it likes but no more than is left. From there on what is left is shared evenly among the tests still to come.
+it likes. From there on what is left is shared evenly among the tests still to come.
 When not even the least that gives a figure is left, there is none until the month ends.
 """
 
@@ -50,7 +50,8 @@ def allowance(options: PlanOptions, usage: Usage, *, least_bytes: int, tests_lef
     left = min(share - usage.tests_bytes, plan - usage.all_bytes)
     if left < least_bytes:
         return Allowance(State.EXHAUSTED, 0)
-    used_ratio = max(usage.tests_bytes / share, usage.all_bytes / plan)
-    if used_ratio < options.shrink_ratio:
-        return Allowance(State.AMPLE, left)
-    return Allowance(State.SHRUNK, min(left, max(least_bytes, left // max(1, tests_left))))
+    until_shrunk = int(
+        min(share * options.shrink_ratio - usage.tests_bytes, plan * options.shrink_ratio - usage.all_bytes)
+    )
+    state = State.AMPLE if until_shrunk > 0 else State.SHRUNK
+    return Allowance(state, min(left, max(least_bytes, until_shrunk, left // max(1, tests_left))))

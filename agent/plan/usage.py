@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much of this month has gone over the line, and how much of that were tests? Pure arithmetic.
 
-A test's allowance is reserved before it begins and settled when it has ended, so that a power cut in its midst
-leaves too much counted, never too little.
+A test's allowance is reserved before it begins and settled when it has ended, so that a power cut then leaves
+too much counted, never too little.
 """
 
 from __future__ import annotations
