@@ -24,7 +24,7 @@ from agent.plan import month, windows
 from agent.plan.budget import Allowance, State, allowance
 from agent.plan.counters import Counters, growth
 from agent.plan.ledger import Ledger
-from agent.plan.line import is_quiet
+from agent.plan.line import Sleep, is_quiet
 from agent.plan.options import PlanOptions
 from agent.plan.times import Start, Times
 from agent.probes.base import CostsData
@@ -86,12 +86,14 @@ class Turns:
         counters: Counters,
         now: Callable[[], ClockState],
         note: Callable[[Event], None] = lambda _event: None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._options = options
         self._ledger = ledger
         self._counters = counters
         self._now = now
         self._note = note
+        self._sleep = sleep
         self._times = {test.table: times_of(device, options, test) for test in tests}
         self._starts: dict[str, Start] = {}
         self._busy_times: dict[str, int] = {}
@@ -102,19 +104,24 @@ class Turns:
 
     async def start(self, test: CostsData) -> None:
         """Wait until the test's next start."""
-        times, after_s = self._times[test.table], self._wall_s()
         while True:
-            start = self._again(test) or times.next(after_s)
-            left_s = _NEVER_S if start is None else start.at_s - self._wall_s()
-            if start is not None and -_MISSED_S < left_s <= 0:
+            asked_s = self._wall_s()
+            start = self._again(test) or self._times[test.table].next(asked_s)
+            if start is None:
+                await self._sleep(_NEVER_S)
+            elif await self._reached(start, asked_s):
                 self._starts[test.table] = start
                 return
-            if left_s <= 0:
-                self._busy_times.pop(test.table, None)
-                after_s = self._wall_s()
             else:
-                await asyncio.sleep(min(left_s, _LOOK_AGAIN_S))
-                after_s = min(after_s, self._wall_s())
+                self._busy_times.pop(test.table, None)
+
+    async def _reached(self, start: Start, asked_s: float) -> bool:
+        """Wait for it; False when the clock was set meanwhile, so that another may be the next."""
+        while (left_s := start.at_s - self._wall_s()) > 0:
+            await self._sleep(min(left_s, _LOOK_AGAIN_S))
+            if self._wall_s() < asked_s:
+                return False
+        return left_s > -_MISSED_S
 
     @contextlib.asynccontextmanager
     async def turn(self, test: CostsData) -> AsyncIterator[Turn]:
@@ -150,7 +157,13 @@ class Turns:
         options = self._options
         until_s = min(start.at_s + options.wait_s, start.until_s)
         wait_s = max(0.0, until_s - self._wall_s())
-        return await is_quiet(self._counters, busy_bps=options.busy_bps, look_s=options.look_s, wait_s=wait_s)
+        return await is_quiet(
+            self._counters,
+            self._sleep,
+            busy_bps=options.busy_bps,
+            look_s=options.look_s,
+            wait_s=wait_s,
+        )
 
     def _turn(self, test: CostsData, *, was_busy: bool) -> Turn:
         before = self._ledger.look()
