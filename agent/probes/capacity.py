@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -83,7 +84,11 @@ class CapacityProbe(ProbeOptions):
             max_bytes=self.max_bytes,
             seconds=self.deadline_s - _GRACE_S,
         )
-        outcomes = await asyncio.to_thread(run, wanted)
+        stop = threading.Event()
+        try:
+            outcomes = await asyncio.to_thread(run, wanted, stop)
+        finally:
+            stop.set()
         return tuple(Finding(outcome.fields, outcome.reason, outcome.detail) for outcome in outcomes)
 
     def estimate_bytes(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -76,11 +77,12 @@ class _Idle:
         return min(_MAX_STRETCH, max(1.0, spread_ms / _JITTER_MS))
 
 
-def run(wanted: Wanted) -> list[Outcome]:
+def run(wanted: Wanted, stop: threading.Event | None = None) -> list[Outcome]:
     """Measure each direction; a failure ends the rest with the same reason."""
     outcomes: list[Outcome] = []
     try:
-        with Session(wanted.host, wanted.port, deadline_s=time.monotonic() + wanted.seconds) as session:
+        deadline_s = time.monotonic() + wanted.seconds
+        with Session(wanted.host, wanted.port, deadline_s=deadline_s, stop=stop) as session:
             outcomes.extend(_directions(wanted, session))
     except Failed as e:
         left = wanted.directions[len(outcomes) :]
@@ -145,8 +147,10 @@ def _ping(session: Session) -> _Idle:
     if not rtts_ms:
         raise Failed(Reason.GONE, "the server answers no ping")
     session.rtt_s = min(rtts_ms) / 1000
+    session.spread_s = max(rtts_ms) / 1000 - session.rtt_s
     is_large = took_ms[-1] is not None or took_ms[-2] is not None
-    return _Idle(rtts_ms, _LARGE_BYTES if is_large else _SMALL_BYTES)
+    session.packet_bytes = _LARGE_BYTES if is_large else _SMALL_BYTES
+    return _Idle(rtts_ms, session.packet_bytes)
 
 
 def _figures(found: Found) -> dict[str, Any]:

@@ -25,6 +25,8 @@ _KNEE_BETTER = 0.35
 """Two lines must leave less than this share of one line's squared deviations."""
 _SENDER_GAP_US = 1500
 _STAMP_US = 50.0
+_TOGETHER_US, _SHARP_GAP_US = 200.0, 150.0
+_BUCKET_US, _DROPS_RATIO = 10_000.0, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Estimate:
         loss_ratio: share lost between the first and the last that arrived, behind the knee.
         queue_us: largest growth of the one-way delay.
         noise_us: how much arrivals deviate from the line, median.
+        pair_mbps: rate at which packets that left together came one behind the other; None with too few.
         trend: rate of the second half of the tail over that of the first.
     """
 
@@ -73,6 +76,7 @@ class Estimate:
     queue_us: float
     noise_us: float
     trend: float
+    pair_mbps: float | None = None
 
     @property
     def is_saturated(self) -> bool:
@@ -125,6 +129,7 @@ def estimate(packets: Sequence[Packet]) -> Estimate | None:
         queue_us=_upper(delays) - min(delays),
         noise_us=sorted(abs(d) for d in deviations)[len(deviations) // 2],
         trend=_trend(points),
+        pair_mbps=_pair_mbps(tail),
     )
 
 
@@ -144,7 +149,9 @@ def _best_line(ordered: Sequence[Packet]) -> tuple[list[_Point], int]:
     """
     whole = _line(ordered, [0.0] * (len(ordered) - 1))
     at = _behind_burst(whole)
-    idle = _idle_us(ordered)
+    # A bucket that drops what is too much has filled up in a short pause; only a longer one cost anything.
+    spared_us = _BUCKET_US if _loss_ratio(ordered) > _DROPS_RATIO else 0.0
+    idle = [max(0.0, us - spared_us) for us in _idle_us(ordered)]
     if not any(idle):
         return whole, at
     cut = _line(ordered, idle)
@@ -282,6 +289,17 @@ class _Sums:
 def _rate(points: Sequence[_Point]) -> float | None:
     us = points[-1].us - points[0].us
     return 8 * (points[-1].bytes - points[0].bytes) / us if us > 0 else None
+
+
+def _pair_mbps(tail: Sequence[Packet]) -> float | None:
+    gaps = sorted(
+        (b.at_us - a.at_us) / b.bytes
+        for a, b in itertools.pairwise(tail)
+        if b.seq == a.seq + 1 and b.sent_us - a.sent_us < _TOGETHER_US
+    )
+    if len(gaps) < MIN_PACKETS or (middle := gaps[len(gaps) // 2]) * tail[0].bytes < _SHARP_GAP_US:
+        return None
+    return 8 / middle
 
 
 def _trend(points: Sequence[_Point]) -> float:

@@ -38,6 +38,7 @@ _SHARED = 0.93
 """A slower pace that gets so much less has to share the link with others."""
 _PACES, _MOST_ALONE = 2, 2.0
 """So many show whether what is got depends on the pace."""
+_QUEUE_US, _PAIR_FASTER = 2000.0, 1.06
 _NOISY = 0.02
 _FREE = 0.7
 _LOSSY_RATIO, _LOSSY_PACKETS = 0.01, 30
@@ -140,6 +141,8 @@ class Search:
             full = [m.estimate for m in self.made if m.round.is_final and m.estimate]
             mbps = max(f.mbps for f in full if f.is_saturated)
             high = max(mbps, alone)
+        if _is_between(e):
+            high = max(high, e.pair_mbps or high)
         burst = self._burst()
         return Found(
             mbps=mbps,
@@ -159,17 +162,19 @@ class Search:
             Doubt.WIDE: e.width > _NARROW,
             Doubt.JITTER: e.noise_us > _NOISY * e.span_us,
             Doubt.LOSS: self._is_lossy(e.mbps),
-            Doubt.CROSS_TRAFFIC: self._alone_mbps() is not None,
+            Doubt.CROSS_TRAFFIC: self._alone_mbps() is not None or _is_between(e),
         }
         found = {doubt for doubt, holds in doubts.items() if holds}
         is_rough = e.is_saturated and not best.round.is_final
         return found | {Doubt.UNSETTLED} if is_rough else found
 
     def _best(self) -> Made | None:
-        """The last final round that filled the link, else the last that says anything."""
+        """The last final round that filled the link, else any that did, else the last that says anything."""
         told = [m for m in self.made if m.estimate is not None]
-        full = [m for m in told if m.round.is_final and m.estimate is not None and m.estimate.is_saturated]
-        return next(reversed(full or told), None)
+        full = [m for m in told if m.estimate is not None and m.estimate.is_saturated]
+        sharp = [m for m in full if m.estimate is not None and m.estimate.width < 2 * _NARROW]
+        final = [m for m in full if m.round.is_final]
+        return next(reversed(final or sharp or told), None)
 
     def _wanted(self) -> Round | None:
         if not self.made:
@@ -323,6 +328,12 @@ class Search:
         sent = sum(leg.count for m in free for leg in m.round.legs)
         lost = sent - sum(m.arrived for m in free)
         return sent >= _LOSSY_PACKETS and lost > max(1, _LOSSY_RATIO * sent)
+
+
+def _is_between(e: Estimate) -> bool:
+    """Whether the link serves two packets faster than all of them: others came in between, in its queue."""
+    has_queue = e.queue_us > _QUEUE_US
+    return has_queue and e.is_saturated and e.pair_mbps is not None and e.pair_mbps > _PAIR_FASTER * e.mbps
 
 
 def _is_enough(e: Estimate) -> bool:

@@ -7,10 +7,12 @@ Blocks, for a thread of its own; never beyond its deadline.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import secrets
 import select
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self, TypeVar
@@ -28,6 +30,8 @@ _TRIES = 4
 _QUIET_S = 0.5
 """So long after the last packet of a round nothing of it is expected any more."""
 _PING_EVERY_S = 0.015
+_LOOK_UP_S = 0.2
+"""So often it looks whether it is to stop."""
 _MOST_AT_ONCE = 256
 _REPORTS_AT_ONCE = 16
 _TCP_S = 3.0
@@ -47,21 +51,26 @@ class Session:
     """One admitted test; closes itself at the end of its `with`.
 
     Attributes:
-        rtts_ms: of the pings.
+        rtt_s, spread_s: of the way before any load, as far as it is known.
         sent_bytes, received_bytes: at the IP layer, all that went over the socket.
+        packet_bytes: largest that gets through, at the IP layer.
         times_us: when the last round began and ended, here.
         slipped_ratio: of the last round up, by how much of its time the sender was late.
     """
 
-    def __init__(self, host: str, port: int, *, deadline_s: float) -> None:
+    def __init__(
+        self, host: str, port: int, *, deadline_s: float, stop: threading.Event | None = None
+    ) -> None:
         self._host, self._port, self._deadline_s = host, port, deadline_s
+        self._stop = stop or threading.Event()
         self._datagrams = _connected(host, port)
         self._headers = headers_bytes(self._datagrams.sock.getpeername())
         self._session = b""
         self._nonce = secrets.token_bytes(m.NONCE_BYTES)
         self._round = 0
         self._has_heard = False
-        self.rtt_s = 1.0
+        self.rtt_s, self.spread_s = 1.0, 0.0
+        self.packet_bytes = m.MAX_DATAGRAM_BYTES
         self.granted_bytes = 0
         self.max_mbps = math.inf
         self.sent_bytes = self.received_bytes = self.sent_packets = self.received_packets = 0
@@ -72,9 +81,9 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(Failed):
+        with contextlib.suppress(OSError):
             if self._session:
-                self._send(m.Bye(self._session))
+                self._datagrams.send(m.write(m.Bye(self._session)))
         self._datagrams.close()
 
     @property
@@ -171,6 +180,7 @@ class Session:
             if seq >= len(lengths) or at_us > elapsed_us:
                 raise Failed(Reason.UNTRUE, "the server tells of packets or times that cannot be")
             kept.setdefault(seq, Packet(seq, sent_us[seq], at_us, lengths[seq]))
+        _check_span(kept, slack_us=_SLACK_US + _SPREADS * self.spread_s * _US)
         return list(kept.values())
 
     def _send_round(self, legs: tuple[Leg, ...], began_ns: int) -> list[float]:
@@ -204,12 +214,13 @@ class Session:
     def _report(self, count: int) -> list[tuple[int, int]]:
         """All entries; the question waits behind the round in every queue, so its answer knows all of it."""
         entries: dict[int, tuple[int, int]] = {}
-        total, tries = -1, 0
+        fits = (self.packet_bytes - self._headers - m.REPORT_BYTES) // m.ENTRY_BYTES
+        total, tries, each = -1, 0, min(m.MAX_ENTRIES, fits)
         while total < 0 or len(entries) < total:
             start = next(i for i in range(count + 1) if i not in entries)
             before = len(entries)
-            missing = math.ceil((max(total, 0) or count) / m.MAX_ENTRIES)
-            self._send(m.Ask(self._session, self._round, start, min(_REPORTS_AT_ONCE, missing)))
+            missing = math.ceil((max(total, 0) or count) / each)
+            self._send(m.Ask(self._session, self._round, start, min(_REPORTS_AT_ONCE, missing), each))
             until_s = time.monotonic() + _RETRY_S + 2 * self.rtt_s
             while total < 0 or len(entries) < total:
                 report = self._wait(m.Report, lambda r: r.round == self._round, until_s=until_s)
@@ -253,7 +264,7 @@ class Session:
 
     def _arrivals(self, until_s: float) -> Iterator[Arrival]:
         self._check_deadline()
-        wait_s = min(until_s, self._deadline_s) - time.monotonic()
+        wait_s = min(until_s, self._deadline_s, time.monotonic() + _LOOK_UP_S) - time.monotonic()
         select.select([self._datagrams], [], [], max(0.0, wait_s))
         try:
             for arrival in self._datagrams.received(_MOST_AT_ONCE):
@@ -261,7 +272,8 @@ class Session:
                 self.received_packets += 1
                 yield arrival
         except OSError as e:
-            raise self._failure(e) from e
+            if e.errno != errno.EMSGSIZE:
+                raise self._failure(e) from e
 
     def _send(self, message: m.Message) -> None:
         self._check_deadline()
@@ -269,7 +281,9 @@ class Session:
         try:
             self._datagrams.send(data)
         except OSError as e:
-            raise self._failure(e) from e
+            # Too long for the way, as a router said (RFC 1191); whoever sends so long a ping wants to know.
+            if e.errno != errno.EMSGSIZE:
+                raise self._failure(e) from e
         self._count_sent(len(data) + self._headers, 1)
 
     def _count_sent(self, n: int, packets: int) -> None:
@@ -277,6 +291,8 @@ class Session:
         self.sent_packets += packets
 
     def _check_deadline(self) -> None:
+        if self._stop.is_set():
+            raise Failed(Reason.OVERRAN, "the test was stopped")
         if time.monotonic() > self._deadline_s:
             raise Failed(Reason.OVERRAN, "the test's time was over")
 
@@ -301,6 +317,16 @@ class Session:
         raise Failed(Reason.BLOCKED, f"UDP port {self._port} does not answer, TCP on that host does")
 
 
+def _check_span(kept: dict[int, Packet], *, slack_us: float) -> None:
+    """What was sent over some time cannot have come in much less, whatever a queue did before."""
+    if not kept:
+        return
+    first, last = kept[min(kept)], kept[max(kept)]
+    if last.at_us - first.at_us < _LEAST_SPAN * (last.sent_us - first.sent_us) - slack_us:
+        raise Failed(Reason.UNTRUE, "the server tells of packets that came faster than they were sent")
+
+
+_LEAST_SPAN, _SLACK_US, _SPREADS = 0.8, 20_000, 4
 _DATA = m.MAGIC + bytes([m.DATA])
 _REORDERED_S = 0.05
 

@@ -226,13 +226,14 @@ class Sessions:
 
     def _report(self, session: _Session, message: m.Ask) -> Iterator[m.Message]:
         kept = session.rounds.get(message.round, _Round())
+        most = min(max(1, message.entries), m.MAX_ENTRIES)
         for i in range(min(max(1, message.datagrams), _MAX_REPORTS)):
-            start = message.start + i * m.MAX_ENTRIES
+            start = message.start + i * most
             if i and start >= len(kept.seqs):
                 return
-            part = slice(start, start + m.MAX_ENTRIES)
+            part = slice(start, start + most)
             entries = tuple(zip(kept.seqs[part], kept.at_us[part], strict=True))
-            if not session.grant.take(40 + 6 * len(entries) + session.headers):
+            if not session.grant.take(m.REPORT_BYTES + m.ENTRY_BYTES * len(entries) + session.headers):
                 return
             dropped = self.overrun - session.overrun
             yield m.Report(session.ident, message.round, len(kept.seqs), start, dropped, entries)

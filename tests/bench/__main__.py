@@ -24,6 +24,7 @@ BENCHES: dict[str, str] = {
     "linkbed": "tests.bench.linkbed",
     "latency": "tests.bench.latency",
     "capacity": "tests.bench.capacity",
+    "reflector": "tests.bench.reflector",
 }
 OUTPUT = Path("build/bench.json")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How true is the capacity test, at which cost, on links whose truth is known?
 
-Agent and reflector are the real ones, at either end of the emulated link. Its tables go into docs/accuracy.md.
+Agent and reflector are the real ones, at either end of the emulated link; the tables go to docs/accuracy.md.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ class Row:
 
 
 _HEAD = (
-    "| link | Mbit/s | RTT ms | way | error | 95 % interval | burst Mbit/s / bytes | MB | of 10 s TCP | s | says |\n"
+    "| link | Mbit/s | RTT ms | way | error | 95 % interval | burst Mbit/s / bytes | MB | of 10 s TCP | s "
+    "| says |\n"
     "|---|---|---|---|---|---|---|---|---|---|---|\n"
 )
 
@@ -143,20 +144,25 @@ def _summary(name: str, rows: Sequence[Row]) -> list[Figure]:
     note = f"{len(errors)} of {len(rows)} gave a figure, {len(unsaid)} say valid"
     held = sum(row.holds for row in rows)
     costs = [row.cost for row in rows]
-    pc = 100
+    pc, beside = 100, f"{name}: bytes beside 10 s TCP"
     return [
         Figure(
             name=f"{name}: error, median", value=pc * statistics.median(errors), unit="%", goal=2, note=note
         ),
         Figure(name=f"{name}: error, worst", value=pc * max(errors), unit="%", goal=5),
-        Figure(name=f"{name}: error, worst that says valid", value=pc * max(unsaid), unit="%", goal=5),
+        Figure(
+            name=f"{name}: error, worst that says valid",
+            value=pc * max(unsaid, default=0.0),
+            unit="%",
+            goal=5,
+        ),
         Figure(
             name=f"{name}: bytes beside 10 s TCP, median",
             value=pc * statistics.median(costs),
             unit="%",
             goal=5,
         ),
-        Figure(name=f"{name}: bytes beside 10 s TCP, most", value=pc * max(costs), unit="%", goal=5),
+        Figure(name=f"{beside}, most", value=pc * max(costs), unit="%", goal=5),
         Figure(name=f"{name}: intervals without the truth", value=len(rows) - held, unit=f"of {len(rows)}"),
     ]
 

@@ -38,7 +38,14 @@ messages = st.one_of(
     st.builds(m.Pong, session=eights, number=u32, length=lengths),
     st.builds(m.Send, session=eights, round=u16, legs=st.lists(legs, min_size=1, max_size=4).map(tuple)),
     st.builds(m.Data, session=eights, round=u16, seq=u32, sent_us=u32),
-    st.builds(m.Ask, session=eights, round=u16, start=u32, datagrams=st.integers(0, 255)),
+    st.builds(
+        m.Ask,
+        session=eights,
+        round=u16,
+        start=u32,
+        datagrams=st.integers(0, 255),
+        entries=st.integers(0, 255),
+    ),
     st.builds(
         m.Report,
         session=eights,

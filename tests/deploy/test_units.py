@@ -42,7 +42,7 @@ def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_is_a_unit_for_each_program_that_stays() -> None:
-    assert UNITS == ["school-agent.service", "school-collector.service"]
+    assert UNITS == ["school-agent.service", "school-collector.service", "school-reflector.service"]
 
 
 @units
@@ -90,7 +90,10 @@ def test_user_is_made_as_the_units_name_it(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     _run("systemd-sysusers", f"--root={tmp_path}", FOLDER / "sysusers.d/schoolpulse.conf")
     assert "schoolpulse:" in (tmp_path / "etc/passwd").read_text()
-    assert all("\nUser=schoolpulse\n" in (FOLDER / unit).read_text() for unit in UNITS)
+    owners = {
+        re.findall("^(?:User|DynamicUser)=.*", (FOLDER / unit).read_text(), re.MULTILINE)[0] for unit in UNITS
+    }
+    assert owners == {"User=schoolpulse", "DynamicUser=yes"}
 
 
 def test_folders_are_made_and_credentials_closed(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from agent.clock.offset import Offset
 from agent.clock.saved import Saved, SavedClock
 from agent.contract import topics
+from agent.contract.capacity import message as messages
+from agent.contract.capacity.legs import Leg
 from agent.contract.codec import encode_ack
 from agent.contract.dictionary import DICTIONARIES
 from agent.contract.record import Ack, Record
@@ -57,7 +59,8 @@ def _spool() -> list[bytes]:
 
 
 def _records() -> Iterable[Record]:
-    return [record for batch in BATCHES.values() for record in batch.records]
+    """One of each number, as a session has them."""
+    return {record.seq: record for batch in BATCHES.values() for record in batch.records}.values()
 
 
 def _bodies_of_entries() -> list[bytes]:
@@ -118,6 +121,27 @@ def _clock() -> list[bytes]:
         return [path.read_bytes()]
 
 
+def _capacity() -> list[bytes]:
+    session = bytes(range(8))
+    made: list[messages.Message] = [
+        messages.Hello(session),
+        messages.Cookie(session, bytes(16)),
+        messages.Open(session, bytes(16), 10**6, "sp1.kz-1.9999999999." + "A" * 86),
+        messages.Opened(session, session, 10**6, 60_000, 10**6),
+        messages.Refused(session, 30, "busy"),
+        messages.Ping(session, 3),
+        messages.Send(session, 1, (Leg(8, 400, 1000), Leg(9, 1400, 0))),
+        messages.Ask(session, 1, 0, 4),
+        messages.Report(session, 1, 2, 0, 0, ((0, 0), (1, 1120))),
+        messages.Bye(session),
+    ]
+    return [messages.write(message) for message in made]
+
+
+def _reflector() -> list[bytes]:
+    return [b"".join(bytes([12]) + data.ljust(72, b"\0")[:72] for data in _capacity())]
+
+
 _MADE = {
     "batch_json": lambda: [v.partition(b",")[2] for v in _vectors("json", 0)],
     "batch_packed": lambda: _vectors("packed", 1),
@@ -136,4 +160,6 @@ _MADE = {
     "dns": _dns,
     "icmp": _icmp,
     "clock": _clock,
+    "capacity": _capacity,
+    "reflector": _reflector,
 }

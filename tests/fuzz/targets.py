@@ -17,6 +17,7 @@ from pathlib import Path
 from agent.clock.saved import SavedClock
 from agent.config import load_config as load_agent
 from agent.contract import topics
+from agent.contract.capacity import message as messages
 from agent.contract.codec import decode_ack, decode_batch, encode, encode_ack
 from agent.contract.decoder import DecodeError
 from agent.contract.dictionary import DICTIONARIES, NEWEST
@@ -29,6 +30,9 @@ from collector.config import load_config as load_collector
 from collector.enrolment import load_csv_registry, load_registry
 from collector.entry import read_frame
 from collector.errors import ConfigError
+from collector.reflector.capacity import Sessions
+from collector.reflector.gate import Gate
+from collector.reflector.options import GateOptions
 from collector.segment import MAGIC, Frame, Position, scan
 
 Target = Callable[[bytes], None]
@@ -146,6 +150,28 @@ def icmp(data: bytes) -> None:
         packet.quoted_request(data, family)
 
 
+def capacity(data: bytes) -> None:
+    """A message of the capacity test is written and read again as the same."""
+    with contextlib.suppress(messages.BadDatagram):
+        read = messages.read(data)
+        if not isinstance(read, messages.Open | messages.Refused):
+            assert messages.read(messages.write(read)) == read
+
+
+def reflector(data: bytes) -> None:
+    """Strangers' datagrams, each with its length before it: none is sent more than came, nobody is let in."""
+    gate = Gate(GateOptions(token_public_key="00" * 32))
+    sessions = Sessions(gate, max_mbps=100.0, now_s=lambda: 0.0)
+    sent = at = 0
+    while at < len(data):
+        datagram = data[at + 1 : at + 1 + data[at] * 6]
+        at += 1 + data[at] * 6
+        answers = [*sessions.receive(datagram, ("203.0.113.7", 5000), 0, 0), *sessions.due(0)]
+        sent += sum(len(answer.data) for answer in answers)
+    assert sent <= len(data)
+    assert gate.tests == 0
+
+
 def clock(data: bytes) -> None:
     """What the agent knew of the time before a power cut."""
     with _file(data) as path:
@@ -170,6 +196,8 @@ TARGETS: dict[str, Target] = {
         dns,
         icmp,
         clock,
+        capacity,
+        reflector,
     )
 }
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """When is each packet of a round to leave?
 
-Sans-io: whoever has the socket asks a `Pacer` what is due. Packets go singly or a few at a time, never more
-than fit into a quarter of a millisecond: the bucket of a policer may hold no more. What a slow processor has
-missed is sent later, not at once: a burst would be lost in a short queue, and is no longer a pace.
+Sans-io: whoever has the socket asks a `Pacer` what is due. Packets go in pairs, which show how fast the link
+serves when nothing comes between them; at fast paces as many go at once as fit into a quarter of a
+millisecond, and no more: the bucket of a policer may hold no more. What a slow processor has missed is sent
+later, not at once: a burst would be lost in a short queue, and is no longer a pace.
 """
 
 from __future__ import annotations
@@ -78,8 +79,10 @@ class Pacer:
     @property
     def wake_ns(self) -> int:
         """When to ask again."""
-        interval_ns = self._legs[self._leg].interval_ns if not self.has_ended else 0
-        return self._next_ns + max(0, QUANTUM_NS - interval_ns) if interval_ns else self._next_ns
+        if self.has_ended or self._in_leg + 1 == self._legs[self._leg].count:
+            return self._next_ns
+        interval_ns = self._legs[self._leg].interval_ns
+        return self._next_ns + max(interval_ns, QUANTUM_NS - interval_ns) if interval_ns else self._next_ns
 
     def due(self, now_ns: int) -> Due | None:
         """What is to leave now, None when nothing is; ask until then."""

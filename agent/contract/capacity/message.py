@@ -52,7 +52,8 @@ _REFUSED = struct.Struct("!8sIB")
 _PING = struct.Struct("!8sI")
 _SEND = struct.Struct("!8sHB")
 _LEG = struct.Struct("!IHI")
-_ASK = struct.Struct("!8sHIB")
+_ASK = struct.Struct("!8sHIBB")
+REPORT_BYTES, ENTRY_BYTES = 26, 6
 _REPORT = struct.Struct("!8sHIIHB")
 _ENTRY = struct.Struct("!HI")
 _PADDING = os.urandom(MAX_DATAGRAM_BYTES)
@@ -157,12 +158,13 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What came of this round, from this place of the list on, in so many datagrams?"""
+    """What came of this round, from this place of the list on, in so many datagrams of so many entries?"""
 
     session: bytes
     round: int
     start: int
     datagrams: int = 1
+    entries: int = MAX_ENTRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +355,7 @@ _BODIES: dict[type[Any], Callable[[Any], tuple[int, bytes, int]]] = {
     Pong: lambda m: (PONG, _PING.pack(m.session, m.number), m.length),
     Send: lambda m: (SEND, _write_send(m), MIN_ASKING_BYTES),
     Data: lambda m: (DATA, DATA_HEADER.pack(MAGIC, DATA, m.session, m.round, m.seq, m.sent_us)[_BODY:], 0),
-    Ask: lambda m: (ASK, _ASK.pack(m.session, m.round, m.start, m.datagrams), MIN_ASKING_BYTES),
+    Ask: lambda m: (ASK, _ASK.pack(m.session, m.round, m.start, m.datagrams, m.entries), MIN_ASKING_BYTES),
     Report: lambda m: (REPORT, _write_report(m), 0),
     Bye: lambda m: (BYE, _HELLO.pack(m.session), MIN_ASKING_BYTES),
 }

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the probe measure against a real reflector, and say why where it cannot?"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent.contract.decoder import DecodeError
+from agent.contract.kinds import Throughput
+from agent.contract.reason import Reason
+from agent.probes.base import Finding, ProbeFailed
+from agent.probes.capacity import CapacityProbe
+from collector.checkpoint import public_key
+from collector.reflector import token
+from collector.reflector.gate import Gate
+from collector.reflector.options import CapacityOptions, GateOptions
+from collector.reflector.udp import CapacityServer
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+
+
+@pytest.fixture
+def server() -> Iterator[CapacityServer]:
+    gate = Gate(GateOptions(token_public_key=public_key(KEY)))
+    server = CapacityServer(CapacityOptions(host="127.0.0.1", port=0), gate)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> str:
+    file = tmp_path / "token"
+    file.write_text(token.make(KEY, "kz-0001", expires_s=2**33) + "\n")
+    return str(file)
+
+
+def probe(secret: str, port: int, **options: Any) -> CapacityProbe:
+    return CapacityProbe(
+        enabled=True, server="127.0.0.1", port=port, token_file=secret, max_mbps=10.0, **options
+    )
+
+
+def figures(finding: Finding) -> Throughput:
+    assert isinstance(finding.fields, Throughput)
+    return finding.fields
+
+
+@pytest.mark.parametrize(("direction", "found"), [("both", ["down", "up"]), ("up", ["up"])])
+async def test_each_direction_is_a_record(
+    server: CapacityServer, secret: str, direction: str, found: list[str]
+) -> None:
+    reading = await probe(secret, server.port, direction=direction).measure()
+    assert [figures(finding).direction for finding in reading] == found
+    for finding in reading:
+        fields = figures(finding)
+        assert finding.reason is None
+        assert (fields.method, fields.server) == ("capacity", "127.0.0.1")
+        assert None not in (
+            fields.mbps,
+            fields.bytes,
+            fields.duration_s,
+            fields.rtt_idle_ms,
+            fields.cpu_ratio,
+        )
+
+
+async def test_without_a_token_nothing_is_asked(server: CapacityServer) -> None:
+    with pytest.raises(ProbeFailed) as failed:
+        await probe("/nowhere/token", server.port).measure()
+    assert failed.value.reason is Reason.NOT_PERMITTED
+
+
+async def test_a_reflector_that_is_not_there_is_a_reason_for_each_direction(secret: str) -> None:
+    reading = await probe(secret, 9).measure()
+    assert [finding.reason for finding in reading] == [Reason.REFUSED] * 2
+
+
+async def test_cancelling_ends_the_thread_too(secret: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        task = asyncio.create_task(probe(secret, silent.getsockname()[1]).measure())
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(5):
+            await asyncio.get_running_loop().shutdown_default_executor()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"enabled": True}, "server"),
+        ({"enabled": True, "server": "a b"}, "server"),
+        ({"direction": "sideways"}, "direction"),
+    ],
+)
+def test_what_cannot_work_is_refused(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(DecodeError, match=problem):
+        CapacityProbe(**options)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is a figure doubted where its surroundings ask for it?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agent.throughput.surroundings import Seen, Surroundings, interface_to, nic_mbps
+from agent.throughput.verdict import Doubt, Validity, judge
+
+QUIET = Seen(
+    cpu_ratio=0.2,
+    own_cpu_ratio=0.3,
+    temperature_c=50.0,
+    throttled=False,
+    nic_mbps=1000,
+    cross_rx_bytes=0,
+    cross_tx_bytes=None,
+)
+
+
+def test_without_doubts_a_figure_is_valid() -> None:
+    assert judge([]) == (Validity.VALID, None)
+
+
+def test_doubts_are_told_in_order_each_once() -> None:
+    assert judge([Doubt.LOSS, Doubt.CPU_BOUND, Doubt.LOSS]) == (Validity.SUSPECT, "cpu_bound,loss")
+
+
+def test_too_few_packets_make_it_invalid() -> None:
+    assert judge([Doubt.LOSS, Doubt.TOO_FEW])[0] is Validity.INVALID
+
+
+@pytest.mark.parametrize(
+    ("seen", "mbps", "doubts"),
+    [
+        (QUIET, 100.0, set()),
+        (QUIET, 950.0, {Doubt.NIC_BOUND}),
+        (replace(QUIET, throttled=True), None, {Doubt.THROTTLED}),
+        (replace(QUIET, throttled=None, cpu_ratio=None, nic_mbps=None), 950.0, set()),
+        (replace(QUIET, cpu_ratio=0.95), 10.0, {Doubt.CPU_BOUND}),
+        (replace(QUIET, own_cpu_ratio=0.95), 10.0, {Doubt.CPU_BOUND}),
+        (replace(QUIET, cross_rx_bytes=50_000), 10.0, {Doubt.CROSS_TRAFFIC}),
+        (replace(QUIET, cross_tx_bytes=20_000), 10.0, set()),
+    ],
+)
+def test_surroundings_cast_doubt(seen: Seen, mbps: float | None, doubts: set[Doubt]) -> None:
+    assert seen.doubts(mbps=mbps, moved_bytes=1_000_000) == doubts
+
+
+def test_what_happens_on_this_host_is_seen() -> None:
+    seen = Surroundings("127.0.0.1").until_now(
+        received_bytes=0, sent_bytes=0, received_packets=0, sent_packets=0
+    )
+    assert interface_to("127.0.0.1") == "lo"
+    assert nic_mbps("lo") is None
+    assert nic_mbps(None) is None
+    assert seen.fields["cross_rx_bytes"] is not None
+    assert seen.fields.keys() >= {"cpu_ratio", "temperature_c", "throttled", "nic_mbps"}

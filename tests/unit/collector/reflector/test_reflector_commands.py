@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do the reflector's commands do what their help says?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from collector.__main__ import main
+from collector.errors import ConfigError
+from collector.reflector import token
+from collector.reflector.options import ReflectorOptions, load
+from collector.reflector.service import serve
+
+
+def test_a_token_holds_with_the_public_key_that_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = str(tmp_path / "reflector.key")
+    assert main(["reflector-token", "--public", "--key", key, "--json"]) == 0
+    public = bytes.fromhex(json.loads(capsys.readouterr().out)["public_key"])
+    assert main(["reflector-token", "kz-0001", "--key", key]) == 0
+    text = capsys.readouterr().out.strip()
+    assert token.read(Ed25519PublicKey.from_public_bytes(public), text, now_s=0).device == "kz-0001"
+
+
+def test_what_is_no_device_gets_no_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reflector-token", "KZ 1", "--key", str(tmp_path / "key")]) == 78
+    assert "no id of a device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[gate]\ntoken_public_key = 'ab'", "64 hexadecimal"),
+        ("[capacity]\nhost = 'a b'", "capacity.host"),
+        ("[gate]\ntest = 1", "did you mean"),
+        ("[", "reflector.toml: "),
+    ],
+)
+def test_what_does_not_hold_is_refused_with_its_place(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "reflector.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=problem):
+        load(file)
+
+
+async def test_services_end_when_told() -> None:
+    stop = asyncio.Event()
+    stop.set()
+    options = ReflectorOptions()
+    object.__setattr__(options.capacity, "port", 0)
+    async with asyncio.timeout(10):
+        await serve(options, stop)
