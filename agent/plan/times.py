@@ -52,7 +52,7 @@ class Times:
             return
         count = max(1, round(length_s / self.every_s))
         for part in range(count):
-            place = _random(self.device, self.test, day.isoformat(), str(part))
+            place = chance(self.device, self.test, day.isoformat(), str(part))
             yield _placed(spans, (part + place) / count * length_s)
 
     def a_month(self) -> int:
@@ -64,7 +64,7 @@ class Times:
     def _is_day(self, day: dt.date) -> bool:
         """Whether a test that is rarer than daily has its turn."""
         days = max(1, round(self.every_s / _DAY_S))
-        return (day.toordinal() + int(_random(self.device, self.test) * days)) % days == 0
+        return (day.toordinal() + int(chance(self.device, self.test) * days)) % days == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _placed(spans: Sequence[Span], along_s: float) -> Start:
     return Start(spans[-1].begin_s, spans[-1].end_s)
 
 
-def _random(*words: str) -> float:
+def chance(*words: str) -> float:
     """0 ≤ ratio < 1, the same for the same words."""
     digest = hashlib.blake2b("/".join(words).encode(), digest_size=6).digest()
     return int.from_bytes(digest) / 2**48

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 import math
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from agent.plan.counters import Counters, growth
 from agent.plan.ledger import Ledger
 from agent.plan.line import Sleep, is_quiet
 from agent.plan.options import PlanOptions
-from agent.plan.times import Start, Times
+from agent.plan.times import Start, Times, chance
 from agent.probes.base import CostsData
 from agent.probes.host import throttled
 from agent.round import Failed, Outcome
@@ -38,6 +37,8 @@ _LOOK_AGAIN_S = 30.0
 """So often a waiting test looks whether the clock was set meanwhile."""
 _MISSED_S = 60.0
 _NEVER_S = 86_400.0
+_LONGEST_QUEUE_S = 7200.0
+"""A test before it may wait long for pupils, but one that hangs must not silence all others."""
 _SAMPLE_S = 1.0
 _AGAIN_S, _AGAIN_TIMES = 120.0, 3
 """After a server that was busy: within so long, twice that the next time; so often."""
@@ -127,24 +128,45 @@ class Turns:
     async def turn(self, test: CostsData) -> AsyncIterator[Turn]:
         """Alone on this device, for as long as the block lasts."""
         start = self._starts.get(test.table) or Start(self._wall_s(), math.inf)
-        async with self._lock:
-            if self._wall_s() >= start.until_s:
-                yield Turn(probe=test, refused=Failed(Reason.BUSY, "its window ended before its turn came"))
-                return
+        if not await self._is_first(start):
+            yield Turn(probe=test, refused=Failed(Reason.BUSY, "its turn did not come: another test runs"))
+            return
+        try:
             quiet = await self._is_quiet(start)
             turn = self._turn(test, was_busy=quiet is False)
             if turn.refused is not None:
                 yield turn
                 return
-            self._ledger.begin(turn.probe.estimate_bytes())
-            self._is_loading = True
-            sampler = asyncio.create_task(_sample(turn), name="sampler")
-            try:
+            async with self._loading(turn):
                 yield turn
-            finally:
-                sampler.cancel()
-                self._is_loading, self._loaded_until_s = False, time.monotonic()
-                self._end(test, turn)
+        finally:
+            self._lock.release()
+
+    @contextlib.asynccontextmanager
+    async def _loading(self, turn: Turn) -> AsyncIterator[None]:
+        """The test runs: on the ledger before its first packet, watched, and settled behind its last."""
+        self._ledger.begin(turn.probe.estimate_bytes())
+        self._is_loading = True
+        sampler = asyncio.create_task(_sample(turn), name="sampler")
+        try:
+            yield
+        finally:
+            sampler.cancel()
+            self._is_loading, self._loaded_until_s = False, time.monotonic()
+            self._end(turn)
+
+    async def _is_first(self, start: Start) -> bool:
+        """Wait for the tests before this one; False when its window ends first, or they never end."""
+        left_s = min(start.until_s - self._wall_s(), _LONGEST_QUEUE_S)
+        try:
+            async with asyncio.timeout(max(0.0, left_s)):
+                await self._lock.acquire()
+        except TimeoutError:
+            return False
+        if self._wall_s() < start.until_s:
+            return True
+        self._lock.release()
+        return False
 
     def has_loaded_since(self, mono_s: float) -> bool:
         """Whether a test of this device loaded the line at any time since."""
@@ -185,7 +207,7 @@ class Turns:
 
         return Turn(probe=probe, was_busy=was_busy, line_bytes=line_bytes)
 
-    def _end(self, test: CostsData, turn: Turn) -> None:
+    def _end(self, turn: Turn) -> None:
         moved = turn.moved_bytes
         if moved is None:
             # It failed, or was stopped: no more than the interface moved, no more than it was allowed.
@@ -193,16 +215,17 @@ class Turns:
             moved = None if known is None else min(known, turn.probe.estimate_bytes())
         self._ledger.end(moved)
         was_refused = _is_busy(turn.outcome)
-        times = self._busy_times.get(test.table, 0) + 1 if was_refused else 0
-        self._busy_times[test.table] = times if times <= _AGAIN_TIMES else 0
+        table = turn.probe.table
+        times = self._busy_times.get(table, 0) + 1 if was_refused else 0
+        self._busy_times[table] = times if times <= _AGAIN_TIMES else 0
 
     def _again(self, test: CostsData) -> Start | None:
         """When a test that the server had no room for comes back: soon, and not with all the others."""
         times, last = self._busy_times.get(test.table, 0), self._starts.get(test.table)
         if not times or last is None:
             return None
-        chance = random.Random(f"{self._times[test.table].device}/{last.at_s}/{times}").random()  # noqa: S311
-        at_s = last.at_s + (0.5 + chance) * _AGAIN_S * 2 ** (times - 1)
+        place = chance(self._times[test.table].device, test.table, str(last.at_s), str(times))
+        at_s = last.at_s + (0.5 + place) * _AGAIN_S * 2 ** (times - 1)
         return Start(at_s, last.until_s) if at_s < last.until_s else None
 
     def _tests_left(self) -> int:

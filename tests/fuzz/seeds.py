@@ -15,8 +15,11 @@ from agent.contract.capacity import message as messages
 from agent.contract.capacity.legs import Leg
 from agent.contract.codec import encode_ack
 from agent.contract.dictionary import DICTIONARIES
-from agent.contract.record import Ack, Record
+from agent.contract.record import Ack, ClockState, Record
 from agent.echo import message, packet
+from agent.plan.counters import HostCounters
+from agent.plan.ledger import Ledger
+from agent.plan.options import PlanOptions
 from agent.spool.block import frame, pack
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.segment import MAGIC, Position, make_frame
@@ -121,6 +124,17 @@ def _clock() -> list[bytes]:
         return [path.read_bytes()]
 
 
+def _plan() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "plan")
+        clock = ClockState(wall_ms=1_790_000_000_000, mono_ms=10, boot="0badcafe", age_s=0)
+        ledger = Ledger(path, PlanOptions(), HostCounters("lo"), lambda: clock)
+        ledger.look()
+        ledger.begin(1000)
+        ledger.end(500)
+        return [path.read_bytes()]
+
+
 def _capacity() -> list[bytes]:
     session = bytes(range(8))
     made: list[messages.Message] = [
@@ -160,6 +174,7 @@ _MADE = {
     "dns": _dns,
     "icmp": _icmp,
     "clock": _clock,
+    "plan": _plan,
     "capacity": _capacity,
     "reflector": _reflector,
 }

@@ -22,8 +22,12 @@ from agent.contract.codec import decode_ack, decode_batch, encode, encode_ack
 from agent.contract.decoder import DecodeError
 from agent.contract.dictionary import DICTIONARIES, NEWEST
 from agent.contract.packed import FORMAT
+from agent.contract.record import ClockState
 from agent.echo import message, packet
 from agent.errors import ConfigError as AgentConfigError
+from agent.plan.counters import HostCounters
+from agent.plan.ledger import Ledger
+from agent.plan.options import PlanOptions
 from agent.spool.block import scan as spool_blocks
 from agent.spool.block import unpack
 from collector.config import load_config as load_collector
@@ -178,6 +182,13 @@ def clock(data: bytes) -> None:
         SavedClock(path).load()
 
 
+def plan(data: bytes) -> None:
+    """What was used of the month's data plan before a power cut."""
+    with _file(data) as path:
+        clock_state = ClockState(wall_ms=0, mono_ms=0, boot="0badcafe")
+        Ledger(path, PlanOptions(), HostCounters("none"), lambda: clock_state)
+
+
 TARGETS: dict[str, Target] = {
     f.__name__: f
     for f in (
@@ -196,6 +207,7 @@ TARGETS: dict[str, Target] = {
         dns,
         icmp,
         clock,
+        plan,
         capacity,
         reflector,
     )

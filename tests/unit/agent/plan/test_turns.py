@@ -306,6 +306,19 @@ async def test_a_test_whose_window_ended_while_it_waited_is_recorded() -> None:
     assert [r.reason for r in agent.records] == [Reason.BUSY]
 
 
+async def test_a_test_that_hangs_silences_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.plan.turns._LONGEST_QUEUE_S", 0.05)
+    school = School()
+    test, other = Load(school=school), OtherLoad(school=school)
+    agent = Agent(school, test, other)
+    async with agent.turns.turn(test):
+        async with agent.turns.turn(other) as turn:
+            await agent.scheduler.measure(other, turn)
+        assert [r.reason for r in agent.records] == [Reason.BUSY]
+    async with agent.turns.turn(other) as turn:
+        assert turn.refused is None
+
+
 async def test_stopping_in_the_midst_charges_no_more_than_the_interface_moved() -> None:
     school = School()
     agent = Agent(school, Load(school=school))
