@@ -12,7 +12,7 @@ import dataclasses
 import datetime as dt
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ from agent.contract.log import UnknownLevel, start_logging
 from agent.contract.record import Record, to_plain
 from agent.echo.icmp import icmp_permission
 from agent.errors import AgentError, ConfigError, SpoolInUse
+from agent.plan.cost import MonthCost, of_month
+from agent.plan.options import PlanOptions
 from agent.probes import PROBES, load
-from agent.probes.base import Probe
+from agent.probes.base import CostsData, Probe
 from agent.scheduler import Scheduler
 from agent.spool.contents import contents_of
 
@@ -155,6 +157,9 @@ def _check(options: argparse.Namespace) -> int:
     config = _config_or_defaults(options.config)
     plain = dataclasses.asdict(config.options)
     plain["probes"] = {p.table: _options(p) for p in config.probes}
+    tests = [probe for probe in config.probes if isinstance(probe, CostsData)]
+    costs = of_month(config.options.device, config.options.plan, tests)
+    plain["month_costs"] = [dataclasses.asdict(cost) for cost in costs]
     if options.json:
         print(json.dumps(plain, ensure_ascii=False))
     else:
@@ -166,8 +171,21 @@ def _check(options: argparse.Namespace) -> int:
         print(f"outages are watched for, profile {outage.profile}" if outage.enabled else "no outage watch")
         for probe in config.probes:
             print(f"probe {probe.table} every {probe.every_s:g} s")
+        print("\n".join(_plan_lines(config.options.plan, costs)))
         print("configuration is good")
     return 0
+
+
+def _plan_lines(plan: PlanOptions, costs: Sequence[MonthCost]) -> Iterator[str]:
+    if plan.month_bytes is None:
+        yield "no data plan: tests are limited only by their own options"
+    else:
+        yield f"data plan {plan.month_bytes} bytes a month, of which tests {plan.share_bytes}"
+    for cost in costs:
+        yield (
+            f"test {cost.test} up to {cost.rounds} times a month, {cost.round_bytes} bytes at most each, "
+            f"{cost.bytes} in all"
+        )
 
 
 def _options(probe: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from agent.contract.record import DEVICE
 from agent.errors import ConfigError
 from agent.identity import folder
 from agent.outage.options import OutageOptions
+from agent.plan.options import PlanOptions
 from agent.probes import PROBES, load
 from agent.probes.base import Probe
 from agent.spool.room import LEAST_FILES
@@ -132,6 +133,9 @@ class AgentOptions:
         default_factory=IdentityOptions, metadata={"doc": "keys and certificate"}
     )
     outage: OutageOptions = field(default_factory=OutageOptions, metadata={"doc": "watching for outages"})
+    plan: PlanOptions = field(
+        default_factory=PlanOptions, metadata={"doc": "the data plan, and when tests may run"}
+    )
     probes: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per probe"})
 
     def __post_init__(self) -> None:

@@ -4,6 +4,9 @@
 Each probe has a grid of start times: a phase from a stable hash of device and probe, then every `every_s`, on
 the monotonic clock. A round is never started while the last one runs; a start that was missed is left out,
 not made up for. The first round of a probe comes a few seconds after the agent's start.
+
+What loads the line (`CostsData`) has no grid: `agent/plan/turns.py` says when it may run, and how much it may
+move.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ import math
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
-from agent.contract.kinds import Fields, keys_of
+from agent.contract.kinds import Fields, Latency, keys_of
 from agent.contract.reason import Reason
 from agent.contract.record import ClockState
-from agent.probes.base import Probe
+from agent.plan.turns import Turn, Turns
+from agent.probes.base import CostsData, Finding, Probe
 from agent.round import Failed, Outcome, Round
 
 log = logging.getLogger("agent.scheduler")
@@ -49,18 +54,31 @@ class Scheduler:
         keeper: Keeper,
         now: Callable[[], ClockState],
         complete: Complete = lambda fields: fields,
+        *,
+        turns: Turns | None = None,
     ) -> None:
         self._device = device
         self._probes = probes
         self._keeper = keeper
         self._now = now
         self._complete = complete
+        self._turns = turns
 
     async def run(self) -> None:
         """Measure until cancelled; a round under way is then given up and leaves no record."""
         async with asyncio.TaskGroup() as group:
             for probe in self._probes:
-                group.create_task(self._repeat(probe), name=f"probe-{probe.table}")
+                if self._turns is not None and isinstance(probe, CostsData):
+                    rounds = self._take_turns(probe, self._turns)
+                else:
+                    rounds = self._repeat(probe)
+                group.create_task(rounds, name=f"probe-{probe.table}")
+
+    async def _take_turns(self, probe: CostsData, turns: Turns) -> None:
+        while True:
+            await turns.start(probe)
+            async with turns.turn(probe) as turn:
+                await self.measure(probe, turn)
 
     async def _repeat(self, probe: Probe) -> None:
         phase = phase_ratio(self._device, probe.table)
@@ -69,11 +87,15 @@ class Scheduler:
             await self.measure(probe)
             await asyncio.sleep(next_start_s(time.monotonic(), probe.every_s, phase) - time.monotonic())
 
-    async def measure(self, probe: Probe) -> None:
+    async def measure(self, probe: Probe, turn: Turn | None = None) -> None:
         """One round, and its records."""
         clock, started_s = self._now(), time.monotonic()
-        this = Round(probe)
+        if turn is not None and turn.refused is not None:
+            self.keep(probe, clock, 0, turn.refused)
+            return
+        this = Round(probe if turn is None else turn.probe)
         outcome = await this.outcome()
+        outcome = self._with_load(outcome, started_s) if turn is None else turn.settle(outcome)
         self.keep(probe, clock, round((time.monotonic() - started_s) * 1000), outcome)
         while not this.has_ended():
             log.warning("scheduler.hanging probe=%s", probe.table)
@@ -81,6 +103,13 @@ class Scheduler:
             if this.has_ended():
                 return
             self.keep(probe, self._now(), 0, Failed(Reason.OVERRAN, "an earlier round still hangs"))
+
+    def _with_load(self, outcome: Outcome | None, since_s: float) -> Outcome | None:
+        """Round trips, with whether a test of ours was on the line meanwhile."""
+        if self._turns is None or outcome is None or isinstance(outcome, Failed):
+            return outcome
+        loaded = self._turns.has_loaded_since(since_s)
+        return tuple(_with_load(finding, loaded=loaded) for finding in outcome)
 
     def keep(self, probe: Probe, clock: ClockState, duration_ms: int, outcome: Outcome | None) -> None:
         """Make records of what a round gave."""
@@ -100,6 +129,12 @@ class Scheduler:
                 detail=finding.detail and finding.detail[:_MAX_DETAIL],
                 fields=self._complete(finding.fields),
             )
+
+
+def _with_load(finding: Finding, *, loaded: bool) -> Finding:
+    if not isinstance(finding.fields, Latency):
+        return finding
+    return replace(finding, fields=replace(finding.fields, loaded=loaded))
 
 
 def phase_ratio(device: str, purpose: str) -> float:

@@ -26,6 +26,10 @@ from agent.marker import BEAT_EVERY_S, SUBJECTS, Away, MarkFile, away, mark, nex
 from agent.outage.report import Report, Reporter
 from agent.outage.watch import Outage
 from agent.outage.watcher import WatcherThread
+from agent.plan.counters import HostCounters
+from agent.plan.ledger import Ledger
+from agent.plan.turns import Turns
+from agent.probes.base import CostsData
 from agent.probes.host import undervoltage
 from agent.publisher.link import Link
 from agent.publisher.past import Past
@@ -40,6 +44,7 @@ log = logging.getLogger("agent.service")
 _MARKER = "running"
 _WATCH_CLOCK_S = 5.0
 _LOOK_EVERY_S = 1.0
+_COUNT_EVERY_S = 60.0
 _LONGEST_GRACE_S = 900.0
 
 
@@ -82,8 +87,20 @@ class Service:
         self._keeper = Keeper(config.options, self._link, self._clock.now)
         self._publisher.seal = self._keeper.seal
         self._publisher.on_time = self._keeper.note_time
+        counters = HostCounters(options.plan.interface)
+        self._ledger = Ledger(directory / "plan", options.plan, counters, self._clock.now)
+        tests = [probe for probe in config.probes if isinstance(probe, CostsData)]
+        turns = Turns(
+            options.device,
+            options.plan,
+            tests,
+            ledger=self._ledger,
+            counters=counters,
+            now=self._clock.now,
+            note=self._event,
+        )
         self._scheduler = Scheduler(
-            options.device, config.probes, self._spool, self._clock.now, self._complete
+            options.device, config.probes, self._spool, self._clock.now, self._complete, turns=turns
         )
         self._day: dt.date | None = None
         self._wire_bytes_before_today = 0
@@ -104,6 +121,7 @@ class Service:
                 group.create_task(self._commit(), name="commit"),
                 group.create_task(self._watch_clock(), name="clock"),
                 group.create_task(self._beat(), name="marker"),
+                group.create_task(self._count(), name="plan"),
             ]
             watcher = self._start_watching()
             await stop.wait()
@@ -116,6 +134,8 @@ class Service:
             self._note_clock()
             self._clock.save(at_once=True)
             self._note_session(at_once=True)
+            self._ledger.look()
+            self._ledger.save()
             self._spool.close()
             publisher.cancel()
         self._write_mark(has_stopped=True)
@@ -192,6 +212,11 @@ class Service:
             at_once=at_once,
         )
 
+    async def _count(self) -> None:
+        while True:
+            self._ledger.look()
+            await asyncio.sleep(_COUNT_EVERY_S)
+
     async def _watch_clock(self) -> None:
         while True:
             self._note_clock()
@@ -262,6 +287,8 @@ class Service:
             spool_writable=state.problem is None,
             spool_dropped=state.dropped,
             wire_bytes_today=self._wire_bytes_today(),
+            test_bytes_month=self._ledger.usage.test_bytes,
+            line_bytes_month=self._ledger.usage.line_bytes if self._ledger.usage.looks else None,
         )
 
     def _wire_bytes_today(self) -> int:

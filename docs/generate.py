@@ -20,11 +20,13 @@ from agent.contract import schema
 from agent.contract.kinds import KINDS
 from agent.contract.reason import Reason
 from agent.outage.options import OutageOptions
+from agent.plan.options import PlanOptions
 from agent.probes import PROBES, load
 from collector import __main__ as collector_program
 from collector.config import CollectorOptions
 from collector.reflector.options import ReflectorOptions
 from collector.sinks import SINKS, sink_class
+from docs import profiles
 from docs.options import example, table
 from firmware_bridge import __main__ as bridge_program
 
@@ -36,6 +38,7 @@ AGENT_TABLES: list[tuple[str, Any]] = [
     ("spool", SpoolOptions),
     ("identity", IdentityOptions),
     ("outage", OutageOptions),
+    ("plan", PlanOptions),
     *((f"probes.{kind}", load(kind)) for kind in PROBES),
 ]
 COLLECTOR_TABLES: list[tuple[str, Any]] = [
@@ -162,6 +165,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "docs/configuration.md": configuration,
     "docs/contract.md": kinds,
     "docs/commands.md": commands,
+    "docs/data-plan.md": profiles.page,
 }
 """Files with one part between `<!-- generated -->` and `<!-- end -->`."""
 

@@ -128,6 +128,8 @@ class Host:
     clock_synchronised: bool | None = flag("whether the kernel says the clock is synchronised")
     spool_writable: bool | None = flag("whether the card takes what the spool writes")
     spool_dropped: int | None = number("records the spool had to drop since the agent started")
+    test_bytes_month: int | None = number("bytes throughput tests moved in this month of the data plan")
+    line_bytes_month: int | None = number("bytes that crossed the plan's interface in it, both ways")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +142,8 @@ class Event:
         "agent_started, unclean_shutdown, clock_step (the wall clock was set: by `step_ms`), clock_set (true "
         "time became known: `subject` kernel or collector, `step_ms` what was wrong before), power_cut "
         "(how long, as soon as the clock can tell), spool_dropped, spool_damaged, spool_unwritable, "
-        "spool_writable …"
+        "spool_writable, plan_shrunk, plan_exhausted, plan_ample (how the data plan stands for tests: "
+        "`count` bytes were theirs) …"
     )
     count: int | None = number("how many things it concerns")
     first_seq: int | None = number("first sequence number concerned")

@@ -28,3 +28,4 @@ class Reason(enum.StrEnum):
     GONE = "gone"
     ADDRESS_CHANGED = "address_changed"
     UNTRUE = "untrue"
+    PLAN_EXHAUSTED = "plan_exhausted"

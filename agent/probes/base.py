@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from agent.contract.kinds import Fields
 from agent.contract.option import option
@@ -80,4 +80,21 @@ class Probe(Protocol):
         Raises:
             ProbeFailed: nothing at all could be measured; the only exception allowed out.
         """
+        ...
+
+
+@runtime_checkable
+class CostsData(Probe, Protocol):
+    """A probe that loads the line: it has its turn by the table `[plan]`, not by the scheduler's grid."""
+
+    def estimate_bytes(self) -> int:
+        """Most one round moves, both ways, at the IP layer."""
+        ...
+
+    def least_bytes(self) -> int:
+        """With less than so much no figure can be had."""
+        ...
+
+    def within(self, max_bytes: int) -> Self | None:
+        """The same, told to move no more than this; None when that is too little."""
         ...

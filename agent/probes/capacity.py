@@ -17,8 +17,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from agent.contract.address import host_problem
 from agent.contract.decoder import DecodeError
@@ -29,6 +29,9 @@ from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
 from agent.throughput.capacity import DIRECTIONS, Wanted, run
 
 _GRACE_S = 5.0
+_LEAST_BYTES = 200_000
+_CONTROL_RATIO, _CONTROL_BYTES = 0.03, 30_000
+"""Beside its rounds a test costs pings, requests and, for each packet up, its place in a report."""
 _DIRECTIONS = {"both": DIRECTIONS, **{direction: (direction,) for direction in DIRECTIONS}}
 
 
@@ -54,7 +57,7 @@ class CapacityProbe(ProbeOptions):
     max_bytes: int = option(
         "most one round may move, both directions; half of it each",
         50_000_000,
-        low=200_000,
+        low=_LEAST_BYTES,
         high=2_000_000_000,
     )
     max_mbps: float = option("no faster pace is tried", 1000.0, low=0.1, high=10_000)
@@ -87,3 +90,18 @@ class CapacityProbe(ProbeOptions):
         finally:
             stop.set()
         return tuple(Finding(outcome.fields, outcome.reason, outcome.detail) for outcome in outcomes)
+
+    def estimate_bytes(self) -> int:
+        """Most one round moves."""
+        return int(self.max_bytes * (1 + _CONTROL_RATIO)) + _CONTROL_BYTES
+
+    def least_bytes(self) -> int:
+        """With less no figure can be had."""
+        return replace(self, max_bytes=_LEAST_BYTES).estimate_bytes()
+
+    def within(self, max_bytes: int) -> Self | None:
+        """The same, told to move no more."""
+        if max_bytes < self.least_bytes():
+            return None
+        rounds_bytes = int((max_bytes - _CONTROL_BYTES) / (1 + _CONTROL_RATIO))
+        return replace(self, max_bytes=min(self.max_bytes, rounds_bytes))

@@ -18,9 +18,12 @@ from agent.contract.capacity import message as messages
 from agent.contract.capacity.legs import Leg
 from agent.contract.codec import encode_ack
 from agent.contract.dictionary import DICTIONARIES
-from agent.contract.record import Ack, Record
+from agent.contract.record import Ack, ClockState, Record
 from agent.contract.stream import Join, Joined, Open, Opened, Report, write
 from agent.echo import message, packet
+from agent.plan.counters import HostCounters
+from agent.plan.ledger import Ledger
+from agent.plan.options import PlanOptions
 from agent.spool.block import frame, pack
 from agent.trace import told
 from agent.trace.told import Hop, Told
@@ -194,6 +197,17 @@ _SPEEDTEST = b"""{"download":9600000.5,"upload":4800000.1,"ping":20.1,"server":{
 "bytes_sent":6000000,"bytes_received":12000000,"timestamp":"2026-01-01T00:00:00Z"}"""
 
 
+def _plan() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "plan")
+        clock = ClockState(wall_ms=1_790_000_000_000, mono_ms=10, boot="0badcafe", age_s=0)
+        ledger = Ledger(path, PlanOptions(), HostCounters("lo"), lambda: clock)
+        ledger.look()
+        ledger.begin(1000)
+        ledger.end(500)
+        return [path.read_bytes()]
+
+
 def _capacity() -> list[bytes]:
     session = bytes(range(8))
     made: list[messages.Message] = [
@@ -243,6 +257,7 @@ _MADE: dict[str, Callable[[], list[bytes]]] = {
     "ndt7_measurement": _ndt7,
     "iperf3_output": lambda: [_IPERF3, b'{"error":"error - the server is busy running a test"}'],
     "speedtest_output": lambda: [_SPEEDTEST],
+    "plan": _plan,
     "capacity": _capacity,
     "reflector": _reflector,
 }

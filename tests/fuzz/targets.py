@@ -24,11 +24,14 @@ from agent.contract.decoder import DecodeError, decode
 from agent.contract.dictionary import DICTIONARIES, NEWEST
 from agent.contract.kinds import NetworkPath
 from agent.contract.packed import FORMAT
-from agent.contract.record import to_plain
+from agent.contract.record import ClockState, to_plain
 from agent.contract.stream import Joined, Opened, Report, read, read_first
 from agent.echo import message, packet
 from agent.echo.problem import NoAnswer
 from agent.errors import ConfigError as AgentConfigError
+from agent.plan.counters import HostCounters
+from agent.plan.ledger import Ledger
+from agent.plan.options import PlanOptions
 from agent.probes.path import finding_of
 from agent.spool.block import scan as spool_blocks
 from agent.spool.block import unpack
@@ -261,6 +264,13 @@ def speedtest_output(data: bytes) -> None:
         assert found.down_mbps or found.up_mbps
 
 
+def plan(data: bytes) -> None:
+    """What was used of the month's data plan before a power cut."""
+    with _file(data) as path:
+        clock_state = ClockState(wall_ms=0, mono_ms=0, boot="0badcafe")
+        Ledger(path, PlanOptions(), HostCounters("none"), lambda: clock_state)
+
+
 TARGETS: dict[str, Target] = {
     f.__name__: f
     for f in (
@@ -289,6 +299,7 @@ TARGETS: dict[str, Target] = {
         ndt7_measurement,
         iperf3_output,
         speedtest_output,
+        plan,
         capacity,
         reflector,
     )

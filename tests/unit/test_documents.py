@@ -31,7 +31,7 @@ def test_generated_parts_are_what_the_program_says() -> None:
     made = generate.made()
     stale = [name for name, text in made.items() if (ROOT / name).read_text() != text]
 
-    assert len(made) == 7
+    assert len(made) == 8
     assert not stale, f"run `make docs`: {stale}"
 
 
@@ -65,7 +65,7 @@ def test_the_agents_example_is_its_defaults(tmp_path: Path) -> None:
     text = (ROOT / "deploy" / "agent.example.toml").read_text()
     plain = tomllib.loads(text)
 
-    assert plain.keys() == {"device", "mqtt", "spool", "identity", "outage", "probes"}
+    assert plain.keys() == {"device", "mqtt", "spool", "identity", "outage", "plan", "probes"}
     assert decode(AgentOptions, plain, strict=True) == AgentOptions(device="kz-0001", probes=plain["probes"])
     assert list(plain["probes"]) == list(PROBES)
     runs = {p.table for p in build_probes(plain["probes"])}

@@ -156,7 +156,7 @@ def test_the_time_is_saved_now_and_then(machine: Machine, monkeypatch: pytest.Mo
     machine.synchronise()
     clock = machine.start()
     written: list[int] = []
-    monkeypatch.setattr("agent.clock.saved.os.pwrite", lambda _fd, data, _at: written.append(len(data)))
+    monkeypatch.setattr("agent.pages.os.pwrite", lambda _fd, data, _at: written.append(len(data)))
     for _ in range(24 * 60):
         machine.true_ms += MINUTE_MS
         clock.save()
@@ -169,7 +169,7 @@ def test_the_time_is_saved_now_and_then(machine: Machine, monkeypatch: pytest.Mo
 def test_news_are_saved_at_most_every_ten_minutes(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = machine.start()
     written: list[int] = []
-    monkeypatch.setattr("agent.clock.saved.os.pwrite", lambda _fd, data, _at: written.append(len(data)))
+    monkeypatch.setattr("agent.pages.os.pwrite", lambda _fd, data, _at: written.append(len(data)))
     for minute in range(60):
         machine.true_ms += MINUTE_MS
         machine.wrong_ms, machine.is_synchronised = minute % 2 * 10_000, True

@@ -12,6 +12,7 @@ import agent.probes
 from agent.contract.decoder import DecodeError, decode
 from agent.contract.kinds import KINDS
 from agent.probes import PROBES, load
+from agent.probes.base import CostsData
 
 FOLDER = Path(agent.probes.__file__).parent
 
@@ -49,6 +50,20 @@ def test_probe_is_made_from_an_empty_table(kind: str) -> None:
     probe = decode(load(kind), {}, strict=True)
     assert probe == load(kind)()
     assert probe.deadline_s <= probe.every_s
+
+
+@pytest.mark.parametrize("name", [name for name in PROBES if load(name).kind == "throughput"])
+def test_a_throughput_test_keeps_to_what_the_data_plan_leaves(name: str) -> None:
+    test = load(name)()
+
+    assert isinstance(test, CostsData)
+    most, least = test.estimate_bytes(), test.least_bytes()
+    assert 0 < least <= most
+    assert test.within(least - 1) is None
+    for allowed in (least, (least + most) // 2, most, 10 * most):
+        told = test.within(allowed)
+        assert told is not None
+        assert told.least_bytes() <= told.estimate_bytes() <= min(allowed, most)
 
 
 def test_unknown_option_is_refused_with_the_nearest() -> None:
