@@ -21,6 +21,7 @@ from agent.echo.address import Address
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.throughput import iperf3, program
+from agent.throughput.capped import CappedEachWay
 from agent.throughput.dialogue import Direction
 from agent.throughput.outcome import Test
 from agent.throughput.program import Bounds
@@ -32,7 +33,7 @@ _SET_UP_S = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Iperf3Probe(ProbeOptions):
+class Iperf3Probe(CappedEachWay, ProbeOptions):
     """Its fields are the table `[probes.iperf3]`."""
 
     table: ClassVar[str] = "iperf3"

@@ -24,6 +24,7 @@ from agent.contract.option import option
 from agent.echo.address import Address
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
+from agent.throughput.capped import CappedEachWay
 from agent.throughput.dialogue import Direction
 from agent.throughput.ndt7 import Place, run
 from agent.throughput.outcome import Test
@@ -35,7 +36,7 @@ _FRAMING_RATIO = 1500 / 1448
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ndt7Probe(ProbeOptions):
+class Ndt7Probe(CappedEachWay, ProbeOptions):
     """Its fields are the table `[probes.ndt7]`."""
 
     table: ClassVar[str] = "ndt7"

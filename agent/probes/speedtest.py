@@ -23,6 +23,7 @@ from agent.echo import route
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.throughput import program, speedtest
+from agent.throughput.capped import Capped
 from agent.throughput.outcome import Test
 from agent.throughput.program import Bounds
 from agent.throughput.speedtest import SpeedtestResult
@@ -34,7 +35,7 @@ _SERVER = "speedtest.net"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpeedtestProbe(ProbeOptions):
+class SpeedtestProbe(Capped, ProbeOptions):
     """Its fields are the table `[probes.speedtest]`."""
 
     table: ClassVar[str] = "speedtest"

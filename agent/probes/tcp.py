@@ -24,6 +24,7 @@ from agent.contract.option import option
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.throughput import responsiveness
+from agent.throughput.capped import CappedEachWay
 from agent.throughput.dialogue import Direction, Server, Session, open_session
 from agent.throughput.outcome import Test
 from agent.throughput.responsiveness import Loaded
@@ -39,7 +40,7 @@ _SHARE_OF_RATE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class TcpProbe(ProbeOptions):
+class TcpProbe(CappedEachWay, ProbeOptions):
     """Its fields are the table `[probes.tcp]`."""
 
     table: ClassVar[str] = "tcp"
