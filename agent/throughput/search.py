@@ -9,7 +9,7 @@ while it does not confirm what was found before; a burst is spent first. Sans-io
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.contract.capacity.legs import MIN_PACKET_BYTES, Leg
 from agent.contract.capacity.message import MAX_PACKETS
@@ -39,6 +39,7 @@ _SHARED = 0.93
 _PACES, _MOST_ALONE = 2, 2.0
 """So many show whether what is got depends on the pace."""
 _QUEUE_US, _PAIR_FASTER = 2000.0, 1.06
+_DROPS_RATIO, _DROPS_US = 0.02, 5000.0
 _NOISY = 0.02
 _FREE = 0.7
 _LOSSY_RATIO, _LOSSY_PACKETS = 0.01, 30
@@ -269,10 +270,17 @@ class Search:
             lasts_us = _BEHIND_BURST_US
         wanted = _rate_bytes(mbps, lasts_us * self.limits.stretch)
         size = int(max(_SMALL_BYTES, min(self.limits.packet_bytes, wanted / _PACKETS)))
-        legs = [_leg(wanted, size, mbps)]
+        legs = [replace(_leg(wanted, size, mbps), together=1 if self._drops() else 2)]
         if burst is not None:
             legs.insert(0, self._spending(burst, size, 2 * mbps))
         return Round(tuple(legs), mbps, is_final=True)
+
+    def _drops(self) -> bool:
+        """Whether what is too much is dropped, without a queue: a small bucket may not hold two packets."""
+        told = (m.estimate for m in self.made if m.estimate)
+        return any(m.estimate is None for m in self.made) or any(
+            e.loss_ratio > _DROPS_RATIO and e.queue_us < _DROPS_US for e in told
+        )
 
     def _spending(self, burst: Estimate, size: int, least_mbps: float) -> Leg:
         """Empties the bucket, even when the sender is somewhat slower than told."""

@@ -21,6 +21,7 @@ legs = st.builds(
     count=st.integers(1, 16_000),
     packet_bytes=st.integers(MIN_PACKET_BYTES, MAX_PACKET_BYTES),
     interval_ns=st.integers(0, 10**9),
+    together=st.sampled_from([1, 2]),
 )
 messages = st.one_of(
     st.builds(m.Hello, nonce=eights),
@@ -98,7 +99,9 @@ def test_many_packets_are_each_a_message(count: int, sent_us: int, length: int) 
 def test_a_pacer_lets_each_packet_go_once_and_never_before_its_time(
     plan: list[Leg], sleeps_ns: list[int]
 ) -> None:
-    plan = [Leg(min(leg.count, 200), leg.packet_bytes, leg.interval_ns % 3_000_000) for leg in plan]
+    plan = [
+        Leg(min(leg.count, 200), leg.packet_bytes, leg.interval_ns % 3_000_000, leg.together) for leg in plan
+    ]
     pacer, now_ns, turn = Pacer(plan, 0), 0, 0
     sent: list[int] = []
     while not pacer.has_ended:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """When is each packet of a round to leave?
 
-Sans-io: whoever has the socket asks a `Pacer` what is due. Packets go in pairs, which show how fast the link
-serves when nothing comes between them; at fast paces as many go at once as fit into a quarter of a
+Sans-io: whoever has the socket asks a `Pacer` what is due. Packets go singly, or in pairs that show how fast
+the link serves when nothing comes between them; at fast paces as many go at once as fit into a quarter of a
 millisecond, and no more: the bucket of a policer may hold no more. What a slow processor has missed is sent
 later, not at once: a burst would be lost in a short queue, and is no longer a pace.
 """
@@ -26,11 +26,13 @@ class Leg:
     Attributes:
         packet_bytes: at the IP layer.
         interval_ns: from one to the next; 0 is as fast as possible.
+        together: 2 sends them in pairs, at the same mean pace.
     """
 
     count: int
     packet_bytes: int
     interval_ns: int
+    together: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= _MAX_COUNT:
@@ -39,6 +41,8 @@ class Leg:
             raise ValueError(f"packets of {self.packet_bytes} bytes")
         if not 0 <= self.interval_ns <= _MAX_INTERVAL_NS:
             raise ValueError(f"an interval of {self.interval_ns} ns")
+        if self.together not in {1, 2}:
+            raise ValueError(f"{self.together} packets together")
 
     @property
     def bytes(self) -> int:
@@ -81,8 +85,9 @@ class Pacer:
         """When to ask again."""
         if self.has_ended or self._in_leg + 1 == self._legs[self._leg].count:
             return self._next_ns
-        interval_ns = self._legs[self._leg].interval_ns
-        return self._next_ns + max(interval_ns, QUANTUM_NS - interval_ns) if interval_ns else self._next_ns
+        leg = self._legs[self._leg]
+        waits_ns = max(leg.interval_ns * (leg.together - 1), QUANTUM_NS - leg.interval_ns)
+        return self._next_ns + waits_ns if leg.interval_ns else self._next_ns
 
     def due(self, now_ns: int) -> Due | None:
         """What is to leave now, None when nothing is; ask until then."""

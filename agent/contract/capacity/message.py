@@ -51,7 +51,7 @@ _OPENED = struct.Struct("!8s8sQII")
 _REFUSED = struct.Struct("!8sIB")
 _PING = struct.Struct("!8sI")
 _SEND = struct.Struct("!8sHB")
-_LEG = struct.Struct("!IHI")
+_LEG = struct.Struct("!IHIB")
 _ASK = struct.Struct("!8sHIBB")
 REPORT_BYTES, ENTRY_BYTES = 26, 6
 _REPORT = struct.Struct("!8sHIIHB")
@@ -317,7 +317,7 @@ def _write_open(m: Open) -> bytes:
 
 
 def _write_send(m: Send) -> bytes:
-    legs = b"".join(_LEG.pack(leg.count, leg.packet_bytes, leg.interval_ns) for leg in m.legs)
+    legs = b"".join(_LEG.pack(leg.count, leg.packet_bytes, leg.interval_ns, leg.together) for leg in m.legs)
     return _SEND.pack(m.session, m.round, len(m.legs)) + legs
 
 
