@@ -98,7 +98,7 @@ def test_a_test_is_counted_as_the_kernel_counts_and_the_next_agent_knows(bed: Be
     print(f"tests {after['test_bytes']} bytes, interface {moved}, the line's count {after['line_bytes']}")
 
     assert [r["fields"]["direction"] for r in records] == ["down", "up"]
-    assert all(abs(r["fields"]["mbps"] / RATE_MBPS - 1) < 0.05 for r in records)
+    assert all(abs(r["fields"]["mbps"] / RATE_MBPS - 1) < 0.1 for r in records)
     assert after["test_bytes"] == sum(r["fields"]["bytes"] for r in records)
     assert after["line_bytes"] == moved
     assert 0.94 * moved <= after["test_bytes"] <= moved
