@@ -145,6 +145,8 @@ class Search:
         if _is_between(e):
             high = max(high, e.pair_mbps or high)
         burst = self._burst()
+        if burst is not None and (burst.head_mbps or 0.0) < mbps:
+            burst = None  # Loss made a knee in a short round.
         return Found(
             mbps=mbps,
             low_mbps=low,
@@ -231,9 +233,10 @@ class Search:
         return self._fuller(last) if not e.is_saturated else self._again(e, len(finals))
 
     def _fuller(self, last: Made) -> Round:
-        """The link was not full: spend more of its burst, or look for its rate further up."""
+        """The link was not full: spend more of its burst, then go faster; or look for its rate further up."""
         if self._burst() is not None:
-            return self._final(last.round.mbps, self._burst())
+            tried = sum(m.round.is_final for m in self.made)
+            return self._final(last.round.mbps * _ABOVE ** (tried - 1), self._burst())
         return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, _RAMP_US), self._too_fast_mbps() / 2)
 
     def _again(self, e: Estimate, finals: int) -> Round:
