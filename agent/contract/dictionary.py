@@ -3,7 +3,7 @@
 
 A preset dictionary (RFC 1950 §2.2) never changes once a device in the field has used it; a better one gets a
 new number. Number 1 holds common words and bodies of a made-up day of the default schedule
-(`tests/bench/day.py`).
+(`tests/bench/day.py`), number 2 the pages that are asked for by default, too.
 """
 
 from __future__ import annotations
@@ -159,5 +159,13 @@ _FIRST = (
     "shv78U^Qpb>xp01GiWGA=PTI4(FYF@j+X0|6jFL>3kh77!2?78Vu&)Yt+l00d=pXfV(Z@{FUOG|Knh;sy"
 )
 
-DICTIONARIES: dict[int, bytes] = {1: base64.b85decode(_FIRST)}
-NEWEST = 1
+_SECOND = (
+    b"http://detectportal.firefox.com/success.txt"
+    b"http://connectivitycheck.gstatic.com/generate_204"
+    b"https://example.org/"
+)
+"""Before the first: pages asked for by default."""
+
+_DECODED = base64.b85decode(_FIRST)
+DICTIONARIES: dict[int, bytes] = {1: _DECODED, 2: _SECOND + _DECODED}
+NEWEST = 2
