@@ -67,7 +67,7 @@ def test_whatever_happens_outages_are_in_order_and_never_two(
         open_ = change if change.closed is None else None
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.floats(0.5, 30), st.floats(0.1, 30)), max_size=4), st.integers(0, 10**6))
 def test_whatever_is_cut_the_outages_told_follow_one_another(
     spans: list[tuple[float, float]], seed: int
