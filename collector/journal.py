@@ -150,7 +150,9 @@ class Journal:
         self.seen, self.damages, self.torn = standing.seen, standing.damages, standing.torn
         self.coverage = standing.coverage
         if standing.end is None:
-            self._end = self._begin_segment(End(Position(0, 0), standing.chain, standing.next_number))
+            self._end = self._begin_segment(
+                End(Position(standing.archived, 0), standing.chain, standing.next_number)
+            )
         else:
             self._end = End(standing.end, standing.chain, standing.next_number)
         self._bytes_before = {

@@ -15,7 +15,7 @@ from agent.contract.decoder import DecodeError
 from collector.disk import Disk
 from collector.entry import Entry, read_frame
 from collector.segment import MAGIC, Damage, Frame, Position
-from collector.shelf import Shelf
+from collector.shelf import Shelf, Unreadable
 
 START = Position(0, 0)
 PAGE_BYTES = 4 * 1024 * 1024
@@ -65,7 +65,10 @@ class Playback:
         numbers = self.shelf.numbers()
         for number in self._ahead(numbers, until):
             _note_missing(page, number)
-            self._read_segment(page, number, until, at_most, is_newest=number == numbers[-1])
+            try:
+                self._read_segment(page, number, until, at_most, is_newest=number == numbers[-1])
+            except Unreadable:
+                _note_spoiled(page, number)
             if page.is_full(at_most):
                 break
         self.at, self._chain = page.after, page.chain
@@ -106,6 +109,14 @@ class Playback:
         if isinstance(said, Entry):
             page.entries.append(said)
             page.bytes += len(said.payload)
+
+
+def _note_spoiled(page: Page, number: int) -> None:
+    """A segment that the archive does not give back is stepped over: what follows it is not to wait."""
+    offset = page.after.offset if page.after.segment == number else 0
+    page.damages.append(Damage(Position(number, offset), 0, "archive"))
+    page.chain = None
+    page.after = Position(number + 1, 0)
 
 
 def _note_missing(page: Page, number: int) -> None:

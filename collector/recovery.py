@@ -10,6 +10,7 @@ counted, and so does damage at the end where a checkpoint or a cursor proves tha
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from collector.entry import Entry, Header, read_frame
 from collector.extent import proven_end
 from collector.seen import Seen
 from collector.segment import MAGIC, NO_CHAIN, Damage, Frame, Position
-from collector.shelf import Shelf, segment_path
+from collector.shelf import Shelf, Unreadable, segment_path
 
 log = logging.getLogger("collector.journal")
 
@@ -29,13 +30,15 @@ _TORN = ".torn"
 
 @dataclass(kw_only=True)
 class Standing:
-    """Where and how the journal goes on; `end` is None when it has no segment yet.
+    """Where and how the journal goes on; `end` is None when it has no segment of its own yet.
 
     Attributes:
+        archived: the last segment of the archive, where that is all there is; else 0.
         torn: how many torn ends were ever put aside.
     """
 
     end: Position | None = None
+    archived: int = 0
     chain: bytes = NO_CHAIN
     next_number: int = 1
     seen: Seen = field(default_factory=Seen)
@@ -62,6 +65,8 @@ def recover(shelf: Shelf) -> Standing:
         if cut is None:
             _go_on_behind(standing, shelf, newest, proven)
         _cut_tail(shelf, newest, cut)
+    elif archived := shelf.archived():
+        _go_on_behind_archive(standing, shelf, archived[-1])
     standing.torn = sum(name.endswith(_TORN) for name in shelf.disk.names(shelf.directory))
     for damage in standing.damages:
         log.error("journal.damaged at=%s end=%d problem=%s", damage.at, damage.end, damage.problem)
@@ -109,6 +114,13 @@ def _go_on_behind(standing: Standing, shelf: Shelf, newest: int, proven: Positio
         standing.damages.append(Damage(standing.end, end, "proven"))
 
 
+def _go_on_behind_archive(standing: Standing, shelf: Shelf, newest: int) -> None:
+    """No segment is left but what was archived: numbers, and what is accounted for, follow from there."""
+    for number in _to_read(shelf, newest):
+        _read_segment(standing, shelf, number, None)
+    standing.end, standing.archived = None, newest
+
+
 def _begins_group(frame: Frame) -> bool:
     try:
         said = read_frame(frame)
@@ -127,23 +139,28 @@ def _to_read(shelf: Shelf, newest: int) -> list[int]:
 
 
 def _has_header(shelf: Shelf, number: int) -> bool:
-    first = next(shelf.scan(number, None), None)
-    if not isinstance(first, Frame):
-        return False
     try:
-        return isinstance(read_frame(first), Header)
-    except DecodeError:
+        first = next(shelf.scan(number, None), None)
+        return isinstance(first, Frame) and isinstance(read_frame(first), Header)
+    except (DecodeError, Unreadable):
         return False
 
 
 def _read_segment(standing: Standing, shelf: Shelf, number: int, end: int | None) -> None:
     known = None if standing.end is None else standing.chain
     standing.end = Position(number, len(MAGIC))
-    for found in shelf.scan(number, known, end=end):
+    try:
+        _read_frames(standing, shelf.scan(number, known, end=end), known)
+    except Unreadable:
+        standing.damages.append(Damage(standing.end, 0, "archive"))
+
+
+def _read_frames(standing: Standing, frames: Iterator[Frame | Damage], known: bytes | None) -> None:
+    for found in frames:
         if isinstance(found, Damage):
             standing.damages.append(found)
             continue
-        standing.chain, standing.end = found.chain, Position(number, found.end)
+        standing.chain, standing.end = found.chain, Position(found.at.segment, found.end)
         _apply(standing, found, is_first=known is None)
         known = found.chain
 

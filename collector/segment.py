@@ -80,7 +80,8 @@ class Damage:
 
     Attributes:
         problem: `bytes` between whole frames, `chain` for a frame changed or with others cut out before it,
-            `tail` when nothing whole follows up to the end, `proven` when it is known to have been whole.
+            `tail` when nothing whole follows up to the end, `proven` when it is known to have been whole,
+            `missing` and `archive` for a segment that is nowhere, or that the archive does not give back.
     """
 
     at: Position

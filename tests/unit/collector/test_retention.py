@@ -17,7 +17,7 @@ from collector.segment import Position
 from collector.shelf import archived_path, segment_path, unpack
 from collector.upkeep import Upkeep
 from collector.verify import verify
-from tests.unit.collector.samples import entry
+from tests.unit.collector.samples import DEVICE, SESSION, entry
 
 FAR_MS = 10**13
 
@@ -35,6 +35,14 @@ def numbers(journal: Journal) -> list[int]:
     page = Playback(journal.directory, archive=journal.shelf.archive).read()
     assert page.damages == []
     return [e.number for e in page.entries]
+
+
+def spoil(journal: Journal, number: int) -> None:
+    """Change a bit in the middle of an archived segment."""
+    path = archived_path(journal.shelf.archive or Path(), number)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
 
 def test_what_is_too_old_goes_to_the_archive_and_is_read_from_there(journal: Journal) -> None:
@@ -81,6 +89,46 @@ def test_a_segment_that_is_nowhere_is_told(journal: Journal) -> None:
 
     page = Playback(journal.directory).read()
     assert [(d.at, d.problem) for d in page.damages] == [(Position(2, 0), "missing")]
+
+
+def test_a_damaged_segment_of_the_archive_is_stepped_over_and_told(journal: Journal) -> None:
+    Retention(keep_days=1).apply(journal, journal.committed, FAR_MS)
+    spoil(journal, 2)
+    playback = Playback(journal.directory, archive=journal.shelf.archive)
+    page = playback.read()
+
+    assert [(d.at.segment, d.problem) for d in page.damages] == [(2, "archive")]
+    assert [e.at.segment for e in page.entries if e.at.segment == 2] == []
+    assert {e.at.segment for e in page.entries} == {*journal.shelf.numbers()} - {2}
+    assert playback.at == journal.committed
+
+
+def test_a_journal_that_has_only_its_archive_left_goes_on_behind_it(journal: Journal) -> None:
+    Retention(keep_days=1).apply(journal, journal.committed, FAR_MS)
+    journal.close()
+    (newest,) = journal.shelf.local()
+    segment_path(journal.directory, newest).unlink()
+    again = Journal.open(journal.directory, archive=journal.shelf.archive)
+    again.write([entry(99)])
+    again.close()
+
+    assert again.committed.segment == newest
+    assert again.seen.new_ranges(DEVICE, SESSION, 1, 4) == ()
+    assert verify(journal.directory, archive=journal.shelf.archive).faults == ()
+
+
+def test_a_journal_starts_whatever_its_archive_looks_like(journal: Journal) -> None:
+    Retention(keep_days=1).apply(journal, journal.committed, FAR_MS)
+    journal.close()
+    archived, (newest,) = journal.shelf.archived(), journal.shelf.local()
+    spoil(journal, archived[-1])
+    segment_path(journal.directory, newest).unlink()
+    again = Journal.open(journal.directory, archive=journal.shelf.archive)
+    again.close()
+
+    assert again.committed.segment == newest
+    assert [(d.at.segment, d.problem) for d in again.damages] == [(archived[-1], "archive")]
+    assert again.seen.new_ranges(DEVICE, SESSION, 1, 4) == ()
 
 
 def test_upkeep_makes_the_day_s_checkpoint_and_says_what_it_could_not_do(journal: Journal) -> None:
