@@ -13,7 +13,7 @@ import contextlib
 import logging
 import sqlite3
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from agent.contract.record import Batch
@@ -145,6 +145,8 @@ class Settling:
     def _settle(self, entry: Entry, batch: Batch) -> Iterator[Measurement]:
         """Boots whose time the entry makes known, and the records that waited for it."""
         db = self._opened()
+        due: dict[tuple[int, int], set[str]] = {}
+        is_news = False
         for boot, witness in witnesses(batch, entry.received_ms).items():
             row = (entry.device, boot, witness.mono_ms, witness.wall_ms)
             found = db.execute(
@@ -152,20 +154,31 @@ class Settling:
             )
             if not found.rowcount:
                 continue
-            db.execute(_FORGET_BOOTS, (entry.device, _BOOTS_PER_DEVICE))
+            is_news = True
             waited = db.execute(
                 "DELETE FROM waiting WHERE (device, boot) = (?, ?) RETURNING segment, offset",
                 (entry.device, boot),
-            ).fetchall()
-            for place in sorted(waited):
-                yield from self._again(Position(*place), boot)
+            )
+            for place in waited.fetchall():
+                due.setdefault(place, set()).add(boot)
+        yield from self._all_again(due)
+        if is_news:
+            db.execute(_FORGET_BOOTS, (entry.device, _BOOTS_PER_DEVICE))
 
     def _overdue(self, now_ms: int) -> list[Measurement]:
         """Records that have waited long enough, with the time they have."""
         rows = self._opened().execute(
             "DELETE FROM waiting WHERE received_ms < ? RETURNING segment, offset, boot", (now_ms - HOLD_MS,)
         )
-        return [m for *place, boot in sorted(rows.fetchall()) for m in self._again(Position(*place), boot)]
+        due: dict[tuple[int, int], set[str]] = {}
+        for segment, offset, boot in rows.fetchall():
+            due.setdefault((segment, offset), set()).add(boot)
+        return list(self._all_again(due))
+
+    def _all_again(self, due: Mapping[tuple[int, int], Collection[str]]) -> Iterator[Measurement]:
+        """Records of some boots from some entries; each entry is read once, however many boots it names."""
+        for place in sorted(due):
+            yield from self._again(Position(*place), due[place])
 
     def _place(self, entry: Entry, batch: Batch) -> list[Measurement]:
         placed = measurements(entry, batch, self._registry, self._known(entry.device, batch))
@@ -182,8 +195,8 @@ class Settling:
             self._opened().execute("DELETE FROM waiting WHERE received_ms < ?", (limit_ms,))
         return [m for m in placed if not self.holds or m.time_basis in SETTLED]
 
-    def _again(self, at: Position, boot: str) -> Iterable[Measurement]:
-        """Records of one boot that an earlier entry brought with no good clock."""
+    def _again(self, at: Position, boots: Collection[str]) -> Iterable[Measurement]:
+        """Records of some boots that an earlier entry brought with no good clock."""
         self._journal.seek(at)
         try:
             entries = self._journal.read(at_most=1).entries
@@ -197,7 +210,7 @@ class Settling:
         return [
             m
             for m in measurements(entries[0], batch, self._registry, known)
-            if m.record.clock.boot == boot and m.time_basis is not TimeBasis.DEVICE
+            if m.record.clock.boot in boots and m.time_basis is not TimeBasis.DEVICE
         ]
 
     def _known(self, device: str, batch: Batch) -> dict[str, Witness]:

@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.contract.codec import decode_batch
 from agent.contract.record import Batch, ClockState
+from collector import settling
 from collector.consumer import Consumer
 from collector.cursor import cursor_of
 from collector.deadletters import DeadLetters
 from collector.entry import NewEntry
 from collector.health import Health
 from collector.journal import Journal
+from collector.measuring import batch_of
 from collector.moment import SETTLED, TimeBasis
 from collector.playback import Playback
 from collector.retention import Retention
@@ -165,6 +168,26 @@ def test_a_record_that_has_waited_long_enough_is_written_and_marked(tmp_path: Pa
 
     assert sink.at[1] == (NOW_MS + 39_000, TimeBasis.ARRIVAL)
     assert sink.times == {1: 1, 9: 1}
+
+
+def test_a_message_is_read_again_once_however_many_boots_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boots = [f"{n:08x}" for n in range(50)]
+    early = [record(n + 1, clock=bad(1000, boot=boot)) for n, boot in enumerate(boots)]
+    late = [record(n + 1, clock=clock(2000, boot=boot)) for n, boot in enumerate(boots)]
+    write(
+        tmp_path,
+        batch_entry(batch((), first_seq=1, records=tuple(early), clock=bad(1000))),
+        batch_entry(batch((), first_seq=1, records=tuple(late), session=SESSION[::-1])),
+    )
+    read: Counter[str] = Counter()
+    monkeypatch.setattr(settling, "batch_of", lambda e: (read.update(["read"]), batch_of(e))[1])
+    sink = Moving()
+    fed(tmp_path, sink)
+
+    assert {basis for _, basis in sink.at.values()} <= SETTLED
+    assert read["read"] == 3
 
 
 def test_a_boot_that_is_over_is_placed_when_its_clock_comes_in_another_batch(tmp_path: Path) -> None:
