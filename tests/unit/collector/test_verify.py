@@ -212,6 +212,20 @@ def test_what_is_no_checkpoint_cannot_be_compared_with(tmp_path: Path, content: 
         kept_in(tmp_path / "kept")
 
 
+def test_a_clock_that_was_years_ahead_ends_no_checkpoints(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path)
+    checkpoints = Checkpoints(tmp_path, KEY)
+    made = []
+    for seq, date in enumerate(("2026-01-01", "2033-05-05", "2026-01-02", "2026-01-02", "2026-01-03"), 1):
+        journal.write([entry(seq)])
+        made.append(checkpoints.make_if_due(journal.end, date) is not None)
+    journal.close()
+
+    assert made == [True, True, True, False, True]
+    verdict = verify(tmp_path)
+    assert (verdict.faults, verdict.checkpoints) == ((), 4)
+
+
 def test_the_key_is_made_once_for_its_user_alone(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "checkpoint.key"
     made = load_key(path)
