@@ -25,5 +25,13 @@ def proven_end(directory: Path, disk: Disk) -> Position | None:
         names = disk.names(directory / CURSORS)
     except OSError:
         names = []
-    cursors = (read_file(directory / CURSORS / name, disk) for name in names if "." not in name)
+    cursors = (_cursor(directory / CURSORS / name, disk) for name in names if "." not in name)
     return max((*places, *(at for at in cursors if at is not None)), default=None)
+
+
+def _cursor(path: Path, disk: Disk) -> Position | None:
+    """What a cursor says; whatever else lies there, `lost+found` for one, says nothing."""
+    try:
+        return read_file(path, disk)
+    except OSError:
+        return None

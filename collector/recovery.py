@@ -74,16 +74,19 @@ def recover(shelf: Shelf) -> Standing:
 
 
 def _newest_born(shelf: Shelf, proven: Position) -> int | None:
-    """The segment to go on with, after removing one that a crash left without a single whole frame."""
+    """The segment to go on with, after removing one that a crash left without a single whole frame.
+
+    Whatever else has no whole frame, and follows no segment, was put there by others, and goes as well.
+    """
     numbers = shelf.local()
-    if (
-        numbers
-        and numbers[-1] > proven.segment
-        and not any(isinstance(f, Frame) for f in shelf.scan(numbers[-1], None))
-    ):
+    is_first = True
+    while numbers and numbers[-1] > proven.segment and (is_first or numbers[-1] - 1 not in numbers):
+        if any(isinstance(f, Frame) for f in shelf.scan(numbers[-1], None)):
+            break
         path = segment_path(shelf.directory, numbers.pop())
         _put_aside(shelf.disk, path, 0)
         shelf.disk.remove(path)
+        is_first = False
     return numbers[-1] if numbers else None
 
 

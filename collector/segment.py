@@ -25,6 +25,7 @@ NO_CHAIN = bytes(32)
 
 _HEAD = struct.Struct(">4sII32s")
 HEAD_BYTES = _HEAD.size
+MAX_SEGMENT = 2**32 - 1
 _COVERED = struct.Struct(">IQI32s")
 _WINDOW_BYTES = 1 << 20
 

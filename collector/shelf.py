@@ -9,14 +9,16 @@ least.
 from __future__ import annotations
 
 import lzma
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from collector.disk import Disk
-from collector.segment import MAGIC, Damage, Frame, Position, scan
+from collector.segment import MAGIC, MAX_SEGMENT, Damage, Frame, Position, scan
 
 SUFFIX = ".journal"
 ARCHIVED = ".journal.xz"
+_NUMBER = re.compile(r"\d{6}|[1-9]\d{6,9}", re.ASCII)
 _PRESET = 1
 """Payloads are packed already; a higher preset costs minutes and saves nothing."""
 
@@ -36,9 +38,10 @@ def archived_path(directory: Path, number: int) -> Path:
 
 
 def segment_numbers(directory: Path, disk: Disk, suffix: str = SUFFIX) -> list[int]:
-    """Segments there are in a folder, ascending."""
+    """Segments there are in a folder, ascending; files that are called otherwise are somebody else's."""
     stems = (n.removesuffix(suffix) for n in disk.names(directory) if n.endswith(suffix))
-    return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
+    numbers = (int(stem) for stem in stems if _NUMBER.fullmatch(stem))
+    return sorted(n for n in numbers if 0 < n <= MAX_SEGMENT)
 
 
 class Shelf:

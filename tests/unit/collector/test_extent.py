@@ -111,6 +111,7 @@ def test_what_cannot_be_read_proves_nothing(tmp_path: Path) -> None:
     (tmp_path / "cursors").mkdir()
     (tmp_path / "cursors" / "influxdb").write_bytes(b"\xff 000001:99")
     (tmp_path / "cursors" / "influxdb.clocks").write_bytes(b"000001:99")
+    (tmp_path / "cursors" / "lost+found").mkdir()
     (tmp_path / "checkpoints.jsonl").write_bytes(b'{"position": "000009:1"}\n')
 
     from collector.disk import Disk  # noqa: PLC0415

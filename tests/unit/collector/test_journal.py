@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from collector.journal import Journal
 from collector.playback import START, Playback
 from collector.segment import MAGIC, NO_CHAIN, Position, make_frame
 from collector.shelf import segment_path
+from collector.verify import verify
 from tests.unit.collector.samples import DEVICE, SESSION, entry, payloads
 
 
@@ -151,6 +153,22 @@ def test_a_segment_that_a_crash_left_unborn_is_begun_again(journal: Journal, lef
         again.write([entry(seq, payload=b"x" * 200)])
     assert len(payloads(journal.directory)) == 29
     again.close()
+
+
+@pytest.mark.parametrize("name", ["7", "0000001", "000000", "4294967296", "9" * 29 + "8", "000050", "x"])
+def test_a_file_that_is_not_of_this_journal_is_let_be(journal: Journal, name: str) -> None:
+    journal.write([entry(1), entry(2)])
+    journal.close()
+    foreign = journal.directory / f"{name}.journal"
+    shutil.copy(segment_path(journal.directory, 1), foreign)
+    shutil.copy(foreign, journal.directory / f"{name[:-1]}9.journal")
+    again = Journal.open(journal.directory)
+    again.write([entry(3)])
+    again.close()
+
+    assert again.committed.segment == 1
+    assert again.entries == 3
+    assert verify(journal.directory).faults == ()
 
 
 def test_damage_in_the_middle_costs_one_entry(journal: Journal) -> None:
