@@ -100,21 +100,24 @@ def slots_of(payload: bytes) -> int:
 def scan(data: bytes) -> Iterator[Found]:
     """Everything in a file but empty slots."""
     slot = 0
+    view = memoryview(data)
     while slot * SLOT_BYTES < len(data):
-        payload = read_block(data[slot * SLOT_BYTES :] if slot else data)
+        payload = read_block(view[slot * SLOT_BYTES :])
         slots = 1 if payload is None else slots_of(payload)
-        if payload is not None or any(data[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES]):
+        if payload is not None or any(view[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES]):
             yield Found(slot, slots, payload)
         slot += slots
 
 
-def read_block(data: bytes) -> bytes | None:
+def read_block(data: bytes | memoryview) -> bytes | None:
     """The payload of the block at the beginning, None where there is no whole one."""
     if len(data) < _HEAD.size:
         return None
     magic, length, checksum = _HEAD.unpack_from(data)
-    payload = data[_HEAD.size : _HEAD.size + length]
-    if magic != _MAGIC or len(payload) != length or _checksum(payload) != checksum:
+    if magic != _MAGIC:
+        return None
+    payload = bytes(data[_HEAD.size : _HEAD.size + length])
+    if len(payload) != length or _checksum(payload) != checksum:
         return None
     return payload
 

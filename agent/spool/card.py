@@ -105,7 +105,7 @@ class Card:
         except OSError:
             self.is_unread = True
             raise
-        names, covered = read_names(there)
+        names, covered = self._that_count(there)
         self._covered = {n: self._disk.size(self._directory / str(n)) // SLOT_BYTES for n in covered}
         for name in names:
             self._newest, self._names[name.last] = name.last, name
@@ -114,6 +114,21 @@ class Card:
             for left in (n for n in there if n.endswith(_HALF_MADE)):
                 self._disk.remove(self._directory / left)
         self._go_on()
+
+    def _that_count(self, there: Sequence[str]) -> tuple[list[Name], list[Name]]:
+        """Files that count, and covered ones; a file that holds nothing whole came in nobody's place."""
+        names, covered = read_names(there)
+        for name in names:
+            if any(name.covers(c) for c in covered) and self._is_hollow(name):
+                return self._that_count([n for n in there if n != str(name)])
+        return names, covered
+
+    def _is_hollow(self, name: Name) -> bool:
+        try:
+            data = self._disk.read(self._directory / str(name))
+        except OSError:
+            return False
+        return all(found.payload is None for found in scan(data))
 
     def load(self, place: Place) -> bytes:
         """The payload of a block."""
@@ -250,6 +265,8 @@ class Card:
             log.error("spool.unreadable file=%s problem=%s", path, e)  # noqa: TRY400 -- no traceback needed
             return
         self._slots[number] = len(data) // SLOT_BYTES
+        if any(data[self._slots[number] * SLOT_BYTES :]):
+            self.damaged_bytes += len(data) % SLOT_BYTES
         for found in scan(data[: self._slots[number] * SLOT_BYTES]):
             place = Place(number, found.slot, found.slots)
             if found.payload is None:

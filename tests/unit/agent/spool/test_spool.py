@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import os
 import random
 import shutil
 from pathlib import Path
@@ -83,6 +84,45 @@ def test_acknowledged_records_are_forgotten_and_their_files_removed(tmp_path: Pa
     assert forgotten == 471
     assert [r.seq for _, r in _pending(spool)] == [*range(461, 470), *range(481, 501)]
     assert len(list(tmp_path.glob("*.blocks"))) < files
+
+
+@pytest.mark.parametrize("content", [b"", bytes(8192), b"x" * 5000])
+def test_a_name_alone_takes_the_place_of_no_other_file(tmp_path: Path, content: bytes) -> None:
+    first = Spool(tmp_path, _now)
+    made = _fill(first, 30)
+    first.close()
+    (tmp_path / "00000001-00000099.blocks").write_bytes(content)
+    second = Spool(tmp_path, _now)
+    _fill(second, 3)
+    second.close()
+    third = Spool(tmp_path, _now)
+
+    assert [r for session, r in _pending(third) if session == first.session] == made
+    assert len(_pending(third)) == 33
+
+
+def test_a_file_cut_off_within_a_block_is_counted_as_damaged(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, _now)
+    _fill(spool, 30)
+    spool.close()
+    (path,) = tmp_path.glob("*.blocks")
+    os.truncate(path, 100)
+
+    assert Spool(tmp_path, _now).state().damaged_bytes == 100
+
+
+def test_a_file_of_any_size_is_read_in_time_that_grows_with_its_size_only(tmp_path: Path) -> None:
+    read: list[int] = []
+
+    class Counted(bytes):
+        def __getitem__(self, key: Any) -> Any:
+            part = super().__getitem__(key)
+            read.append(len(part) if isinstance(part, bytes) else 0)
+            return part
+
+    size = 1000 * 4096
+    assert list(scan(Counted(b"x" * size)))[-1].slot == 999
+    assert sum(read) <= 4 * size
 
 
 def test_an_acknowledgement_of_another_session_changes_nothing(tmp_path: Path) -> None:
