@@ -31,14 +31,20 @@ def measurements(
 ) -> list[Measurement]:
     """What an entry brought that was new, of devices that stood at a school then.
 
-    `known` are instants at which true time was known, by boot, from all that was heard of the device.
+    `known` are instants at which true time was known, by boot, from all that was heard of the device. Where
+    they lead to a time at which the device stood nowhere, the batch alone places the record, as it did when it
+    was taken in: it is either there, or among the dead letters.
     """
     is_new = RangeSet(entry.new)
-    known = {**witnesses(batch, entry.received_ms), **known}
+    own = witnesses(batch, entry.received_ms)
     placed = []
     for record in batch.records:
-        moment = place_in_time(record.clock, batch, entry.received_ms, known.get(record.clock.boot))
+        boot = record.clock.boot
+        moment = place_in_time(record.clock, batch, entry.received_ms, known.get(boot, own.get(boot)))
         school = registry.school_of(entry.device, moment.at_ms)
+        if school is None and boot in known:
+            moment = place_in_time(record.clock, batch, entry.received_ms, own.get(boot))
+            school = registry.school_of(entry.device, moment.at_ms)
         if record.seq in is_new and school is not None:
             placed.append(
                 Measurement(

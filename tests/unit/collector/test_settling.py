@@ -29,12 +29,23 @@ from collector.journal import Journal
 from collector.measuring import batch_of
 from collector.moment import SETTLED, TimeBasis
 from collector.playback import Playback
+from collector.registry import Placement, Registry
 from collector.retention import Retention
 from collector.settling import HOLD_MS, Settling
 from collector.sinks.base import Measurement, Sink
 from collector.sinks.reader import StoreReader
 from collector.sinks.store import StoreOptions, StoreSink
-from tests.unit.collector.samples import DEVICE, NOW_MS, REGISTRY, SESSION, batch, batch_entry, clock, record
+from tests.unit.collector.samples import (
+    DEVICE,
+    NOW_MS,
+    REGISTRY,
+    SCHOOL,
+    SESSION,
+    batch,
+    batch_entry,
+    clock,
+    record,
+)
 
 EXAMPLES = int(os.environ.get("SCHOOLPULSE_TEST_HISTORIES", "40"))
 BOOTS = ("00000001", "00000002", "00000003")
@@ -168,6 +179,30 @@ def test_a_record_that_has_waited_long_enough_is_written_and_marked(tmp_path: Pa
 
     assert sink.at[1] == (NOW_MS + 39_000, TimeBasis.ARRIVAL)
     assert sink.times == {1: 1, 9: 1}
+
+
+@pytest.mark.parametrize("make", [Moving, Fixed])
+def test_a_record_that_settles_before_its_device_came_to_a_school_is_not_lost(
+    tmp_path: Path, make: type[Moving | Fixed]
+) -> None:
+    early, late = early_and_late()
+    here = Registry.of([SCHOOL], [Placement(device=DEVICE, school=SCHOOL.id, from_ms=NOW_MS + 35_000)])
+    write(tmp_path, early, late)
+    sink = make()
+    feeding = consumer(tmp_path, sink)
+    feeding.registry = here
+    feeding.clocks = settling.Settling(None, tmp_path, here, holds=not getattr(sink, "moves", False))
+
+    async def feed() -> None:
+        while await feeding.feed():
+            pass
+
+    asyncio.run(feed())
+
+    assert sink.at == {
+        1: (NOW_MS + 39_000, TimeBasis.ARRIVAL),
+        2: (NOW_MS + 90_000, TimeBasis.DEVICE),
+    }
 
 
 def test_a_message_is_read_again_once_however_many_boots_it_names(
