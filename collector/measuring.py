@@ -32,8 +32,8 @@ def measurements(
     """What an entry brought that was new, of devices that stood at a school then.
 
     `known` are instants at which true time was known, by boot, from all that was heard of the device. Where
-    they lead to a time at which the device stood nowhere, the batch alone places the record, as it did when it
-    was taken in: it is either there, or among the dead letters.
+    they lead to a time at which the device stood nowhere, the batch alone places the record, as it did when
+    it was taken in: it is either there, or among the dead letters.
     """
     is_new = RangeSet(entry.new)
     own = witnesses(batch, entry.received_ms)

@@ -37,6 +37,8 @@ class Replayed:
 async def replay(config: Config, kind: str, start: Position) -> Replayed:
     """Feed the sink with everything from `start` on; what it has already stays as it is.
 
+    A sink that was not fed up to `start` yet is fed from where it stands, for its place moves to the end.
+
     Raises:
         SinkUnavailable: it did not take a batch after several tries.
         OSError: the journal cannot be read.
@@ -54,7 +56,8 @@ async def replay(config: Config, kind: str, start: Position) -> Replayed:
         patience=_PATIENCE,
     )
     try:
-        await consumer.catch_up(start)
+        kept = await consumer.cursor.load()
+        await consumer.catch_up(start if kept is None else min(start, kept))
         while await consumer.feed():
             pass
     finally:
