@@ -148,6 +148,8 @@ def verify(
     faults = [] if first is None else [first]
     if problem is not None:
         faults.append(Fault(at=f"{checkpoint.FILE}:{len(good) + 1}", problem=f"this checkpoint {problem}"))
+    elif key is not None and not good and walk.verdict.entries:
+        faults.append(Fault(at=checkpoint.FILE, problem="there is no checkpoint, so none of this key"))
     verdict = walk.verdict
     verdict.checkpoints, verdict.key, verdict.faults = len(good), good[0].key if good else None, tuple(faults)
     verdict.kept = len(kept)

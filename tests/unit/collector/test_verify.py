@@ -153,6 +153,13 @@ def test_a_checkpoint_taken_out_is_missed(evidence: Path) -> None:
     assert checked(evidence).faults[0].problem == "this checkpoint does not follow the one before it"
 
 
+def test_whoever_names_a_key_is_told_that_nothing_is_signed_with_it(evidence: Path) -> None:
+    (evidence / "journal" / FILE).unlink()
+
+    assert checked(evidence).faults == ()
+    assert "no checkpoint" in checked(evidence, key=public_key(KEY)).faults[0].problem
+
+
 def test_one_checkpoint_a_day_is_made(tmp_path: Path) -> None:
     journal = Journal.open(tmp_path)
     checkpoints = Checkpoints(tmp_path, KEY)
