@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from collector.web.fleet import SchoolNow, counts
 from collector.web.view import Health
 
-_COUNTERS = {
+COUNTERS = {
     "messages_received": "MQTT messages received from agents",
     "records_accepted": "records that were new",
     "records_duplicate": "records that were in the journal already",
@@ -32,7 +32,7 @@ _COUNTERS = {
     "dead_letters": "dead letters written",
     "dead_letters_dropped": "dead letters that could not be written",
 }
-_GAUGES = {
+GAUGES = {
     "journal_bytes": "size of the journal",
     "journal_entries": "entries in the journal",
     "journal_damaged": "places in the journal that could not be read",
@@ -60,9 +60,9 @@ class Scrape(Collector):
     now_ms: int = 0
 
     def collect(self) -> Iterable[Metric]:
-        for name, doc in _COUNTERS.items():
+        for name, doc in COUNTERS.items():
             yield CounterMetricFamily(f"schoolpulse_{name}", doc, value=getattr(self.health, name))
-        for name, doc in _GAUGES.items():
+        for name, doc in GAUGES.items():
             if getattr(self.health, name) is not None:
                 yield GaugeMetricFamily(f"schoolpulse_{name}", doc, value=getattr(self.health, name))
         yield GaugeMetricFamily(

@@ -11,7 +11,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from collector.sinks.base import SinkUnavailable
-from collector.web import api, healthz, metrics, overview, school
+from collector.web import api, healthz, inside, metrics, overview, school
 from collector.web.board import Board
 from collector.web.fleet import Fleet
 from collector.web.healthz import Part
@@ -42,6 +42,7 @@ class Site:
             web.get("/", self.overview),
             web.get("/school/{id}", self.school),
             web.get("/api/schools.json", self.schools_json),
+            web.get("/collector", self.collector),
             web.get("/healthz", self.healthz),
             web.get("/checkpoints", self.checkpoints),
             web.get("/metrics", self.metrics),
@@ -78,6 +79,12 @@ class Site:
         make = functools.partial(school.make, devices=devices, seen=seen)
         made = await asyncio.to_thread(make, fleet, found, records, self._times(query))
         return self._html("school.html", view=made, query=query, fleet=fleet, times=self._times(query))
+
+    async def collector(self, request: web.Request) -> web.Response:
+        """The collector itself."""
+        query, fleet = Query.of(request.query), self._fleet()
+        made = inside.make(self._view, self._parts(), tuple(fleet.schools()), self._board.lost)
+        return self._html("collector.html", view=made, query=query, fleet=fleet, times=self._times(query))
 
     async def schools_json(self, request: web.Request) -> web.Response:
         """All schools, for machines."""

@@ -111,6 +111,22 @@ async def test_trouble_of_the_collector_is_told_on_every_page() -> None:
     assert "disk full" in page
 
 
+async def test_the_collectors_page_tells_its_parts_figures_and_silent_devices() -> None:
+    health = Health.of(["influxdb"])
+    health.sinks["influxdb"].problem = "429 Too Many Requests"
+    health.dead_letters, health.pause_s, health.checkpoint = 4_711, 90, '{"date":"2026-11-18"}'
+    health.messages_refused["unknown_device"] = 12
+    health.heard_ms["pi-kz-1"] = NOW_MS - 7_200_000
+    health.device_drops["pi-kz-1"] = 31
+    other = School(id="kz-2", name="Never heard")
+    async with client(view(one_school(PLAIN), PLAIN, other, health=health)) as site:
+        answer = await site.get("/collector")
+        page = words(await answer.text())
+    for said in ("429 Too Many Requests", "4 711", "hold back for", "2026-11-18", "unknown_device", "31"):
+        assert said in page
+    assert page.index("not since the start") < page.index("2 h")
+
+
 async def test_school_page_tells_everything() -> None:
     page = words(await get("/school/kz-1", PLAIN))
     for said in (

@@ -25,6 +25,7 @@ PATHS = (
     "/school/kz-1",
     "/school/none",
     "/api/schools.json",
+    "/collector",
     "/healthz",
     "/metrics",
     "/static/style.css",
