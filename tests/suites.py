@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,10 @@ SUITES: dict[str, tuple[str, ...]] = {
     "deploy": ("tests/deploy",),
     "fuzz": ("tests/fuzz",),
 }
-"""Arguments of pytest by suite; one that starts servers or measures time has the machine for itself."""
+"""Arguments of pytest by suite."""
+
+BESIDE = {"system": "integration"}
+"""A suite that mostly waits runs beside another that does; what it says is shown at its end."""
 
 CLOSING = re.compile(r"=+ (?P<counts>.*\d+ \w+.*) in [\d.]+s.*=+$")
 VERDICT = re.compile(rf"{CLOSING.pattern}|TOTAL\b")
@@ -64,7 +68,7 @@ def main() -> int:
     shutil.rmtree(COVERAGE, ignore_errors=True)
     COVERAGE.mkdir(parents=True)
     started = time.monotonic()
-    outcomes = [_lint() if name == "lint" else _pytest(name) for name in options.suites]
+    outcomes = [o for name in _first(options.suites) for o in _with_neighbour(name, options.suites)]
     if set(SUITES) <= set(options.suites):
         outcomes.append(_coverage())
     print("\n".join(_summary(outcomes, time.monotonic() - started)), flush=True)
@@ -83,6 +87,19 @@ def _options() -> argparse.Namespace:
     return options
 
 
+def _first(suites: Sequence[str]) -> list[str]:
+    """Those that do not run beside another."""
+    return [name for name in suites if BESIDE.get(name) not in suites]
+
+
+def _with_neighbour(name: str, suites: Sequence[str]) -> list[Outcome]:
+    beside = [other for other in suites if BESIDE.get(other) == name]
+    with ThreadPoolExecutor() as pool:
+        others = [pool.submit(_pytest, other, is_shown=False) for other in beside]
+        outcome = _lint() if name == "lint" else _pytest(name)
+        return [outcome, *(other.result() for other in others)]
+
+
 def _lint() -> Outcome:
     started = time.monotonic()
     broken = [" ".join(command[:2]) for command in LINT if _run(command).failed]
@@ -90,9 +107,9 @@ def _lint() -> Outcome:
     return Outcome(name="lint", failed=bool(broken), closing=closing, lasted_s=time.monotonic() - started)
 
 
-def _pytest(name: str) -> Outcome:
+def _pytest(name: str, *, is_shown: bool = True) -> Outcome:
     arguments = [a for a in SUITES[name] if not a.startswith("tests/") or (TREE / a).is_dir()]
-    return _run(("coverage", "run", "-m", "pytest", *arguments), name=name)
+    return _run(("coverage", "run", "-m", "pytest", *arguments), name=name, is_shown=is_shown)
 
 
 def _coverage() -> Outcome:
@@ -105,9 +122,9 @@ def _coverage() -> Outcome:
     )
 
 
-def _run(command: Sequence[str], *, name: str = "") -> Outcome:
-    """Run a program of the environment, show its output as it comes, and keep its closing line."""
-    print(f"\n--- {' '.join(command)}", flush=True)
+def _run(command: Sequence[str], *, name: str = "", is_shown: bool = True) -> Outcome:
+    """Run a program of the environment, show its output as it comes or at its end, keep its closing line."""
+    shown = [f"\n--- {' '.join(command)}\n"]
     started = time.monotonic()
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
     closing = ""
@@ -121,13 +138,22 @@ def _run(command: Sequence[str], *, name: str = "") -> Outcome:
         text=True,
     ) as program:
         for line in program.stdout or ():
-            print(line, end="", flush=True)
+            shown.append(line)
+            if is_shown:
+                _show(shown)
             if not VERDICT.match(closing) or VERDICT.match(line):
                 closing = line.strip() or closing
+    _show(shown)
     lasted_s = time.monotonic() - started
     return Outcome(
         name=name or command[0], failed=program.returncode != 0, closing=closing, lasted_s=lasted_s
     )
+
+
+def _show(lines: list[str]) -> None:
+    """Print what has not been shown yet."""
+    print("".join(lines), end="", flush=True)
+    lines.clear()
 
 
 def _summary(outcomes: Sequence[Outcome], lasted_s: float) -> Iterator[str]:

@@ -50,7 +50,7 @@ def test_wheel_holds_the_files_that_are_not_python(names: set[str]) -> None:
 
 
 def test_agent_pulls_no_database_and_no_web_server(metadata: importlib.metadata.PathDistribution) -> None:
-    assert _needed(metadata, "agent") == {"cryptography", "paho-mqtt", "psutil"}
+    assert _needed(metadata, "agent") == {"cryptography", "paho-mqtt", "psutil", "websockets"}
 
 
 def test_collector_pulls_no_serial_port(metadata: importlib.metadata.PathDistribution) -> None:
