@@ -247,7 +247,9 @@ class Grudging:
         """What comes back."""
         fault = self.faults.pop(0) if self.faults else "fine"
         self.answers[fault] += 1
-        if fault != "fine":
+        if fault in _SLOW_S:
+            time.sleep(_SLOW_S[fault])
+        elif fault != "fine":
             return _FAULTS[fault]
         if self.is_picky and b"spool_bytes" in request.body:
             self.answers["refused for a line"] += 1
@@ -274,10 +276,14 @@ _FAULTS = {
 }
 
 
+_SLOW_S = {"slow": 0.7, "stored, but answered too late": 1.4}
+"""Below and above the sink's time-out."""
+
+
 def test_an_influxdb_that_fails_in_every_way_holds_up_nobody_and_gets_each_record_once(
     tmp_path: Path,
 ) -> None:
-    faults = [step for fault in _FAULTS for step in (*[fault] * (6 if IS_FULL else 1), "fine")]
+    faults = [step for fault in (*_FAULTS, *_SLOW_S) for step in (*[fault] * (6 if IS_FULL else 1), "fine")]
     with InfluxDB(tmp_path) as database:
         grudging = Grudging(database, faults)
         with ScriptedHTTP(grudging.answer) as server:
