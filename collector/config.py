@@ -17,7 +17,7 @@ from collector.authority.authority import Authority
 from collector.authority.errors import AuthorityProblem
 from collector.authority.options import AuthorityOptions
 from collector.broker import Broker, MqttOptions, read_broker
-from collector.deadletters import MAX_BYTES_PER_DAY
+from collector.deadletters import KEPT_DAYS, MAX_BYTES_PER_DAY
 from collector.enrolment import load_csv_registry, load_registry
 from collector.errors import ConfigError
 from collector.journal import SEGMENT_BYTES
@@ -104,6 +104,7 @@ class DeadLetterOptions:
 
     directory: str = option("folder of one file per day", "/var/lib/schoolpulse/dead-letters")
     max_bytes_per_day: int = option("what is over it is only counted", MAX_BYTES_PER_DAY, low=4096)
+    kept_days: int = option("how many days' files are kept; the oldest go", KEPT_DAYS, low=1, high=3650)
 
     def __post_init__(self) -> None:
         _refuse_empty(self, "directory")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where does everything go that was refused, so that nothing vanishes and nobody can fill the disk with it?
 
-One JSON Lines file per day (UTC of arrival), limited in bytes; what is over the limit is counted. Of a
-device that is not registered one letter an hour is written, with the number of those left out since the
-last.
+One JSON Lines file per day (UTC of arrival), limited in bytes; what is over the limit is counted. The oldest
+days go when there are too many. Of a device that is not registered one letter an hour is written, with the
+number of those left out since the last.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,8 +27,10 @@ from collector.sinks.base import Measurement
 log = logging.getLogger("collector.deadletters")
 
 MAX_BYTES_PER_DAY = 64 * 1024 * 1024
+KEPT_DAYS = 90
 _PAYLOAD_BYTES = 256 * 1024
 _REPEAT_MS = 3_600_000
+_FILE = re.compile(r"\d{4}-\d\d-\d\d\.jsonl")
 _DEVICES_REMEMBERED = 10_000
 
 
@@ -46,11 +49,13 @@ class DeadLetters:
         health: Health,
         *,
         max_bytes_per_day: int = MAX_BYTES_PER_DAY,
+        kept_days: int = KEPT_DAYS,
         disk: Disk | None = None,
     ) -> None:
         self._directory = directory
         self._health = health
         self._max_bytes = max_bytes_per_day
+        self._kept_days = kept_days
         self._disk = disk or Disk()
         self._waiting: dict[str, list[bytes]] = {}
         self._unknown: dict[str, _Repeats] = {}
@@ -144,7 +149,15 @@ class DeadLetters:
             file.close()
         if is_new:
             self._disk.sync_directory(self._directory)
+            self._remove_oldest()
         return len(fitting)
+
+    def _remove_oldest(self) -> None:
+        """Days over the number to be kept; other files of the folder are nobody's business here."""
+        days = sorted(name for name in self._disk.names(self._directory) if _FILE.fullmatch(name))
+        for name in days[: -self._kept_days]:
+            log.warning("deadletters.removed file=%s kept_days=%d", name, self._kept_days)
+            self._disk.remove(self._directory / name)
 
     def _end_torn_line(self, path: Path, size: int) -> bytes:
         """A power cut may have left half a letter; it must not take the next one with it."""

@@ -93,6 +93,7 @@ class _Pipeline:
             Path(self.config.options.dead_letters.directory),
             self.health,
             max_bytes_per_day=self.config.options.dead_letters.max_bytes_per_day,
+            kept_days=self.config.options.dead_letters.kept_days,
         )
         intake = Intake(
             journal=self.journal,

@@ -135,3 +135,18 @@ def test_a_disk_that_takes_nothing_stops_nothing(tmp_path: Path, caplog: pytest.
 
     assert (health.dead_letters, health.dead_letters_dropped) == (0, 3)
     assert [r.message.split()[0] for r in caplog.records] == ["deadletters.not_written"]
+
+
+def test_the_oldest_days_go_when_there_are_too_many(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    dead = DeadLetters(tmp_path, Health(), kept_days=3)
+    (tmp_path / "notes.jsonl").write_text("somebody's own\n")
+    for day in range(5):
+        dead.add_refusal(refusal(at_ms=NOW_MS + day * 86_400_000))
+        dead.commit()
+
+    days = ["2026-09-23.jsonl", "2026-09-24.jsonl", "2026-09-25.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*days, "notes.jsonl"]
+    assert [r.getMessage().split()[1] for r in caplog.records] == [
+        "file=2026-09-21.jsonl",
+        "file=2026-09-22.jsonl",
+    ]
