@@ -20,7 +20,7 @@ from tests.powercut.disk import MemoryDisk
 
 CARD, RUN = Path("/card"), Path("/run")
 CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=1000, boot="0badcafe")
-EXAMPLES = int(os.environ.get("SCHOOLPULSE_TEST_ROOM_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("SCHOOLPULSE_TEST_ROOM_EXAMPLES", "12"))
 DAYS = 2 if EXAMPLES > 100 else 1
 
 

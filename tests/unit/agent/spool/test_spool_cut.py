@@ -256,7 +256,7 @@ def test_after_a_cut_at_any_operation_everything_committed_comes_back_and_nothin
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
 def test_errors_at_any_operation_lose_and_invent_nothing(number: int) -> None:
     dice = random.Random(SEED)
-    for _ in range(10):
+    for _ in range(10 if CUTS > 1000 else 4):
         world = a_world(dice.randrange(2**32), is_small=False)
         for at in dice.sample(range(10, 400), 8):
             world.disk.faults[at] = Fault(number, dice.choice((0, 100)))
