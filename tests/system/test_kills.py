@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.ledger import settle
 from tests.system.trio import Trio, wait_until
 from tests.system.witness import digest
 
@@ -29,7 +30,10 @@ def test_what_was_made_is_stored_once_after_sixty_kills(tmp_path: Path) -> None:
             trio.start(name)
         wait_until(lambda: bool(trio.stored()), 30, "a first record in the store")
         killed = _kill_at_random(trio, KILLS)
-        _settle(trio)
+        before = len(trio.noted("made"))
+        wait_until(lambda: len(trio.noted("made")) > before, 20, "the agent measures again")
+        settle(trio, 90)
+        assert trio.stop("collector") == 0
         _compare(trio, killed)
 
 
@@ -44,27 +48,6 @@ def _kill_at_random(trio: Trio, kills: int) -> Counter[str]:
         time.sleep(dice.choice([0.0, 0.0, 0.3]))
         trio.start(name)
     return killed
-
-
-def _settle(trio: Trio) -> None:
-    """Stop measuring, let all arrive, end properly."""
-    before = len(trio.noted("made"))
-    wait_until(lambda: len(trio.noted("made")) > before, 20, "the agent measures again")
-    assert trio.stop("agent") == 0
-    config = trio.directory / "agent.toml"
-    config.write_text(config.read_text().replace("enabled = true", "enabled = false"))
-    before = len(trio.noted("made"))
-    trio.start("agent")
-    wait_until(lambda: len(trio.noted("made")) > before, 20, "the agent has started")
-    wait_until(lambda: _is_all_stored(trio), 90, "everything made is stored")
-    assert trio.stop("agent") == 0
-    wait_until(lambda: _is_all_stored(trio), 10, "the last of it, too")
-    assert trio.stop("collector") == 0
-
-
-def _is_all_stored(trio: Trio) -> bool:
-    made = {(session, int(seq)) for session, seq, *_ in trio.noted("made")}
-    return made <= {(r.session, r.seq) for r in trio.stored()}
 
 
 def _compare(trio: Trio, killed: Counter[str]) -> None:

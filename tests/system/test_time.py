@@ -81,6 +81,7 @@ def test_times_are_right_over_three_boots_with_clocks_from_1970_to_2033(tmp_path
         _grows(trio)
         assert trio.stop("agent") == 0
         trio.start("agent")
+        _grows(trio)
         wait_until(lambda: _is_all_stored(trio), 60, "all is stored")
         stored = trio.stored()
     _expect_true_times(stored, {"00000002": late.mono_ms, "00000003": taught.mono_ms})
