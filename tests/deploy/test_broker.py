@@ -13,6 +13,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.parts.mosquitto import hang_up
 from tests.parts.program import Program, find
 
 pytestmark = pytest.mark.parts("mosquitto")
@@ -90,8 +91,7 @@ class Client:
 
     def close(self) -> None:
         """Leave."""
-        self._mqtt.disconnect()
-        self._mqtt.loop_stop()
+        hang_up(self._mqtt)
 
     def _note(self, name: str, value: object) -> None:
         with self._news:

@@ -23,6 +23,7 @@ from agent.identity import enrolment, folder
 from agent.identity.signing import SigningKey
 from collector.authority.authority import Authority, create
 from collector.authority.options import AuthorityOptions
+from tests.parts.mosquitto import hang_up
 from tests.parts.program import Program, find
 
 ACL = Path(__file__).resolve().parents[2] / "deploy/mosquitto/acl"
@@ -218,8 +219,7 @@ class Client:
 
     def close(self) -> None:
         """Leave."""
-        self._mqtt.disconnect()
-        self._mqtt.loop_stop()
+        hang_up(self._mqtt)
 
     def __enter__(self) -> Self:
         return self

@@ -21,6 +21,7 @@ from agent.contract import topics
 from agent.contract.codec import decode_ack, encode
 from agent.contract.record import Ack, Batch
 from collector.playback import Playback
+from tests.parts.mosquitto import hang_up
 from tests.parts.program import Program
 
 CONFIG = """\
@@ -138,8 +139,7 @@ class StandInAgent:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
+        hang_up(self.client)
 
     def send(self, batch: Batch) -> None:
         """Publish a batch as it is."""

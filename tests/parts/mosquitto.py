@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
+
 from tests.parts.program import Program, find
 
 CONFIG = """\
@@ -50,3 +52,10 @@ class Mosquitto(Program):
 
     def _sets(self, option: str) -> bool:
         return any(line.split()[:1] == [option] for line in self.extra.splitlines())
+
+
+def hang_up(client: mqtt.Client) -> None:
+    """Leave, and let go of what the client calls: a ring would hold its sockets until some collection."""
+    client.disconnect()
+    client.loop_stop()
+    client.on_connect = client.on_message = client.on_publish = client.on_subscribe = None

@@ -34,7 +34,7 @@ from collector.sinks.base import SinkUnavailable
 from collector.sinks.reader import StoreReader
 from tests.bench import day
 from tests.parts.influxdb import InfluxDB
-from tests.parts.mosquitto import Mosquitto
+from tests.parts.mosquitto import Mosquitto, hang_up
 from tests.parts.proxy import Proxy
 from tests.parts.relay import Relay
 from tests.parts.scripted_http import Answer, Request, ScriptedHTTP
@@ -405,8 +405,7 @@ class Listener:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        hang_up(self._client)
 
     def _take(self, _client: mqtt.Client, _user: Any, message: mqtt.MQTTMessage) -> None:
         self.batches.append((len(message.payload), decode_batch(bytes(message.payload)).batch))
