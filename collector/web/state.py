@@ -71,14 +71,24 @@ def sample(stored: Stored) -> Sample:
 
 
 def classify(reach: Reach) -> tuple[State, str | None]:
-    """State and cause; an answered anchor outweighs a hint that says otherwise."""
+    """State and cause; an answered anchor outweighs a hint that says otherwise.
+
+    Without internet and without a hint whose fault it is, the cause is None: nobody is blamed by default.
+    """
     if reach.up:
         return _UP_HINTS.get(reach.hint or "", State.UP), None
     if reach.hint in _DOWN_HINTS:
         return State.DOWN, reach.hint
     if reach.up is None:
         return State.UNKNOWN, None
-    return State.DOWN, "down_provider" if reach.gateway_answered else "down_other"
+    return State.DOWN, None if reach.hint else _by_gateway(reach)
+
+
+def _by_gateway(reach: Reach) -> str | None:
+    """Whose fault it is by the gateway alone; None when it was not asked."""
+    if not reach.gateway_asked and not reach.gateway_answered:
+        return None
+    return "down_provider" if reach.gateway_answered else "down_other"
 
 
 def interval_ms(samples: Sequence[Sample]) -> int:
