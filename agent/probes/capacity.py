@@ -15,7 +15,6 @@ traffic the figure is marked as suspect.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -23,10 +22,9 @@ from typing import ClassVar, Self
 from agent.contract.address import host_problem
 from agent.contract.decoder import DecodeError
 from agent.contract.option import option
-from agent.contract.reason import Reason
-from agent.contract.secret import read_secret
-from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
+from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.throughput.capacity import DIRECTIONS, Wanted, run
+from agent.throughput.server import read_token
 
 _GRACE_S = 5.0
 _LEAST_BYTES = 200_000
@@ -71,10 +69,7 @@ class CapacityProbe(ProbeOptions):
 
     async def measure(self) -> Reading:
         """Measure each direction once."""
-        try:
-            token = read_secret("token_file", self.token_file, os.environ)
-        except DecodeError as e:
-            raise ProbeFailed(Reason.NOT_PERMITTED, str(e)) from e
+        token = read_token(self.token_file)
         wanted = Wanted(
             host=self.server,
             port=self.port,

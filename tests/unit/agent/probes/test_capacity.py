@@ -75,7 +75,7 @@ async def test_each_direction_is_a_record(
 async def test_without_a_token_nothing_is_asked(server: CapacityServer) -> None:
     with pytest.raises(ProbeFailed) as failed:
         await probe("/nowhere/token", server.port).measure()
-    assert failed.value.reason is Reason.NOT_PERMITTED
+    assert failed.value.reason is Reason.NOT_PRESENT
 
 
 async def test_a_reflector_that_is_not_there_is_a_reason_for_each_direction(secret: str) -> None:
