@@ -11,6 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from agent.contract.devices import Gnss, Modem, Power, Router, Satellite
 from agent.contract.fields import flag, histogram, key, number, ratio, text
 from agent.contract.histogram import Histogram
 
@@ -326,6 +327,11 @@ Fields = (
     | Ipv6
     | Throughput
     | Outage
+    | Modem
+    | Router
+    | Satellite
+    | Power
+    | Gnss
 )
 
 _IN_ORDER = (
@@ -341,6 +347,11 @@ _IN_ORDER = (
     Ipv6,
     Throughput,
     Outage,
+    Modem,
+    Router,
+    Satellite,
+    Power,
+    Gnss,
 )
 KINDS: dict[str, Any] = {kind.kind: kind for kind in _IN_ORDER}
 """Every kind by its name, in the order of their numbers in the packed form."""

@@ -10,9 +10,11 @@ import dataclasses
 from pathlib import Path
 
 from agent.contract.codec import encode
+from agent.contract.devices import Gnss, Modem, Power, Router, Satellite
 from agent.contract.kinds import (
     Dns,
     Event,
+    Fields,
     Host,
     Http,
     Interface,
@@ -279,6 +281,57 @@ _OUTAGE = (
     ),
 )
 
+_TOLD: tuple[Fields, ...] = (
+    Modem(
+        port="lte",
+        driver="quectel",
+        state="ok",
+        meaning="connected",
+        registered=True,
+        roaming=False,
+        access_technology="lte",
+        band="B3",
+        channel=1650,
+        rsrp_dbm=-96.0,
+        rsrq_db=-11.0,
+        sinr_db=8.0,
+        sinr_raw=14,
+        rx_bytes=59_586,
+    ),
+    Router(
+        router="gateway",
+        driver="mikrotik",
+        uptime_s=86_400,
+        cpu_ratio=0.12,
+        wan_interface="ether1",
+        wan_up=False,
+        meaning="router_up,wan_down",
+        dhcp_leases=31,
+    ),
+    Satellite(
+        dish="dish",
+        state="obstructed",
+        connected=False,
+        outage_cause="obstructed",
+        meaning="obstructed",
+        drop_ratio=1.0,
+        obstruction_ratio=0.0625,
+    ),
+    Power(
+        controller="solar",
+        driver="vedirect",
+        battery_v=12.53,
+        battery_a=-0.62,
+        mains_present=False,
+        meaning="mains_lost",
+    ),
+    Gnss(receiver="gps", fix=True, satellites=9, hdop=0.9, clock_offset_ms=-120, moved=False),
+)
+_DEVICES = tuple(
+    Record(seq=20 + n, kind=fields.kind, clock=_clock(120_000 + n), duration_ms=350, fields=fields)
+    for n, fields in enumerate(_TOLD)
+)
+
 BATCHES: dict[str, Batch] = {
     "ordinary": Batch(
         device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(120_500), records=_ORDINARY
@@ -301,6 +354,9 @@ BATCHES: dict[str, Batch] = {
     ),
     "outage": Batch(
         device="kz-0001", session="00112233445566aa", first_seq=10, clock=_clock(310_000), records=_OUTAGE
+    ),
+    "devices": Batch(
+        device="kz-0001", session="00112233445566aa", first_seq=20, clock=_clock(120_500), records=_DEVICES
     ),
     "question": Batch(device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(1, age_s=None)),
 }
