@@ -98,7 +98,7 @@ def _directions(wanted: Wanted, session: Session) -> Iterator[Outcome]:
 
 
 def _measure(wanted: Wanted, session: Session, idle: _Idle, direction: str) -> Outcome:
-    surroundings = Surroundings(session.address)
+    surroundings = Surroundings(session.address, runs_here=True)
     began_s = time.monotonic()
     before = (session.received_bytes, session.sent_bytes, session.received_packets, session.sent_packets)
     overrun = session.overrun

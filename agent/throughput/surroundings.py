@@ -24,7 +24,10 @@ from agent.throughput.verdict import Doubt
 _NET = Path("/sys/class/net")
 _ETHERNET_BYTES = 14
 """What an interface counts of each packet beside the IP layer."""
+_TASKS = Path("/proc/self/task")
 _BUSY_RATIO = 0.9
+_WAITED_RATIO = 0.05
+"""Share of the test during which a thread of ours could have run and had no processor."""
 _NEAR_NIC_RATIO = 0.93
 """Share of the interface's speed from which the link behind it cannot be told; 1500 of 1538 bytes are IP."""
 _CROSS_RATIO = 0.03
@@ -36,6 +39,8 @@ class Seen:
 
     Attributes:
         own_cpu_ratio: share of one core that this process used.
+        waited_ratio: how long threads of this process waited for a processor, beside the test's length; None
+            where the kernel does not say.
     """
 
     cpu_ratio: float | None
@@ -45,6 +50,7 @@ class Seen:
     nic_mbps: int | None
     cross_rx_bytes: int | None
     cross_tx_bytes: int | None
+    waited_ratio: float | None = None
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -62,7 +68,7 @@ class Seen:
         found = set()
         if self.throttled:
             found.add(Doubt.THROTTLED)
-        if max(self.cpu_ratio or 0.0, self.own_cpu_ratio) > _BUSY_RATIO:
+        if self._was_cpu_bound():
             found.add(Doubt.CPU_BOUND)
         if mbps is not None and self.nic_mbps and mbps > _NEAR_NIC_RATIO * self.nic_mbps:
             found.add(Doubt.NIC_BOUND)
@@ -70,15 +76,26 @@ class Seen:
             found.add(Doubt.CROSS_TRAFFIC)
         return found
 
+    def _was_cpu_bound(self) -> bool:
+        """Busy processors harm only who has to wait for one; where that is not told they count as such."""
+        if self.own_cpu_ratio > _BUSY_RATIO:
+            return True
+        if self.waited_ratio is None:
+            return (self.cpu_ratio or 0.0) > _BUSY_RATIO
+        return self.waited_ratio > _WAITED_RATIO
+
 
 class Surroundings:
     """Counts from its making until it is asked."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, *, runs_here: bool = False) -> None:
+        """`runs_here`: the whole test is the work of threads of this process that outlive it."""
+        self._runs_here = runs_here
         self.interface = interface_to(host)
         self._busy = BusyShare()
         self._busy.since_last()
         self._began_s, self._own_s = time.monotonic(), time.process_time()
+        self._waited_s = waited_s() if runs_here else None
         self._counted = self._count()
 
     def until_now(
@@ -102,9 +119,14 @@ class Surroundings:
             temperature_c=cpu_temperature_c(),
             throttled=throttled(),
             nic_mbps=nic_mbps(self.interface),
+            waited_ratio=self._waited_ratio(elapsed_s),
             cross_rx_bytes=None if rx is None else max(0, rx - own_rx),
             cross_tx_bytes=None if tx is None else max(0, tx - own_tx),
         )
+
+    def _waited_ratio(self, elapsed_s: float) -> float | None:
+        before, now = self._waited_s, waited_s() if self._runs_here else None
+        return None if before is None or now is None else max(0.0, now - before) / elapsed_s
 
     def _grown(self) -> tuple[int | None, int | None]:
         before, now = self._counted, self._count()
@@ -117,6 +139,13 @@ class Surroundings:
         if counted is None or self.interface not in counted:
             return None
         return counted[self.interface].bytes_recv, counted[self.interface].bytes_sent
+
+
+def waited_s() -> float | None:
+    """Seconds that this process' threads could have run and had no processor (proc(5), schedstat)."""
+    texts = [known((task / "schedstat").read_text) for task in known(lambda: list(_TASKS.iterdir())) or ()]
+    counts = [int(text.split()[1]) for text in texts if text]
+    return sum(counts) / 1e9 if counts else None
 
 
 def interface_to(host: str) -> str | None:

@@ -42,6 +42,8 @@ def test_too_few_packets_make_it_invalid() -> None:
         (replace(QUIET, throttled=None, cpu_ratio=None, nic_mbps=None), 950.0, set()),
         (replace(QUIET, cpu_ratio=0.95), 10.0, {Doubt.CPU_BOUND}),
         (replace(QUIET, own_cpu_ratio=0.95), 10.0, {Doubt.CPU_BOUND}),
+        (replace(QUIET, cpu_ratio=1.0, waited_ratio=0.01), 10.0, set()),
+        (replace(QUIET, waited_ratio=0.2), 10.0, {Doubt.CPU_BOUND}),
         (replace(QUIET, cross_rx_bytes=50_000), 10.0, {Doubt.CROSS_TRAFFIC}),
         (replace(QUIET, cross_tx_bytes=20_000), 10.0, set()),
     ],
