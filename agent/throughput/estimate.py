@@ -62,6 +62,7 @@ class Estimate:
         noise_us: how much arrivals deviate from the line, median.
         pair_mbps: rate at which packets that left together came one behind the other; None with too few.
         trend: rate of the second half of the tail over that of the first.
+        growth_us: by how much the smallest one-way delay of its last quarter is above that of its first.
     """
 
     mbps: float
@@ -77,12 +78,22 @@ class Estimate:
     noise_us: float
     trend: float
     pair_mbps: float | None = None
+    growth_us: float = math.inf
+
+    @property
+    def is_blurred(self) -> bool:
+        """Whether arrivals are but scattered: nothing was dropped, nor did delays grow as a queue's do."""
+        grows_us = max(0.0, 1 - self.mbps / self.sent_mbps) * self.span_us
+        is_noisy = self.noise_us > _NOISY * self.span_us
+        return is_noisy and self.loss_ratio < _DROPS_RATIO and self.growth_us < _GROWS * grows_us
 
     @property
     def is_saturated(self) -> bool:
         """Whether more was sent than the link let through, and not only by chance."""
         is_less = self.mbps < _SATURATED * self.sent_mbps
-        return is_less and (self.high_mbps < self.sent_mbps or self.mbps < _SATURATED_SURELY * self.sent_mbps)
+        is_sure = self.high_mbps < self.sent_mbps or self.loss_ratio > _DROPPED_SURELY
+        is_full = is_less and (is_sure or self.mbps < _SATURATED_SURELY * self.sent_mbps)
+        return is_full and not self.is_blurred
 
     @property
     def width(self) -> float:
@@ -90,7 +101,9 @@ class Estimate:
         return (self.high_mbps - self.low_mbps) / 2 / self.mbps
 
 
-_SATURATED, _SATURATED_SURELY = 0.95, 0.5
+_SATURATED, _SATURATED_SURELY, _DROPPED_SURELY = 0.95, 0.5, 0.3
+_NOISY, _GROWS = 0.02, 0.4
+"""In the quarters of a queue that fills evenly delays grow by three quarters of the whole."""
 
 
 def estimate(packets: Sequence[Packet]) -> Estimate | None:
@@ -105,7 +118,7 @@ def estimate(packets: Sequence[Packet]) -> Estimate | None:
         return None
     deviations = _deviations(points, fit)
     half = _half_width(points, fit, deviations)
-    loss_ratio, sent_mbps = _loss_ratio(tail), _sent_mbps(tail)
+    loss_ratio, sent_mbps = _loss_ratio(tail, ordered), _sent_mbps(tail)
     if loss_ratio > 0:
         # A policer lets whole packets pass: half a one at either end.
         half = math.hypot(half, fit * tail[0].bytes / (points[-1].bytes - points[0].bytes) / 2)
@@ -130,6 +143,7 @@ def estimate(packets: Sequence[Packet]) -> Estimate | None:
         noise_us=sorted(abs(d) for d in deviations)[len(deviations) // 2],
         trend=_trend(points),
         pair_mbps=_pair_mbps(tail),
+        growth_us=_growth_us(tail),
     )
 
 
@@ -150,7 +164,7 @@ def _best_line(ordered: Sequence[Packet]) -> tuple[list[_Point], int]:
     whole = _line(ordered, [0.0] * (len(ordered) - 1))
     at = _behind_burst(whole)
     # A bucket that drops what is too much has filled up in a short pause; only a longer one cost anything.
-    spared_us = _BUCKET_US if _loss_ratio(ordered) > _DROPS_RATIO else 0.0
+    spared_us = _BUCKET_US if _loss_ratio(ordered, ordered) > _DROPS_RATIO else 0.0
     idle = [max(0.0, us - spared_us) for us in _idle_us(ordered)]
     if not any(idle):
         return whole, at
@@ -291,6 +305,12 @@ def _rate(points: Sequence[_Point]) -> float | None:
     return 8 * (points[-1].bytes - points[0].bytes) / us if us > 0 else None
 
 
+def _growth_us(tail: Sequence[Packet]) -> float:
+    delays = [p.at_us - p.sent_us for p in sorted(tail, key=lambda p: p.seq)]
+    quarter = max(1, len(delays) // 4)
+    return min(delays[-quarter:]) - min(delays[:quarter])
+
+
 def _pair_mbps(tail: Sequence[Packet]) -> float | None:
     gaps = sorted(
         (b.at_us - a.at_us) / b.bytes
@@ -309,9 +329,10 @@ def _trend(points: Sequence[_Point]) -> float:
     return first / second if first and second else 1.0
 
 
-def _loss_ratio(tail: Sequence[Packet]) -> float:
-    seqs = {p.seq for p in tail}
-    return 1 - len(seqs) / (max(seqs) - min(seqs) + 1)
+def _loss_ratio(tail: Sequence[Packet], arrived: Sequence[Packet]) -> float:
+    """Share of those sent with the tail that never came; some may have come before it, out of order."""
+    first, last = min(p.seq for p in tail), max(p.seq for p in tail)
+    return 1 - sum(first <= p.seq <= last for p in arrived) / (last - first + 1)
 
 
 def _sent_mbps(tail: Sequence[Packet]) -> float:

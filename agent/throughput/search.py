@@ -23,13 +23,15 @@ _ENOUGH_US = 20_000
 """A round shows the rate roughly when it took so long behind its knee."""
 _SHARP_PACKETS = 10
 _ABOVE = 1.15
-_FINAL_US, _BEHIND_BURST_US = 300_000, 160_000
+_FINAL_US, _BEHIND_BURST_US = 260_000, 110_000
 _DEEP_US = 80_000
 _SPENT, _SLOWER = 1.1, 0.8
 """So much more than the burst is sent before the rate behind it is looked at."""
+_UNSEEN_BYTES = 14_000
+"""A policer's bucket may hide behind random loss: at least so much is sent beyond the rate."""
 _SMALL_BYTES = 400
 _PACKETS = 60
-_MAX_FINALS = 4
+_MAX_FINALS, _MAX_SPENT = 4, 3
 _MAX_ROUNDS = 14
 _AGREES = 0.04
 _STEADY = 0.04
@@ -189,7 +191,7 @@ class Search:
         e = last.estimate
         if e is None:
             return self._after_nothing(last)
-        if not e.is_saturated:
+        if not e.is_saturated or e.mbps < self._carried_mbps():
             if last.round.mbps >= self.limits.max_mbps:
                 return self._at_most(last)
             return self._ramp(_GROWTH * last.round.bytes, self._too_fast_mbps() / 2)
@@ -208,7 +210,9 @@ class Search:
         if not e.head_bytes:
             return self._ramp(_rate_bytes(2 * e.mbps, 2 * _ENOUGH_US), 2 * e.mbps)
         wanted = e.head_bytes * _SPENT + _rate_bytes(e.mbps, 2 * _ENOUGH_US)
-        return self._ramp(min(_GROWTH * last.round.bytes, max(wanted, last.round.bytes)), math.inf)
+        if wanted <= last.round.bytes:
+            return self._final(e.mbps * _ABOVE, e)  # It was long enough, but most of it dropped.
+        return self._ramp(min(_GROWTH * last.round.bytes, wanted), math.inf)
 
     def _after_nothing(self, last: Made) -> Round | None:
         """Almost all was lost: no faster than what came, if anything."""
@@ -220,6 +224,11 @@ class Search:
     def _too_fast_mbps(self) -> float:
         """A pace at which almost everything was lost."""
         return min((m.round.mbps for m in self.made if m.estimate is None), default=math.inf)
+
+    def _carried_mbps(self) -> float:
+        """What the link took for the length of a final round without being full."""
+        finals = [m for m in self.made if m.round.is_final and m.estimate]
+        return max((m.round.mbps for m in finals if m.estimate and not m.estimate.is_saturated), default=0.0)
 
     def _after_final(self, finals: list[Made]) -> Round | None:
         last, e = finals[-1], finals[-1].estimate
@@ -234,16 +243,18 @@ class Search:
 
     def _fuller(self, last: Made) -> Round:
         """The link was not full: spend more of its burst, then go faster; or look for its rate further up."""
-        if self._burst() is not None:
-            tried = sum(m.round.is_final for m in self.made)
+        tried = sum(m.round.is_final for m in self.made)
+        if self._burst() is not None and tried < _MAX_SPENT:
             return self._final(last.round.mbps * _ABOVE ** (tried - 1), self._burst())
-        return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, _RAMP_US), self._too_fast_mbps() / 2)
+        ramp_us = _RAMP_US * self.limits.stretch
+        return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, ramp_us), self._too_fast_mbps() / 2)
 
     def _again(self, e: Estimate, finals: int) -> Round:
         """What was found is not what was found before."""
         if self._seems_shared(e) and finals == 1:
             return self._final(3 * e.mbps, None, _FINAL_US // 3)
-        lasts_us = _FINAL_US * 2 ** (finals - 1) if abs(e.trend - 1) > _STEADY else _FINAL_US
+        is_unsteady = finals > 1 and abs(e.trend - 1) > _STEADY
+        lasts_us = _FINAL_US * 2 ** (finals - 1) if is_unsteady else None
         return self._final(e.mbps * _ABOVE, self._burst(), lasts_us)
 
     def _confirms(self, finals: list[Made]) -> bool:
@@ -259,7 +270,7 @@ class Search:
     def _burst(self) -> Estimate | None:
         """The round that shows the deepest bucket: others began before it was full again."""
         told = [m.estimate for m in self.made if m.estimate and m.estimate.head_bytes]
-        return max(told, key=_net_bytes, default=None)
+        return max((e for e in told if not e.is_blurred), key=_net_bytes, default=None)
 
     def _ramp(self, wanted_bytes: float, most_mbps: float) -> Round:
         lasts_mbps = wanted_bytes * 8 / (_RAMP_US * self.limits.stretch)
@@ -267,10 +278,12 @@ class Search:
         size = max(_SMALL_BYTES, min(self.limits.packet_bytes, int(wanted_bytes / 16)))
         return Round((_leg(wanted_bytes, size, mbps),), mbps, is_final=False)
 
-    def _final(self, mbps: float, burst: Estimate | None, lasts_us: int = _FINAL_US) -> Round:
+    def _final(self, mbps: float, burst: Estimate | None, lasts_us: int | None = None) -> Round:
         mbps = min(mbps, self.limits.max_mbps)
-        if burst is not None and lasts_us == _FINAL_US:
-            lasts_us = _BEHIND_BURST_US
+        if lasts_us is None:
+            lasts_us = _FINAL_US if burst is None else _BEHIND_BURST_US
+        if burst is None and self._drops():
+            mbps = min(max(mbps, mbps / _ABOVE + 8 * _UNSEEN_BYTES / lasts_us), self.limits.max_mbps)
         wanted = _rate_bytes(mbps, lasts_us * self.limits.stretch)
         size = int(max(_SMALL_BYTES, min(self.limits.packet_bytes, wanted / _PACKETS)))
         legs = [replace(_leg(wanted, size, mbps), together=1 if self._drops() else 2)]

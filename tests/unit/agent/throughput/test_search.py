@@ -116,6 +116,21 @@ def test_loss_that_looks_like_a_burst_does_not_keep_the_pace_down() -> None:
     assert (found.burst_mbps, found.burst_bytes) == (None, None)
 
 
+@pytest.mark.parametrize("mbps", [0.5, 1, 2])
+def test_a_small_bucket_does_not_hide_behind_random_loss(mbps: float) -> None:
+    links = [Computed(mbps, bucket_bytes=3000, is_policer=True, loss_ratio=0.03, seed=s) for s in range(12)]
+    told = [find(link)[0] for link in links]
+    unsaid = [f.mbps for f in told if f.mbps is None or (abs(f.mbps / mbps - 1) > 0.03 and not f.doubts)]
+    print(f"\n{len(told)} policers of {mbps} Mbit/s with loss, {len(unsaid)} wrong without a doubt")
+    assert unsaid == []
+
+
+def test_a_burst_that_was_seen_whole_is_not_looked_for_again() -> None:
+    _, search = find(Computed(10, bucket_bytes=100_000, is_policer=True))
+    rounds = [made.round.legs for made in search.made]
+    assert len(rounds) == len(set(rounds)) == 5
+
+
 def test_random_loss_seldom_changes_the_figure() -> None:
     links = [(mbps, loss, seed) for mbps in (0.5, 2, 10, 50) for loss in (0.01, 0.03) for seed in range(10)]
     figures = [(find(Computed(m, loss_ratio=loss, seed=seed))[0].mbps, m) for m, loss, seed in links]
