@@ -25,6 +25,7 @@ BENCHES: dict[str, str] = {
     "latency": "tests.bench.latency",
     "stream": "tests.bench.stream",
     "capacity": "tests.bench.capacity",
+    "beside": "tests.bench.beside",
     "outage": "tests.bench.outage",
     "reflector": "tests.bench.reflector",
 }

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How true are the TCP tests, on links whose truth is known, and what do others say in the same run?
+"""How true are the TCP tests, on links whose truth is known?
 
-Beside ours: one connection of the kernel's default for ten seconds (payload with headers, counted by the
-receiver), NDT7 against our reflector, iperf3, each with the bytes of the link and the processor it took.
 `SCHOOLPULSE_BENCH_STREAM=full` measures the whole grid and three times each, which takes an hour.
 """
 
@@ -22,7 +20,6 @@ from tests.bench.accuracy import write_part
 from tests.bench.figure import Figure
 from tests.linkbed.bed import Bed
 from tests.linkbed.change import Link
-from tests.linkbed.place import SERVER
 from tests.linkbed.streams import MEASURE, SERVE
 
 _IS_FULL = os.environ.get("SCHOOLPULSE_BENCH_STREAM") == "full"
@@ -54,9 +51,9 @@ class Told:
 
 
 def measure() -> list[Figure]:
-    """The grid, the nasty links, the full queues, the others."""
+    """The grid, the nasty links, the full queues."""
     with Bed(serves=False) as bed, served(bed) as token:
-        figures = [*_grid(bed, token), *_nasty(bed, token), *_others(bed, token)]
+        figures = [*_grid(bed, token), *_nasty(bed, token)]
     with Bed(serves=False, keeps_packets=True) as bed, served(bed) as token:
         figures += _loaded(bed, token)
     write_part("stream", as_table(figures))
@@ -153,58 +150,11 @@ def _packets(bed: Bed) -> Sequence[Any]:
     return bed.truth().packets
 
 
-def _others(bed: Bed, token: str) -> Iterator[Figure]:
-    for mbps, rtt_ms in ((2.0, 20.0), (10.0, 20.0), (50.0, 20.0), (10.0, 600.0)):
-        bed.apply(Link(rate_bps=mbps * 1e6, rtt_ms=rtt_ms))
-        for direction in ("down", "up"):
-            for method, run in METHODS.items():
-                told = run(bed, token, direction)
-                error = 100.0 if told.mbps is None else 100 * (told.mbps / mbps - 1)
-                note = f"{told.link_bytes / 1e6:.2f} MB, CPU {told.cpu_s:.2f} s {told.doubts}".strip()
-                name = f"{method} {direction}, {mbps:g} Mbit/s {rtt_ms:g} ms, beside others"
-                yield Figure(name=name, value=error, unit="%", note=note)
-
-
 def _ours(bed: Bed, token: str, direction: str) -> Told:
     before = _moved(bed)
     told = _measure(bed, {"token": token, "direction": direction})
     doubts = ",".join(told["doubts"])
     return Told(mbps=told.get("mbps"), link_bytes=_moved(bed) - before, cpu_s=told["cpu_s"], doubts=doubts)
-
-
-def _plain(bed: Bed, token: str, direction: str) -> Told:
-    before = _moved(bed)
-    told = _measure(bed, {"token": token, "direction": direction, "plain_s": 10.0})
-    return Told(
-        mbps=told["mbps"], link_bytes=_moved(bed) - before, cpu_s=told["cpu_s"], doubts=told["congestion"]
-    )
-
-
-def _ndt7(bed: Bed, token: str, direction: str) -> Told:
-    before = _moved(bed)
-    told = _measure(bed, {"token": token, "direction": direction, "ndt7": True})
-    doubts = ",".join(told["doubts"])
-    return Told(mbps=told["mbps"], link_bytes=_moved(bed) - before, cpu_s=told["cpu_s"], doubts=doubts)
-
-
-def _iperf3(bed: Bed, token: str, direction: str) -> Told:
-    before = _moved(bed)
-    time.sleep(1.5)
-    words = ["iperf3", "--json", "--client", SERVER[0], "--time", "10"]
-    ran = subprocess.run(
-        bed.inside("school", words + (["--reverse"] if direction == "down" else [])),
-        capture_output=True,
-        check=False,
-    )
-    plain = json.loads(ran.stdout)
-    if "error" in plain:
-        return Told(mbps=None, link_bytes=_moved(bed) - before, cpu_s=0.0, doubts=plain["error"])
-    bits = plain["end"]["sum_received"]["bits_per_second"]
-    cpu_s = plain["end"]["cpu_utilization_percent"]["host_total"] / 100 * 10
-    return Told(mbps=bits / 1e6, link_bytes=_moved(bed) - before, cpu_s=cpu_s, doubts="")
-
-
-METHODS = {"tcp": _ours, "ten seconds of TCP": _plain, "ndt7": _ndt7, "iperf3": _iperf3}
 
 
 def _measure(bed: Bed, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ pictures to download, upload.php. The real one cannot be reached from a test.
 from __future__ import annotations
 
 import http.server
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, Self
@@ -39,10 +40,34 @@ def sound(path: str, sent_bytes: int) -> tuple[int, bytes]:
     return (200, f"size={sent_bytes}".encode()) if path.startswith("/speedtest/upload.php") else (404, b"")
 
 
+PICTURE_BYTES = {
+    350: 245_388,
+    500: 505_544,
+    750: 1_118_012,
+    1000: 1_986_284,
+    1500: 4_468_241,
+    2000: 7_907_740,
+    2500: 12_407_926,
+    3000: 17_816_816,
+    3500: 24_262_167,
+    4000: 31_625_365,
+}
+"""By the width in its name, as the real servers have them."""
+
+
+def lifelike(path: str, sent_bytes: int) -> tuple[int, bytes]:
+    """As `sound`, but tests last ten seconds and pictures are as large as they really are."""
+    status, body = sound(path, sent_bytes)
+    if path.startswith("/speedtest/random"):
+        width = int(path.removeprefix("/speedtest/random").partition("x")[0])
+        body = bytes(PICTURE_BYTES[width])
+    return status, body.replace(b'testlength="1"', b'testlength="10"')
+
+
 class SpeedtestNet:
     """Serves on a port of this host while its block lasts."""
 
-    def __init__(self, answer: Answer = sound) -> None:
+    def __init__(self, answer: Answer = sound, host: str = "127.0.0.1", port: int = 0) -> None:
         url = ""
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -66,9 +91,9 @@ class SpeedtestNet:
             def log_message(self, *_: Any) -> None:
                 """Quietly."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer((host, port), Handler)
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        url = self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        url = self.url = f"http://{host}:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -77,3 +102,8 @@ class SpeedtestNet:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+if __name__ == "__main__":
+    with SpeedtestNet(lifelike, sys.argv[1], int(sys.argv[2])):
+        threading.Event().wait()
