@@ -23,6 +23,7 @@ from agent.contract.kinds import Event, Fields, Host
 from agent.echo.icmp import icmp_permission
 from agent.identity.keeper import Keeper
 from agent.marker import BEAT_EVERY_S, SUBJECTS, Away, MarkFile, away, mark, next_mark
+from agent.outage.board import AsksDevices
 from agent.outage.report import Report, Reporter
 from agent.outage.watch import Outage
 from agent.outage.watcher import WatcherThread
@@ -152,7 +153,8 @@ class Service:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._tell_outage, outage)
 
-        watcher = WatcherThread(self._config.options.outage, tell)
+        boards = [probe.board for probe in self._config.probes if isinstance(probe, AsksDevices)]
+        watcher = WatcherThread(self._config.options.outage, tell, boards)
         watcher.start()
         return watcher
 

@@ -19,6 +19,10 @@ class DeviceFailed(Exception):
         self.detail = detail
 
 
+class Unanswered(DeviceFailed):
+    """One question was not answered in time; the device may answer the next."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceReading:
     """What one device told in one poll.

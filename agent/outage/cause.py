@@ -9,24 +9,55 @@ from typing import Literal
 from agent.outage.evidence import Sight
 from agent.outage.voice import Tally
 
-Cause = Literal["lan", "gateway", "modem", "line", "operator", "upstream", "portal", "dns", "slow", "unknown"]
+Cause = Literal[
+    "lan",
+    "gateway",
+    "modem",
+    "sim",
+    "line",
+    "operator",
+    "upstream",
+    "portal",
+    "quota",
+    "dns",
+    "slow",
+    "unknown",
+]
 
 CAUSES: dict[Cause, str] = {
     "lan": "the measuring device's own cable, interface or route",
     "gateway": "the router of the school",
     "modem": "the modem behind the router, or the cable to it",
+    "sim": "the modem has no SIM that it can use",
     "line": "the way to the operator's first hop, that hop, or one direction of the way",
     "operator": "the operator's first hop answers, nothing behind it does",
     "upstream": "hosts in or behind the operator's network answer, no anchor does",
     "portal": "somebody on the way wants money or a password",
+    "quota": "the modem or terminal says that the account is disabled or its data are used up",
     "dns": "only names are not answered",
     "slow": "answers came, but after the time-out",
     "unknown": "nothing beyond the gateway answers, and nothing is known of what lies between",
 }
 
-_HINTS: dict[Cause, str] = {"lan": "down_other", "gateway": "down_other", "unknown": "unknown"}
+_HINTS: dict[Cause, str] = {
+    "lan": "down_other",
+    "gateway": "down_other",
+    "sim": "down_other",
+    "quota": "down_other",
+    "unknown": "unknown",
+}
+_TOLD: dict[str, Cause] = {
+    "absent": "modem",
+    "sim": "sim",
+    "offline": "line",
+    "denied": "operator",
+    "account": "quota",
+}
+"""What a modem's own word says of a link of which nothing is heard beyond the gateway."""
 _DEGRADED = ("dns", "slow")
 _NO_ACCIDENT = 2
+BEYOND_THE_GATEWAY: frozenset[Cause] = frozenset({"modem", "line", "unknown"})
+"""Causes that a modem's own word may put right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +106,19 @@ def cause_of(scene: Scene) -> Cause:
 
 def _beyond_the_gateway(scene: Scene) -> Cause:
     """Nothing of the operator is heard: is it the modem?"""
-    if scene.sight.modem in {"absent", "offline"}:
-        return "modem" if scene.sight.modem == "absent" else "line"
+    told = told_by_modem(scene.sight)
+    if told is not None:
+        return told
     if scene.is_dead("modem"):
         return "modem"
     if scene.is_dead("hop") or scene.lives("modem"):
         return "line"
     return "unknown"
+
+
+def told_by_modem(sight: Sight) -> Cause | None:
+    """What the modem's own word explains; None where it says nothing, or that all is well."""
+    return _TOLD.get(sight.modem or "connected")
 
 
 def hint_of(cause: Cause) -> str:

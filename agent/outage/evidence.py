@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What else than answers says that the link lives or whose part of it is dead?
 
-One small interface for everything that costs no bytes of the link: the host's cable and route today, a
-modem's driver, a router's counters and the captive-portal probe when they are there.
+One small interface for everything that costs no bytes of the link: the host's cable and route, and what
+modems and other devices say of themselves (`agent/outage/board.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Modem = Literal["absent", "offline", "connected"]
+Modem = Literal["absent", "sim", "offline", "denied", "account", "connected"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,8 @@ class Sight:
         carrier: the interface of the default route sees a signal.
         route: there is a default route.
         received: packets that ever came over the link itself, not over the LAN; moving means alive.
-        modem: what the modem says of itself.
+        modem: what the modem or terminal says of itself: not there, without a usable SIM, without a network,
+            refused by it, without data left, or connected.
         portal: somebody on the way answers in the name of others and wants money or a password.
     """
 

@@ -219,12 +219,24 @@ class Watch:
     def _second_thoughts(self, now_s: float) -> list[Outage]:
         """Look at the cause again until it is settled."""
         outage = self._open
-        if outage is None or outage.is_settled:
+        if outage is None:
             return []
+        if outage.is_settled:
+            return self._told_later(outage)
         judged = self._judged(outage, now_s, now_s)
         is_settled = now_s - outage.opened.at_s >= _CAUSE_SETTLES_S
         self._open = dataclasses.replace(judged, is_settled=is_settled)
         return [] if judged.cause == outage.cause else [self._open]
+
+    def _told_later(self, outage: Outage) -> list[Outage]:
+        """A modem is asked but once a minute: what it says of a dead link counts later, too."""
+        told = causes.told_by_modem(self._sights[-1][1]) if self._sights else None
+        is_news = told is not None and told != outage.cause and outage.cause in causes.BEYOND_THE_GATEWAY
+        if told is None or not is_news:
+            return []
+        evidence = f"{outage.evidence}, modem {self._sights[-1][1].modem}"
+        self._open = dataclasses.replace(outage, cause=told, evidence=evidence)
+        return [self._open]
 
     def _judged(self, outage: Outage, until_s: float, now_s: float) -> Outage:
         if outage.scope == "dns":

@@ -24,6 +24,7 @@ PROBES: dict[str, str] = {
     "ndt7": "agent.probes.ndt7:Ndt7Probe",
     "iperf3": "agent.probes.iperf3:Iperf3Probe",
     "speedtest": "agent.probes.speedtest:SpeedtestProbe",
+    "modem": "agent.probes.modem:ModemProbe",
 }
 
 

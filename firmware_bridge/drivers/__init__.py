@@ -1,2 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do the values of one family of devices mean? One file each: a table and pure parsers."""
+"""Which drivers exist? One line each; what the values of one family of devices mean is in one file each.
+
+The first that recognises a device reads it, so that the general ones come last.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+DRIVERS: dict[str, str] = {
+    "quectel_at": "firmware_bridge.drivers.quectel_at:DRIVER",
+    "simcom_at": "firmware_bridge.drivers.simcom_at:DRIVER",
+    "sierra_at": "firmware_bridge.drivers.sierra_at:DRIVER",
+    "huawei_at": "firmware_bridge.drivers.huawei_at:DRIVER",
+    "telit_at": "firmware_bridge.drivers.telit_at:DRIVER",
+    "fibocom_at": "firmware_bridge.drivers.fibocom_at:DRIVER",
+    "cinterion_at": "firmware_bridge.drivers.cinterion_at:DRIVER",
+    "standard_at": "firmware_bridge.drivers.standard_at:DRIVER",
+}
+
+
+def load(name: str) -> Any:
+    """One driver.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    module, _, attribute = DRIVERS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def of_scheme(scheme: str) -> list[Any]:
+    """Those for one kind of link, in the order in which they are asked whether a device is theirs."""
+    return [driver for name in DRIVERS if (driver := load(name)).scheme == scheme]

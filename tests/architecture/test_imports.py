@@ -16,12 +16,13 @@ from tests.suites import SUITES
 
 OURS = {"agent", "collector", "firmware_bridge"}
 
-EXTRAS = {"agent": ("agent", "path"), "firmware_bridge": (), "collector": ("collector", "demo")}
+EXTRAS = {"agent": ("agent", "path"), "firmware_bridge": ("bridge",), "collector": ("collector", "demo")}
 """Extras of setup.cfg whose packages a program may import."""
 
 IMPORT_NAMES = {
     "influxdb-client": "influxdb_client",
     "paho-mqtt": "paho",
+    "pyserial": "serial",
     "prometheus-client": "prometheus_client",
 }
 """Where a distribution's import name is not its own."""

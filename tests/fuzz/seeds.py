@@ -30,6 +30,7 @@ from agent.trace.told import Hop, Told
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.segment import MAGIC, Position, make_frame
 from tests.contract.vectors import BATCHES
+from tests.drivers import transcript
 from tests.fuzz.targets import TRACES
 from tests.parts import tls_site
 
@@ -229,7 +230,20 @@ def _reflector() -> list[bytes]:
     return [b"".join(bytes([12]) + data.ljust(72, b"\0")[:72] for data in _capacity())]
 
 
+def _modems() -> list[bytes]:
+    """Answers of every recorded modem, without prefixes."""
+    lines = [line for name in transcript.NAMES for a in transcript.load(name).answers.values() for line in a]
+    return [line.partition(": ")[2].encode() for line in lines if ": " in line]
+
+
+def _managed() -> list[bytes]:
+    return [p.read_bytes() for p in sorted((TREE / "tests/drivers/fixtures/mmcli").glob("*.json"))]
+
+
 _MADE: dict[str, Callable[[], list[bytes]]] = {
+    "at_reply": lambda: [b"\r\n+CSQ: 18,99\r\n\r\nOK\r\n", b"AT+CGMM\r\r\nEC25\r\n+CREG: 1\r\nOK\r\n"],
+    "modem": _modems,
+    "modem_manager": _managed,
     "batch_json": lambda: [v.partition(b",")[2] for v in _vectors("json", 0)],
     "batch_packed": lambda: _vectors("packed", 1),
     "packed_columns": _bodies,

@@ -7,6 +7,7 @@ A target takes any bytes. It returns when the reader read or refused them as it 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import tempfile
@@ -24,7 +25,7 @@ from agent.contract.decoder import DecodeError, decode
 from agent.contract.dictionary import DICTIONARIES, NEWEST
 from agent.contract.kinds import NetworkPath
 from agent.contract.packed import FORMAT
-from agent.contract.record import ClockState, to_plain
+from agent.contract.record import ClockState, Record, to_plain
 from agent.contract.stream import Joined, Opened, Report, read, read_first
 from agent.echo import message, packet
 from agent.echo.problem import NoAnswer
@@ -49,6 +50,10 @@ from collector.reflector.capacity import Sessions
 from collector.reflector.gate import Gate
 from collector.reflector.options import GateOptions
 from collector.segment import MAGIC, Frame, Position, scan
+from firmware_bridge.drivers import of_scheme
+from firmware_bridge.drivers.modem_manager import reading as managed_reading
+from firmware_bridge.protocols.at import Exchange, Reply
+from firmware_bridge.reading import Identity
 
 Target = Callable[[bytes], None]
 
@@ -271,6 +276,46 @@ def plan(data: bytes) -> None:
         Ledger(path, PlanOptions(), HostCounters("none"), lambda: clock_state)
 
 
+def at_reply(data: bytes) -> None:
+    """What comes from a serial port says the same whole and one byte at a time."""
+    for command in ("AT+CSQ", "AT+CGMM"):
+        whole, piecewise = Exchange(command), Exchange(command)
+        read = next((r for at in range(len(data)) if (r := piecewise.feed(data[at : at + 1]))), None)
+        assert whole.feed(data) == read
+
+
+def modem(data: bytes) -> None:
+    """Whatever a modem answers, to every question, each driver makes a record of that a receiver takes."""
+    for driver in of_scheme("serial"):
+        known = Identity(maker=driver.maker, model="RM500Q-GL")
+        fields = driver.read(_Parrot(data), "modem", known).fields[0]
+        plain = to_plain(Record(seq=1, kind="modem", clock=_CLOCK, duration_ms=0, fields=fields))
+        assert plain["kind"] == "modem"
+
+
+class _Parrot:
+    """Says the same to every question."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def ask(self, command: str) -> Reply:
+        prefix = command.removeprefix("AT").partition("=")[0].rstrip("?").encode()
+        lines = [b"\r\n" + prefix + b": " + line for line in self._data.split(b"\n")]
+        return Exchange(command).feed(b"".join(lines) + b"\r\nOK\r\n") or Reply(())
+
+
+_CLOCK = ClockState(wall_ms=0, mono_ms=0, boot="00000000", age_s=None)
+
+
+def modem_manager(data: bytes) -> None:
+    """Whatever mmcli writes."""
+    with contextlib.suppress(ValueError, RecursionError):
+        told = json.loads(data)
+        if isinstance(told, dict):
+            managed_reading(told, "modem")
+
+
 TARGETS: dict[str, Target] = {
     f.__name__: f
     for f in (
@@ -302,6 +347,9 @@ TARGETS: dict[str, Target] = {
         plan,
         capacity,
         reflector,
+        at_reply,
+        modem,
+        modem_manager,
     )
 }
 

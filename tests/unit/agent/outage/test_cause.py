@@ -45,6 +45,11 @@ def scene(**known: Any) -> Scene:
         (scene(sight=Sight(portal=True)), "portal"),
         (scene(sight=Sight(modem="absent")), "modem"),
         (scene(modem=NOT_ASKED, hop=NOT_ASKED, sight=Sight(modem="offline")), "line"),
+        (scene(sight=Sight(modem="sim")), "sim"),
+        (scene(sight=Sight(modem="denied")), "operator"),
+        (scene(sight=Sight(modem="account")), "quota"),
+        (scene(hop=NOT_ASKED, modem=NOT_ASKED, sight=Sight(modem="connected")), "unknown"),
+        (scene(gateway=DEAD, sight=Sight(modem="sim")), "gateway"),
         (scene(gateway=DEAD, sight=Sight(portal=True)), "gateway"),
     ],
 )

@@ -143,3 +143,18 @@ def test_a_new_gateway_is_asked_and_the_old_one_forgotten() -> None:
     assert [a.host for a in watch.asks(0.1) if a.part == "gateway"] == ["192.168.2.1"]
     watch.meet({"gateway": []}, 0.2)
     assert [a.host for a in watch.asks(5.0) if a.part == "gateway"] == []
+
+
+def test_what_a_modem_says_a_minute_later_puts_the_cause_right() -> None:
+    watch, now_s = Watch(PLANS["standard"], ANCHORS), 0.0
+    watch.meet({"gateway": ("192.168.1.1",)}, now_s)
+    changes: list[Outage] = []
+    while now_s < 120:
+        for ask in watch.asks(now_s):
+            if ask.part == "gateway" or now_s < 30:
+                changes += watch.answered(ask.number, now_s)
+        watch.saw(Sight(carrier=True, route=True, modem="sim" if now_s > 75 else None), now_s)
+        changes += watch.tick(now_s)
+        now_s += 0.05
+    assert [c.cause for c in changes] == ["unknown", "sim"]
+    assert changes[-1].evidence.endswith("modem sim")

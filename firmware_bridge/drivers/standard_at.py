@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does any modem tell by 3GPP TS 27.007? The questions that every family is asked first.
+
+Indices stand for bins; the values told are their lower edges (TS 27.007 §8.5, §8.69, as the modems' own
+documents have them).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from firmware_bridge.drivers.at_modem import AtModem, Question, Values
+from firmware_bridge.protocols.at_fields import Part, integer, name, part, parts
+from firmware_bridge.reading import Identity
+
+ACCESS_TECHNOLOGIES = {
+    0: "gsm",
+    1: "gsm",
+    2: "umts",
+    3: "gsm",
+    4: "umts",
+    5: "umts",
+    6: "umts",
+    7: "lte",
+    8: "gsm",
+    9: "nb_iot",
+    10: "lte",
+    11: "nr_sa",
+    12: "nr_sa",
+    13: "nr_nsa",
+}
+"""<AcT> of TS 27.007 §7.3."""
+
+_REGISTERED, _ROAMING, _DENIED = frozenset({1, 5, 6, 7, 9, 10}), frozenset({5, 7, 10}), 3
+_STATES = 12
+
+
+def pin(lines: Sequence[str], _: Identity) -> Values:
+    """AT+CPIN? (§8.3)"""
+    said = lines[0].strip('" ') if lines else None
+    if said is None:
+        return {}
+    return {"sim_ready": True} if said == "READY" else {"sim_ready": False, "state": "sim_locked"}
+
+
+def signal(lines: Sequence[str], _: Identity) -> Values:
+    """AT+CSQ (§8.5): 0 is -113 dBm or less, 31 is -51 or more, 99 unknown."""
+    rssi = integer(part(parts(lines[0]), 0)) if lines else None
+    if rssi is None:
+        return {}
+    if 0 <= rssi <= 31:
+        return {"rssi_dbm": float(2 * rssi - 113)}
+    return {"rssi_dbm": float(rssi - 216)} if 100 <= rssi <= 191 else {}
+
+
+def extended_signal(lines: Sequence[str], _: Identity) -> Values:
+    """AT+CESQ (§8.69)"""
+    found = [integer(p) for p in parts(lines[0])] if lines else []
+    found += [None] * (9 - len(found))
+    return {
+        "rscp_dbm": _binned(found[2], 96, -121.0, 1.0),
+        "ecio_db": _binned(found[3], 49, -24.5, 0.5),
+        "rsrq_db": _binned(found[4], 34, -20.0, 0.5),
+        "rsrp_dbm": _binned(found[5], 97, -141.0, 1.0),
+        "nr_rsrq_db": _binned(found[6], 126, -43.5, 0.5),
+        "nr_rsrp_dbm": _binned(found[7], 126, -157.0, 1.0),
+        "nr_sinr_db": _binned(found[8], 127, -23.5, 0.5),
+    }
+
+
+def _binned(index: int | None, most: int, lowest: float, step: float) -> float | None:
+    return None if index is None or not 0 <= index <= most else lowest + step * index
+
+
+def registration(lines: Sequence[str], _: Identity) -> Values:
+    """AT+CREG?, +CGREG?, +CEREG?, +C5GREG? (§7.2, §10.1.20): the answer has <n> first, a report has not."""
+    for line in lines:
+        found = parts(line)
+        stat = _small(part(found, 1))
+        if _small(part(found, 0)) is None or stat is None:
+            continue
+        values: Values = {"registered": stat in _REGISTERED, "denied": stat == _DENIED or None}
+        values["roaming"] = stat in _ROAMING if stat in _REGISTERED else None
+        technology = _small(part(found, 4)) if len(found) <= 6 else None
+        values["access_technology"] = ACCESS_TECHNOLOGIES.get(technology) if technology is not None else None
+        return values
+    return {}
+
+
+def _small(text: Part) -> int | None:
+    value = integer(text) if text is not None and len(text) <= 3 else None
+    return value if value is not None and 0 <= value < _STATES + 2 else None
+
+
+def packet_registration(lines: Sequence[str], known: Identity) -> Values:
+    """As `registration`; what is not registered here may be elsewhere, so only the good counts."""
+    values = registration(lines, known)
+    return values if values.get("registered") else {"denied": values.get("denied")}
+
+
+def network(lines: Sequence[str], _: Identity) -> Values:
+    """AT+COPS? (§7.3)"""
+    found = parts(lines[0]) if lines else []
+    technology = integer(part(found, 3))
+    return {
+        "operator": name(part(found, 2)),
+        "access_technology": ACCESS_TECHNOLOGIES.get(technology) if technology is not None else None,
+    }
+
+
+def attachment(lines: Sequence[str], _: Identity) -> Values:
+    """AT+CGATT? (§10.1.9)"""
+    said = integer(part(parts(lines[0]), 0)) if lines else None
+    return {"attached": bool(said)} if said in {0, 1} else {}
+
+
+def addresses(lines: Sequence[str], _: Identity) -> Values:
+    """AT+CGPADDR (§10.1.14): only whether there is one, and whether it is shared."""
+    texts = [text for line in lines for quoted in parts(line)[1:] for text in (quoted or "").split(",")]
+    found = [address for text in texts if (address := _address(text)) is not None]
+    if not lines:
+        return {}
+    v4 = [a for a in found if a.version == 4]
+    return {
+        "ipv4": bool(v4),
+        "ipv6": any(a.version == 6 for a in found),
+        "shared_address": any(a.is_private or a in _SHARED for a in v4) if v4 else None,
+    }
+
+
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Dotted decimals, also for IPv6 (16 of them); None for none and for all zeros."""
+    try:
+        numbers = bytes(int(n) for n in text.split("."))
+        if len(numbers) not in {4, 16}:
+            return ipaddress.IPv6Address(text) if ":" in text else None
+        address = ipaddress.ip_address(numbers)
+    except ValueError:
+        return None
+    return None if address.is_unspecified else address
+
+
+QUESTIONS = (
+    Question("AT+CPIN?", pin),
+    Question("AT+CSQ", signal),
+    Question("AT+CESQ", extended_signal),
+    Question("AT+CREG?", registration),
+    Question("AT+CEREG?", packet_registration),
+    Question("AT+C5GREG?", packet_registration),
+    Question("AT+COPS?", network),
+    Question("AT+CGATT?", attachment),
+    Question("AT+CGPADDR", addresses),
+)
+
+DRIVER = AtModem(name="standard_at", questions=QUESTIONS)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do Telit's modems tell? (LE910, LM960, FN980: AT#RFSTS, AT#QSS?)
+
+AT#RFSTS has the IMSI in its LTE form: only the fields before it are looked at, and a row is taken for LTE's
+only where they are what they must be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from firmware_bridge.drivers.at_modem import AtModem, Question, Values
+from firmware_bridge.drivers.standard_at import QUESTIONS
+from firmware_bridge.protocols.at_fields import decimal, integer, name, part, parts
+from firmware_bridge.reading import Identity
+
+_NETWORK = re.compile(r"\d{3} ?\d{2,3}")
+_LTE_PARTS = 16
+_SIM_STATES = {0: False, 1: True, 2: True, 3: True}
+
+
+def radio(lines: Sequence[str], _: Identity) -> Values:
+    """AT#RFSTS: PLMN, EARFCN, RSRP, RSSI, RSRQ, …, network, …, band"""
+    found = parts(lines[0]) if lines else []
+    if len(found) < _LTE_PARTS or not _NETWORK.fullmatch(part(found, 0) or ""):
+        return {}
+    rsrp, rssi, rsrq = (decimal(part(found, at)) for at in (2, 3, 4))
+    if rsrp is None or rsrq is None or rsrp > -40 or rsrq > 0:
+        return {}
+    band = integer(part(found, 15))
+    return {
+        "access_technology": "lte",
+        "channel": integer(part(found, 1)),
+        "rsrp_dbm": rsrp,
+        "rssi_dbm": rssi,
+        "rsrq_db": rsrq,
+        "operator": name(part(found, 13)),
+        "band": None if band is None else f"B{band}",
+    }
+
+
+def sim(lines: Sequence[str], _: Identity) -> Values:
+    """AT#QSS?: mode, state"""
+    found = [integer(p) for p in parts(lines[0])] if lines else []
+    state = found[1] if len(found) >= 2 else None
+    if state not in _SIM_STATES:
+        return {}
+    return {"sim_ready": True} if _SIM_STATES[state] else {"sim_ready": False, "state": "sim_missing"}
+
+
+DRIVER = AtModem(
+    name="telit_at",
+    maker="telit",
+    questions=(*QUESTIONS, Question("AT#RFSTS", radio), Question("AT#QSS?", sim)),
+)
