@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 import resource
 import statistics
@@ -34,6 +35,8 @@ from tests.linkbed.streams import MEASURE
 T = TypeVar("T")
 
 _SPEEDTEST_PORT = 8099
+_ONLY_CAPACITY = "[tcp]\nport = 0\n[ndt7]\nport = 0\n"
+"""The usual ports are taken by `served`."""
 _COUNT, _EVERY_MS = 500, 20
 _LOSSY = Burst(to_bad_ratio=0.01, to_good_ratio=0.3)
 ECHO_LINKS: Mapping[str, Link] = {
@@ -74,9 +77,26 @@ def measure() -> list[Figure]:
 
 
 def as_table(figures: Sequence[Figure]) -> str:
-    """For docs/accuracy.md."""
-    rows = (f"| {f.name} | {f.value:+.4g} {f.unit} | {f.note} |" for f in figures)
-    return "\n".join(["| what | error | told, and at which cost |", "|---|---|---|", *rows])
+    """For docs/accuracy.md: round trips, then rates; a row for each link, a column for each tool."""
+    echoes = [f for f in figures if f.name.startswith("RTT by ")]
+    rates = [f for f in figures if f not in echoes]
+    return _pivot(echoes, "round trips") + "\n\n" + _pivot(rates, "rates")
+
+
+def _pivot(figures: Sequence[Figure], corner: str) -> str:
+    cells: dict[str, dict[str, str]] = {}
+    for figure in figures:
+        tool, _, link = figure.name.removeprefix("RTT by ").partition(", ")
+        tool, *way = re.split(r" (?=down$|up$)", tool)
+        cells.setdefault(", ".join([link, *way]), {})[tool] = _cell(figure)
+    tools = next(iter(cells.values()), {})
+    lines = [f"| {corner} | {' | '.join(tools)} |", "|---" * (len(tools) + 1) + "|"]
+    return "\n".join([*lines, *(f"| {link} | {' | '.join(row.values())} |" for link, row in cells.items())])
+
+
+def _cell(figure: Figure) -> str:
+    error = "no figure" if math.isnan(figure.value) else f"**{figure.value:+.3g} {figure.unit}**"
+    return f"{error}<br>{figure.note.removeprefix('no figure; ')}"
 
 
 def _echoes() -> Iterator[Figure]:
@@ -109,16 +129,17 @@ def _probe(bed: Bed) -> _Echoed:
 
 def _ping(bed: Bed) -> _Echoed:
     words = ["ping", "-q", "-c", str(_COUNT), "-i", str(_EVERY_MS / 1000), ANCHORS[0]]
-    return _read_ping(_output(bed, words), r"= [\d.]+/([\d.]+)/")
+    return _read_ping(_output(bed, words))
 
 
 def _fping(bed: Bed) -> _Echoed:
-    words = ["fping", "-q", "-c", str(_COUNT), "-p", str(_EVERY_MS), ANCHORS[0]]
-    return _read_ping(_output(bed, words), r"= [\d.]+/([\d.]+)/")
+    # By default it gives up on an answer after one period, here 20 ms.
+    words = ["fping", "-q", "-c", str(_COUNT), "-p", str(_EVERY_MS), "-t", "2500", ANCHORS[0]]
+    return _read_ping(_output(bed, words))
 
 
-def _read_ping(output: str, mean: str) -> _Echoed:
-    lost, took = re.search(r"(?:, |/)([\d.]+)%", output), re.search(mean, output)
+def _read_ping(output: str) -> _Echoed:
+    lost, took = re.search(r"(?:, |/)([\d.]+)%", output), re.search(r"/max[^=]*= [\d.]+/([\d.]+)/", output)
     assert lost, output
     return (float(took[1]) if took else None), float(lost[1]) / 100
 
@@ -131,7 +152,7 @@ def _rates() -> Iterator[Figure]:
         Bed(serves=False) as bed,
         served(bed) as token,
         tempfile.TemporaryDirectory() as folder,
-        capacity.reflector(bed, Path(folder)),
+        capacity.reflector(bed, Path(folder), _ONLY_CAPACITY),
     ):
         stand_in = [sys.executable, "-m", "tests.parts.speedtest_net", SERVER[0], str(_SPEEDTEST_PORT)]
         bed.start("internet", stand_in)

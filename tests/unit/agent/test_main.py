@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.__main__ import main, make_parser
+from agent.config import build_probes
 from agent.contract.kinds import Reach
 from agent.contract.record import ClockState, record_from_plain
 from agent.probes import PROBES
@@ -59,15 +60,10 @@ def test_check_as_json_shows_every_option(config: str, capsys: pytest.CaptureFix
 
     plain = json.loads(capsys.readouterr().out)
     assert plain["mqtt"]["report_every_s"] == 60
-    assert set(plain["probes"]) == set(PROBES) - {
-        "dns",
-        "path",
-        "capacity",
-        "tcp",
-        "ndt7",
-        "iperf3",
-        "speedtest",
-    }
+    on_by_default = {probe.table for probe in build_probes({})}
+    assert set(plain["probes"]) == on_by_default - {"dns"}
+    assert {"reach", "latency", "host"} <= on_by_default
+    assert not on_by_default & {"capacity", "modem"}
 
 
 def test_probes_lists_every_probe_with_a_sentence_for_each_option(capsys: pytest.CaptureFixture[str]) -> None:
