@@ -26,7 +26,7 @@ from collector import __main__ as collector_program
 from collector.config import CollectorOptions
 from collector.reflector.options import ReflectorOptions
 from collector.sinks import SINKS, sink_class
-from docs import profiles
+from docs import devices, profiles
 from docs.options import example, table
 from firmware_bridge import __main__ as bridge_program
 
@@ -166,6 +166,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "docs/contract.md": kinds,
     "docs/commands.md": commands,
     "docs/data-plan.md": profiles.page,
+    "docs/devices.md": devices.page,
 }
 """Files with one part between `<!-- generated -->` and `<!-- end -->`."""
 
