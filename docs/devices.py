@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which devices are understood, how well is that known, and which of their figures? Made from the recordings."""
+"""Which devices are understood, how well is that known, and what do they tell? Made from the recordings."""
 
 from __future__ import annotations
 

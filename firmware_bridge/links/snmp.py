@@ -6,8 +6,8 @@
   of the library undoes it unseen.
 - Only the address that was asked may answer: the socket is connected. A port that nobody listens on is then
   told at once.
-- The engine is made anew after `_REQUESTS_OF_AN_ENGINE` requests (version 3 keeps 500 bytes of each), and with
-  version 3 after `_FAILURES_OF_AN_ENGINE` failures in a row: an agent that was replaced has another engine id.
+- The engine is made anew after `_REQUESTS_OF_AN_ENGINE` requests (version 3 keeps 500 bytes of each). With
+  version 3 also after `_FAILURES_OF_AN_ENGINE` failures in a row: an agent that was replaced has another id.
 """
 
 from __future__ import annotations
