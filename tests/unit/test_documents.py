@@ -21,6 +21,7 @@ from agent.contract.record import record_from_plain
 from agent.probes import PROBES
 from agent.probes.base import ProbeFailed
 from docs import generate, options
+from firmware_bridge.reading import Identity
 
 ROOT = generate.ROOT
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -31,7 +32,7 @@ def test_generated_parts_are_what_the_program_says() -> None:
     made = generate.made()
     stale = [name for name, text in made.items() if (ROOT / name).read_text() != text]
 
-    assert len(made) == 8
+    assert len(made) == 9
     assert not stale, f"run `make docs`: {stale}"
 
 
@@ -119,3 +120,17 @@ async def test_the_probe_of_the_documents_works_as_written(
     assert finding.fields.cpu_some_ratio == 0.125
     with pytest.raises(ProbeFailed):
         await vars(module)["PressureProbe"](file="/nowhere").measure()
+
+
+def test_the_driver_of_the_guide_reads_an_answer() -> None:
+    text = (ROOT / "docs" / "adding-a-driver.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    module = types.ModuleType("example_at")
+    exec(code, vars(module))  # noqa: S102 -- it is our own document
+
+    driver = vars(module)["DRIVER"]
+    values = driver.questions[-1].parse(['"LTE",50,41,90,20'], Identity())
+
+    assert values == {"access_technology": "lte", "rsrp_dbm": -100}
+    assert driver.recognises(Identity(maker="Example Inc"))
+    assert not driver.recognises(Identity(maker="Other"))
