@@ -21,7 +21,8 @@ from firmware_bridge.reading import DeviceReading, Identity, Unanswered
 Values = dict[str, Any]
 Parser = Callable[[Sequence[str], Identity], Values]
 
-_NO_SIM = frozenset({"10", "SIM not inserted"})
+_NO_SIM = frozenset({"10", "13", "15", "SIM not inserted", "SIM failure", "SIM wrong"})
+"""Not there, or it cannot be read (TS 27.007 §9.2)."""
 _LOCKED_SIM = frozenset({"5", "11", "12", "17", "18"})
 _LONG_DIGITS = re.compile(r"\d{10,}")
 _WEAK_DBM = -120.0
@@ -125,6 +126,8 @@ def judged(driver: str, known: Identity, values: Values) -> tuple[Values, list[s
     """The values with the modem's state, what it is and what that means; and the meanings."""
     values = dict(values)
     is_denied = values.pop("denied", None)
+    if values.pop("unregistered", None) and values.get("registered") is None:
+        values["registered"] = False
     state = values.get("state") or _state(values, is_denied=is_denied)
     meanings = _meanings(state, values)
     said = {"driver": driver, "model": known.model, "firmware": known.firmware}

@@ -13,6 +13,7 @@ from firmware_bridge.reading import Identity
 _UNKNOWN = 255
 _MODES = {"LTE": "lte", "WCDMA": "umts", "HSPA": "umts", "GSM": "gsm", "NR": "nr_sa"}
 _NO_SIM, _SIMS = frozenset({0, 255}), frozenset({0, 1, 240, 255})
+_ABSENT_SIM = 255
 _SERVICES = frozenset({0, 1, 2, 3, 4})
 
 
@@ -63,6 +64,7 @@ def system(lines: Sequence[str], _: Identity) -> Values:
         return {}
     return {
         "sim_ready": sim not in _NO_SIM,
+        "state": "sim_missing" if sim == _ABSENT_SIM else None,
         "roaming": bool(roaming) if service == 2 and roaming in {0, 1} else None,
         "access_technology": _MODES.get(part(found, 6) or ""),
     }

@@ -16,6 +16,7 @@ from firmware_bridge.protocols.at_fields import Part, decimal, integer, part, pa
 from firmware_bridge.reading import Identity
 
 _TENTHS_BELOW = -200.0
+_MOST_RSRP, _MOST_RSRQ = 97, 34
 _MODES = {"LTE": "lte", "WCDMA": "umts", "GSM": "gsm", "LTE CAT-M1": "lte_m", "LTE NB-IOT": "nb_iot"}
 _MODES |= {"NR5G_NSA": "nr_nsa", "NR5G_SA": "nr_sa", "NR5G": "nr_sa"}
 _ROW = 14
@@ -31,6 +32,8 @@ def system(lines: Sequence[str], _: Identity) -> Values:
             values |= _lte(found) | {"access_technology": _MODES[mode]}
         elif mode in {"NR5G_SA", "NR5G_NSA"}:
             values |= _nr(found) | {"access_technology": _MODES[mode]}
+        elif mode == "NR5G":
+            values |= _old_nr(found, beside_lte="rsrp_dbm" in values)
         elif mode in {"WCDMA", "GSM"}:
             values |= {"access_technology": _MODES[mode]}
     return values
@@ -41,8 +44,10 @@ def _lte(found: Sequence[Part]) -> Values:
     band = re.search(r"BAND(\d{1,3})", found[6] or "")
     rsrq, rsrp, rssi, rssnr = (decimal(p) for p in (*found[10:14], None, None)[:4])
     values: Values = {"band": f"B{band[1]}" if band else None, "channel": integer(found[7])}
-    if rsrp is None or rsrp > 0:
+    if rsrp is None:
         return values
+    if rsrp > 0:
+        return values | _indexed(rsrq, rsrp)
     tenth = 10.0 if rsrp < _TENTHS_BELOW else 1.0
     values |= {
         "rsrp_dbm": rsrp / tenth,
@@ -51,6 +56,28 @@ def _lte(found: Sequence[Part]) -> Values:
         "sinr_raw": rssnr,
     }
     return values
+
+
+def _indexed(rsrq: float | None, rsrp: float) -> Values:
+    """Numbers of steps, as in AT+CESQ (TS 27.007 §8.69)."""
+    return {
+        "rsrp_dbm": -141 + rsrp if rsrp <= _MOST_RSRP else None,
+        "rsrq_db": -20 + rsrq / 2 if rsrq is not None and 0 <= rsrq <= _MOST_RSRQ else None,
+    }
+
+
+def _old_nr(found: Sequence[Part], *, beside_lte: bool) -> Values:
+    """NR5G,PCI,ARFCN,RSRQ,RSRP,SNR: early firmware, whole dBm, RSRQ before RSRP."""
+    rsrq, rsrp, snr = (decimal(part(found, at)) for at in (3, 4, 5))
+    if rsrp is None or rsrp >= 0 or rsrp < _TENTHS_BELOW:
+        return {}
+    return {
+        "access_technology": "nr_nsa" if beside_lte else "nr_sa",
+        "channel": integer(part(found, 2)),
+        "nr_rsrp_dbm": rsrp,
+        "nr_rsrq_db": rsrq,
+        "nr_sinr_db": snr,
+    }
 
 
 def _nr(found: Sequence[Part]) -> Values:

@@ -94,9 +94,11 @@ def _small(text: Part) -> int | None:
 
 
 def packet_registration(lines: Sequence[str], known: Identity) -> Values:
-    """As `registration`; what is not registered here may be elsewhere, so only the good counts."""
+    """As `registration`; who is not registered here may be so elsewhere: it counts only where nobody says."""
     values = registration(lines, known)
-    return values if values.get("registered") else {"denied": values.get("denied")}
+    if values.get("registered") is False:
+        return {"denied": values["denied"], "unregistered": True}
+    return values
 
 
 def network(lines: Sequence[str], _: Identity) -> Values:

@@ -20,8 +20,8 @@ _ERROR = re.compile(r"\+CM[ES] ERROR: ?(?P<code>\S.*)")
 _FAILED = frozenset(
     {"ERROR", "COMMAND NOT SUPPORT", "NO CARRIER", "NO ANSWER", "NO DIALTONE", "BUSY", "ABORTED", "NA"}
 )
-_BARE = frozenset({"AT+CGMI", "AT+CGMM", "AT+CGMR", "AT!GSTATUS?"})
-"""Commands whose answer has no prefix, or may have none."""
+_BARE = frozenset({"AT+CGMI", "AT+CGMM", "AT+CGMR", "AT!GSTATUS?", "AT+GTCCINFO?"})
+"""Commands whose answer has no prefix, or not in every line."""
 _UNSOLICITED = re.compile(r"[+^!#*$%&][A-Z0-9]+:|RING\b|RDY\b|NORMAL POWER|SMS |PB DONE|Call Ready|CONNECT\b")
 
 
