@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.contract.log import UnknownLevel, start_logging
+from collector.alerts import commands as hooks
 from collector.authority import commands
 from collector.config import DEFAULT_FILE, Config, load_config
 from collector.errors import CollectorError, ConfigError
@@ -275,6 +276,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "read journal, archive and checkpoints; name the first entry that does not fit",
         _verify,
         _verify_arguments,
+    ),
+    "hooks": Subcommand(
+        "alert hooks: try one, see and send again what was given up", hooks.run, hooks.add_arguments
     ),
     "reflector": Subcommand(
         "be the other end of throughput tests until told to stop", reflector.run, reflector.run_arguments

@@ -13,6 +13,8 @@ from typing import Any
 from agent.contract.decoder import DecodeError, decode, nearest
 from agent.contract.option import option
 from collector.admission import MAX_MESSAGE_BYTES
+from collector.alerts.dispatch import read_hooks
+from collector.alerts.options import AlertOptions, HookOptions
 from collector.authority.authority import Authority
 from collector.authority.errors import AuthorityProblem
 from collector.authority.options import AuthorityOptions
@@ -122,6 +124,8 @@ class CollectorOptions:
     )
     authority: AuthorityOptions = field(default_factory=AuthorityOptions, metadata={"doc": "who is who"})
     web: WebOptions = field(default_factory=WebOptions, metadata={"doc": "the page"})
+    alerts: AlertOptions = field(default_factory=AlertOptions, metadata={"doc": "who is told what"})
+    hooks: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per hook, by a name"})
     sinks: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per sink"})
 
     def __post_init__(self) -> None:
@@ -137,6 +141,7 @@ class Config:
 
     Attributes:
         sinks: options of the sinks that are enabled, by kind.
+        hooks: options of every hook, by name.
     """
 
     file: Path
@@ -144,6 +149,7 @@ class Config:
     broker: Broker
     registry: Registry
     sinks: Mapping[str, Any]
+    hooks: Mapping[str, HookOptions] = field(default_factory=dict)
 
     def make_sink(self, kind: str) -> Sink:
         """One of the enabled sinks; makes no connection.
@@ -189,10 +195,10 @@ def load_config(
         sinks = _sink_options(options.sinks)
         if options.web.enabled and "store" not in sinks:
             raise DecodeError("web.enabled", "the page reads [sinks.store]: enable it, or set this to false")
+        hooks = read_hooks(options.hooks)
         broker = read_broker(options.mqtt, environment) if with_broker else Broker(options=options.mqtt)
-    return Config(
-        file=file, options=options, broker=broker, registry=read_registry(options.registry), sinks=sinks
-    )
+    registry = read_registry(options.registry)
+    return Config(file=file, options=options, broker=broker, registry=registry, sinks=sinks, hooks=hooks)
 
 
 def _sink_options(tables: Mapping[str, Any]) -> dict[str, Any]:

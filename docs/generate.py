@@ -23,6 +23,7 @@ from agent.outage.options import OutageOptions
 from agent.plan.options import PlanOptions
 from agent.probes import PROBES, load
 from collector import __main__ as collector_program
+from collector.alerts.hooks import HOOKS, hook_class
 from collector.config import CollectorOptions
 from collector.reflector.options import ReflectorOptions
 from collector.sinks import SINKS, sink_class
@@ -42,8 +43,15 @@ AGENT_TABLES: list[tuple[str, Any]] = [
     *((f"probes.{kind}", load(kind)) for kind in PROBES),
 ]
 COLLECTOR_TABLES: list[tuple[str, Any]] = [
-    *((f.name, f.default_factory) for f in dataclasses.fields(CollectorOptions) if f.name != "sinks"),
+    *(
+        (f.name, f.default_factory)
+        for f in dataclasses.fields(CollectorOptions)
+        if f.type != "dict[str, Any]"
+    ),
     *((f"sinks.{kind}", sink_class(kind).OPTIONS) for kind in SINKS),
+]
+HOOK_TABLES: list[tuple[str, Any]] = [
+    (f'hooks.NAME` with `kind = "{kind}"', hook_class(kind).OPTIONS) for kind in HOOKS
 ]
 REFLECTOR_TABLES: list[tuple[str, Any]] = [
     (f.name, f.default_factory) for f in dataclasses.fields(ReflectorOptions)
@@ -71,7 +79,7 @@ def configuration() -> str:
     parts = []
     files = {
         "agent.toml": AGENT_TABLES,
-        "collector.toml": COLLECTOR_TABLES,
+        "collector.toml": COLLECTOR_TABLES + HOOK_TABLES,
         "reflector.toml": REFLECTOR_TABLES,
     }
     for file, tables in files.items():

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where may a hook's URL lead? Looked up once; the address found is the one that is connected to.
+
+A URL is written by an administrator, but names are answered by strangers: one that leads to a private address
+would let them reach what only this machine can. So every address of a name must be public, unless the hook
+says `allow_private`; link-local ones (cloud metadata among them) and those of groups never are.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable
+
+from collector.alerts.hooks.base import HookFailed
+
+_DISGUISES = tuple(
+    ipaddress.ip_network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+)
+"""IPv6 that carries an IPv4 address inside: NAT64, 6to4, Teredo."""
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Lookup = Callable[[str, int], Iterable[str]]
+
+
+def look_up(host: str, port: int) -> list[str]:
+    """Addresses of a name.
+
+    Raises:
+        OSError: it has none.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def pinned(host: str, port: int, *, allow_private: bool, lookup: Lookup = look_up) -> str:
+    """The address to connect to.
+
+    Raises:
+        HookFailed: the name has no address, or one that a hook may not use.
+    """
+    try:
+        addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in lookup(host, port)]
+    except (OSError, UnicodeError, ValueError) as e:
+        raise HookFailed(f"{host} has no address: {e}") from e
+    if not addresses:
+        raise HookFailed(f"{host} has no address")
+    for address in addresses:
+        if not _may(address, allow_private=allow_private):
+            advice = (
+                "" if allow_private or _is_never(address) else "; set allow_private = true if that is meant"
+            )
+            raise HookFailed(f"{host} leads to {address}, which is not public{advice}")
+    return str(addresses[0])
+
+
+def _may(address: Address, *, allow_private: bool) -> bool:
+    inner = getattr(address, "ipv4_mapped", None)
+    if inner is not None:
+        return _may(inner, allow_private=allow_private)
+    if _is_never(address):
+        return False
+    return allow_private or (address.is_global and not any(address in net for net in _DISGUISES))
+
+
+def _is_never(address: Address) -> bool:
+    return address.is_link_local or address.is_multicast or address.is_unspecified

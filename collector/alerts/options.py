@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do all hooks have in their tables, and which events does one of them want?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agent.contract.decoder import DecodeError
+from agent.contract.option import option
+from collector.alerts.event import SEVERITIES, AlertEvent, Severity
+
+_ALWAYS = frozenset({"heartbeat", "test"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertOptions:
+    """The table `[alerts]`."""
+
+    directory: str = option(
+        "folder of what fires and of what is still to be told", "/var/lib/schoolpulse/alerts"
+    )
+    keep_days: int = option("how long what is over and told is kept", 90, low=1, high=3650)
+
+    def __post_init__(self) -> None:
+        """An empty path is the folder the program happens to be in."""
+        if not self.directory:
+            raise DecodeError("directory", "must not be empty")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookOptions:
+    """Keys of every table `[hooks.NAME]`."""
+
+    kind: str = option("webhook, alertmanager, alertmanager_webhook, pagerduty, smtp or apprise", "webhook")
+    enabled: bool = option("whether anything is sent there", default=True)
+    least_severity: Literal["info", "warning", "critical"] = option(
+        "what is less severe is not sent there", "warning"
+    )
+    rules: tuple[str, ...] = option("names of the rules it wants; none: all", ())
+    labels: dict[str, str] = field(
+        default_factory=dict,
+        metadata={"doc": 'only alerts with these, such as `operator = "op1"`', "example": None},
+    )
+    heartbeat_s: int | None = option(
+        "a sign of life when nothing else was sent for so long; unset: none",
+        None,
+        low=60,
+        high=86_400,
+        example=3600,
+    )
+
+
+def wants(options: HookOptions, event: AlertEvent) -> bool:
+    """Whether an event is for this hook."""
+    if event.state in _ALWAYS:
+        return True
+    return (
+        options.enabled
+        and _rank(event.severity) >= _rank(options.least_severity)
+        and (not options.rules or event.rule in options.rules)
+        and _has(event.labels, options.labels)
+    )
+
+
+def _rank(severity: Severity) -> int:
+    return -SEVERITIES.index(severity)
+
+
+def _has(labels: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
+    return all(labels.get(name) == value for name, value in wanted.items())

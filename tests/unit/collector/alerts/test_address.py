@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Can a name lead a hook to what only this machine can reach?"""
+
+from __future__ import annotations
+
+import pytest
+
+from collector.alerts.address import pinned
+from collector.alerts.hooks.base import HookFailed
+
+_PRIVATE = [
+    "127.0.0.1",
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "0.0.0.0",
+    "169.254.169.254",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::1",
+    "::",
+    "fe80::1%eth0",
+    "fc00::1",
+    "ff02::1",
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::a00:1",
+    "2002:7f00:1::",
+    "198.18.0.1",
+]
+_NEVER = ["169.254.169.254", "224.0.0.1", "fe80::1", "ff02::1", "::", "0.0.0.0", "::ffff:169.254.169.254"]
+
+
+def lookup(*addresses: str) -> object:
+    return lambda _host, _port: addresses
+
+
+@pytest.mark.parametrize("address", _PRIVATE)
+def test_what_is_not_public_is_refused(address: str) -> None:
+    with pytest.raises(HookFailed, match="not public"):
+        pinned("hook.example.org", 443, allow_private=False, lookup=lookup(address))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("address", _NEVER)
+def test_some_are_refused_even_where_private_ones_are_meant(address: str) -> None:
+    with pytest.raises(HookFailed, match="not public"):
+        pinned("hook.example.org", 443, allow_private=True, lookup=lookup(address))  # type: ignore[arg-type]
+
+
+def test_one_bad_address_among_good_ones_is_enough() -> None:
+    with pytest.raises(HookFailed, match="set allow_private"):
+        pinned("h.example.org", 443, allow_private=False, lookup=lookup("93.184.215.14", "10.0.0.1"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"])
+def test_a_public_one_is_taken(address: str) -> None:
+    assert pinned("h.example.org", 443, allow_private=False, lookup=lookup(address)) == address  # type: ignore[arg-type]
+
+
+def test_a_private_one_is_taken_where_it_is_meant() -> None:
+    assert pinned("noc.local", 443, allow_private=True, lookup=lookup("10.0.0.1")) == "10.0.0.1"  # type: ignore[arg-type]
+
+
+def test_no_address_at_all_is_said() -> None:
+    with pytest.raises(HookFailed, match="has no address"):
+        pinned("no-such-name.invalid", 443, allow_private=False, lookup=lookup())  # type: ignore[arg-type]
