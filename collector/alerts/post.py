@@ -69,7 +69,7 @@ def post(target: Target, body: bytes, headers: Mapping[str, str]) -> None:
     Raises:
         HookFailed: it was not; says whether another try is worth while.
     """
-    with _connected(target) as connection:
+    with _connected(target) as (connection, watch):
         path = urlsplit(target.url)._replace(scheme="", netloc="").geturl() or "/"
         try:
             connection.request("POST", path, body, {"User-Agent": "schoolpulse", **headers})
@@ -77,11 +77,13 @@ def post(target: Target, body: bytes, headers: Mapping[str, str]) -> None:
             said = answer.read(_MOST_BYTES)
         except (OSError, http.client.HTTPException, ValueError) as e:
             raise HookFailed(_name(e)) from e
+        if watch.has_shut:
+            raise HookFailed(f"no whole answer within {target.within_s:g} s")
     _judge(answer, said)
 
 
 @contextlib.contextmanager
-def _connected(target: Target) -> Iterator[http.client.HTTPConnection]:
+def _connected(target: Target) -> Iterator[tuple[http.client.HTTPConnection, _Watch]]:
     """A connection that is shut when its time is over."""
     ends_s = time.monotonic() + target.within_s
     parts = urlsplit(target.url)
@@ -93,20 +95,15 @@ def _connected(target: Target) -> Iterator[http.client.HTTPConnection]:
     except OSError as e:
         raise HookFailed(_name(e)) from e
     raw.settimeout(target.within_s)
-    # TLS takes the socket over; a second handle on it can always be shut.
-    handle = raw.dup()
-    watch = threading.Timer(max(0.0, ends_s - time.monotonic()), _shut, (handle,))
-    watch.daemon = True
-    watch.start()
+    watch = _Watch(raw, max(0.0, ends_s - time.monotonic()))
     connection = http.client.HTTPConnection(host, port)
     try:
         connection.sock = _wrapped(raw, host, target.ca_file) if is_secret else raw
-        yield connection
+        yield connection, watch
     finally:
-        watch.cancel()
+        watch.close()
         connection.close()
         raw.close()
-        handle.close()
 
 
 def _wrapped(raw: socket.socket, host: str, ca_file: str | None) -> ssl.SSLSocket:
@@ -118,9 +115,26 @@ def _wrapped(raw: socket.socket, host: str, ca_file: str | None) -> ssl.SSLSocke
         raise HookFailed(f"TLS: {_name(e)}") from e
 
 
-def _shut(raw: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        raw.shutdown(socket.SHUT_RDWR)
+class _Watch:
+    """Shuts a socket when its time is over."""
+
+    def __init__(self, raw: socket.socket, within_s: float) -> None:
+        self.has_shut = False
+        # TLS takes the socket over; a second handle on it can always be shut.
+        self._handle = raw.dup()
+        self._timer = threading.Timer(within_s, self._shut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def close(self) -> None:
+        """It ended in time, or not."""
+        self._timer.cancel()
+        self._handle.close()
+
+    def _shut(self) -> None:
+        self.has_shut = True
+        with contextlib.suppress(OSError):
+            self._handle.shutdown(socket.SHUT_RDWR)
 
 
 def _judge(answer: http.client.HTTPResponse, said: bytes) -> None:
