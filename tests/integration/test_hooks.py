@@ -77,7 +77,9 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield made
 
 
-def test_a_receiver_gets_signed_events_in_order_until_it_takes_them(outbox: Outbox, secret_file: Path) -> None:
+def test_a_receiver_gets_events_signed_and_in_order_until_it_takes_them(
+    outbox: Outbox, secret_file: Path
+) -> None:
     failing = iter([500, 204, 429])
 
     def answer(_: Request) -> Answer:
