@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is a slot, and which classes may it have?
 
-Time is cut into slots of 60 s, aligned to UTC. A slot is named by its number: Unix time in seconds, divided by
-60. The classes of many slots are a string of bytes, one byte a slot.
+Time is cut into slots of 60 s, aligned to UTC. A slot is named by its number: Unix time in seconds, divided
+by 60. The classes of many slots are a string of bytes, one byte a slot.
 """
 
 from __future__ import annotations

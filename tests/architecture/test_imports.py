@@ -83,6 +83,12 @@ def test_sla_does_no_io() -> None:
     assert not roots & IO_MODULES
 
 
+def test_sla_knows_of_the_collector_nothing_but_itself() -> None:
+    named = [n for path in files("collector/sla") for n in imports(path) if n.partition(".")[0] in OURS]
+    assert named
+    assert all(is_within(n, "collector.sla") or is_within(n, "agent.contract") for n in named)
+
+
 def test_only_the_publisher_imports_the_mqtt_library_in_the_agent() -> None:
     users = [module(path) for path in files("agent") if any(is_within(n, "paho") for n in imports(path))]
     assert all(is_within(user, "agent.publisher") for user in users)
