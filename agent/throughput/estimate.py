@@ -90,7 +90,9 @@ class Estimate:
     @property
     def is_saturated(self) -> bool:
         """Whether more was sent than the link let through, and not only by chance."""
-        is_less = self.mbps < _SATURATED * self.sent_mbps
+        # Without a queue that grows it may be random loss, some of it by bad luck.
+        is_by_loss = self.loss_ratio > 0 and self.growth_us < _GROWN_US
+        is_less = self.mbps < (_SATURATED_BY_LOSS if is_by_loss else _SATURATED) * self.sent_mbps
         is_sure = self.high_mbps < self.sent_mbps or self.loss_ratio > _DROPPED_SURELY
         is_full = is_less and (is_sure or self.mbps < _SATURATED_SURELY * self.sent_mbps)
         return is_full and not self.is_blurred
@@ -101,7 +103,8 @@ class Estimate:
         return (self.high_mbps - self.low_mbps) / 2 / self.mbps
 
 
-_SATURATED, _SATURATED_SURELY, _DROPPED_SURELY = 0.95, 0.5, 0.3
+_SATURATED, _SATURATED_BY_LOSS, _SATURATED_SURELY, _DROPPED_SURELY = 0.95, 0.92, 0.5, 0.3
+_GROWN_US = 2000.0
 _NOISY, _GROWS = 0.02, 0.4
 """In the quarters of a queue that fills evenly delays grow by three quarters of the whole."""
 

@@ -30,6 +30,8 @@ _SPENT, _SLOWER = 1.1, 0.8
 _UNSEEN_BYTES = 14_000
 """A policer's bucket may hide behind random loss: at least so much is sent beyond the rate."""
 _SMALL_BYTES = 400
+_FILLS_BUCKET = 4
+"""So many packets a bucket must hold at least."""
 _PACKETS = 60
 _MAX_FINALS, _MAX_SPENT = 4, 3
 _MAX_ROUNDS = 14
@@ -246,6 +248,8 @@ class Search:
         tried = sum(m.round.is_final for m in self.made)
         if self._burst() is not None and tried < _MAX_SPENT:
             return self._final(last.round.mbps * _ABOVE ** (tried - 1), self._burst())
+        if tried == 1 and self._has_no_queue() and last.estimate and last.estimate.loss_ratio > _DROPS_RATIO:
+            return self._final(last.round.mbps * _ABOVE, None)  # What little it drops is too much already.
         ramp_us = _RAMP_US * self.limits.stretch
         return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, ramp_us), self._too_fast_mbps() / 2)
 
@@ -285,7 +289,7 @@ class Search:
         if burst is None and self._drops():
             mbps = min(max(mbps, mbps / _ABOVE + 8 * _UNSEEN_BYTES / lasts_us), self.limits.max_mbps)
         wanted = _rate_bytes(mbps, lasts_us * self.limits.stretch)
-        size = int(max(_SMALL_BYTES, min(self.limits.packet_bytes, wanted / _PACKETS)))
+        size = int(max(_SMALL_BYTES, min(self._most_in_bucket_bytes(mbps), wanted / _PACKETS)))
         legs = [replace(_leg(wanted, size, mbps), together=1 if self._drops() else 2)]
         if burst is not None:
             legs.insert(0, self._spending(burst, size, 2 * mbps))
@@ -297,6 +301,19 @@ class Search:
         return any(m.estimate is None for m in self.made) or any(
             e.loss_ratio > _DROPS_RATIO and e.queue_us < _DROPS_US for e in told
         )
+
+    def _most_in_bucket_bytes(self, mbps: float) -> float:
+        """Largest packet to send: a bucket that holds but one or two loses tokens between them."""
+        if not self._has_no_queue():
+            return self.limits.packet_bytes
+        return min(self.limits.packet_bytes, self._bucket_bytes(mbps) / _FILLS_BUCKET)
+
+    def _has_no_queue(self) -> bool:
+        """Whether the link was full, and yet nothing waited."""
+        told = [m.estimate for m in self.made if m.estimate]
+        full = [e.queue_us for e in told if e.is_saturated]
+        varies_us = max((e.queue_us for e in told if not e.is_saturated), default=0.0)
+        return bool(full) and max(full) < varies_us + _DROPS_US
 
     def _spending(self, burst: Estimate, size: int, least_mbps: float) -> Leg:
         """Empties the bucket, even when the sender is somewhat slower than told."""

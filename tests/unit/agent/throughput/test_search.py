@@ -100,6 +100,43 @@ def test_policer_without_a_queue_is_found(mbps: float, seconds: float) -> None:
     assert found.mbps == pytest.approx(mbps, rel=0.02)
 
 
+@pytest.mark.parametrize("mbps", [0.5, 2, 10, 50])
+@pytest.mark.parametrize("depth", [1450, 1500, 2000, 3000])
+def test_a_policer_that_holds_but_one_packet_is_found_too(mbps: float, depth: int) -> None:
+    found, _ = find(Computed(mbps, bucket_bytes=depth, is_policer=True))
+    assert found.mbps == pytest.approx(mbps, rel=0.02)
+    assert found.doubts == frozenset()
+
+
+@pytest.mark.parametrize("seed", [82, 7])
+def test_random_loss_by_bad_luck_is_no_full_link(seed: int) -> None:
+    link = Computed(98.5, bucket_bytes=5000, is_policer=True, loss_ratio=0.03, seed=seed)
+    found, _ = find(link)
+    assert found.mbps == pytest.approx(98.5, rel=0.05) or found.doubts
+
+
+def test_links_of_all_kinds_are_found_or_doubted() -> None:
+    dice, wrong = random.Random(21), []
+    for seed in range(250):
+        mbps, is_policer = 10 ** dice.uniform(-0.7, 2.3), dice.random() < 0.4
+        depths = (
+            (1450, 1500, 2000, 3000, 5000, 12_000, 60_000) if is_policer else (0, 0, 6000, 100_000, 10**6)
+        )
+        link = Computed(
+            mbps,
+            bucket_bytes=dice.choice(depths),
+            queue_bytes=dice.choice((1500, 3000, 15_000, max(15_000, mbps * 12_500))),
+            loss_ratio=dice.choice((0, 0, 0.005, 0.01, 0.03)),
+            is_policer=is_policer,
+            seed=seed,
+        )
+        found, _ = find(link, Limits(bytes=25_000_000, max_mbps=1000.0, packet_bytes=1400))
+        is_right = found.mbps is not None and abs(found.mbps / mbps - 1) < 0.05
+        wrong += [] if is_right or found.doubts else [(link, found)]
+    print(f"\n250 links, {len(wrong)} wrong without a doubt")
+    assert wrong == []
+
+
 @given(st.floats(0.5, 500), st.floats(0, 0.03), st.integers(0, 99))
 @example(21.0, 0.02734375, 82)
 @settings(max_examples=25, deadline=None)
