@@ -50,6 +50,12 @@ def _row(name: str, about: Mapping[str, Any], sources: list[str]) -> str:
 def _figures(told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for driver in sorted({about["driver"] for about in told.values()}):
         own = [about for about in told.values() if about["driver"] == driver]
-        fields = sorted({field for about in own for field in about["expected"]})
+        fields = sorted({field for about in own for field in _expected(about)})
         meanings = sorted({meaning for about in own for meaning in about["meanings"]})
         yield f"| `{driver}` | {', '.join(fields)} | {', '.join(meanings) or '-'} |"
+
+
+def _expected(about: Mapping[str, Any]) -> Iterator[str]:
+    """Fields with a figure; a device that makes several records has a table for each."""
+    for name, value in about["expected"].items():
+        yield from (k for k, v in value.items() if v != "absent") if isinstance(value, dict) else (name,)

@@ -33,6 +33,15 @@ def checked(kind: type[F], keys: Mapping[str, Any], values: Mapping[str, Any]) -
     return made(**keys, **good), tuple(refused)
 
 
+def is_possible(kind: type[Fields], name: str, value: Any) -> bool:
+    """Whether a value is in the range of the kind's field.
+
+    Raises:
+        KeyError: the kind has no field of that name.
+    """
+    return _is_within(value, {f.name: f.metadata for f in dataclasses.fields(kind)}[name])
+
+
 def merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Later parts know better than earlier ones, but for what they do not know."""
     return {name: value for part in parts for name, value in part.items() if value is not None}

@@ -18,6 +18,8 @@ DRIVERS: dict[str, str] = {
     "fibocom_at": "firmware_bridge.drivers.fibocom_at:DRIVER",
     "cinterion_at": "firmware_bridge.drivers.cinterion_at:DRIVER",
     "standard_at": "firmware_bridge.drivers.standard_at:DRIVER",
+    "openwrt_snmp": "firmware_bridge.drivers.standard_snmp:OPENWRT",
+    "standard_snmp": "firmware_bridge.drivers.standard_snmp:STANDARD",
 }
 
 

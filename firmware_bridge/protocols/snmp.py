@@ -94,6 +94,8 @@ class SnmpReader:
         self._until_s = time.monotonic() + within_s
         self.unanswered: list[Oid] = []
         """Objects whose presence in a request keeps the agent from answering it."""
+        self.seen: dict[Oid, Value] = {}
+        """All that was asked for and told, by name."""
 
     def get(self, names: Sequence[Oid]) -> dict[Oid, Value]:
         """The values that the agent has, by name; what was not asked is not believed.
@@ -106,6 +108,7 @@ class SnmpReader:
         for start in range(0, len(wanted), _MOST_AT_ONCE):
             portion = self._portion(wanted[start : start + _MOST_AT_ONCE])
             found |= {name: value for name, value in portion if value is not None}
+        self.seen |= found
         return found
 
     def first_below(self, root: Oid) -> tuple[Oid, Value] | None:
@@ -116,29 +119,40 @@ class SnmpReader:
         """
         rows = self._following(root, 1)
         name, value = rows[0] if rows else ((), None)
-        return (name, value) if value is not None and is_below(name, root) else None
+        if value is None or not is_below(name, root):
+            return None
+        self.seen[name] = value
+        return name, value
 
-    def walk(self, column: Oid, most: int = MOST_ROWS) -> dict[Oid, Value]:
+    def walk(self, column: Oid, most: int = MOST_ROWS, *, spare: int = 0) -> dict[Oid, Value]:
         """A column of a table by index.
+
+        Args:
+            column: its name.
+            most: rows; more are not believed.
+            spare: columns next to it that hold nothing private. A request for many rows brings some of what
+                follows the last one; it never brings more than these hold.
 
         Raises:
             DeviceFailed: as `get`; also names that do not grow, and more than `most` rows.
         """
         found: dict[Oid, Value] = {}
-        at = column
+        at, count = column, 0
         while True:
-            rows = self._following(at, _ROWS_AT_ONCE)
-            if not rows:
-                return found
+            rows = self._following(at, min(_ROWS_AT_ONCE, max(1, spare * count)))
             for name, value in rows:
-                if value is None or not is_below(name, column):
+                if not is_below(name, column) or (value is None and name <= at):
+                    self.seen |= {column + index: told for index, told in found.items()}
                     return found
                 if name <= at:
                     self._fail(f"answers {dotted(name)} as what follows {dotted(at)}: it goes in circles")
-                if len(found) >= most:
+                at, count = name, count + 1
+                if count > most:
                     self._fail(f"has more than {most} rows below {dotted(column)}")
-                found[name[len(column) :]] = value
-                at = name
+                if value is not None:
+                    found[name[len(column) :]] = value
+            if not rows:
+                return found
 
     def _portion(self, names: list[Oid]) -> Iterator[tuple[Oid, Value | None]]:
         """Halved until what the agent cannot answer stands alone."""
@@ -181,7 +195,7 @@ class SnmpReader:
         return self._allowed(self._link.get(names))
 
     def _following(self, name: Oid, most: int) -> tuple[tuple[Oid, Value | None], ...]:
-        """Fewer rows where many do not fit."""
+        """Fewer rows where many do not fit; none at the end of version 1's view."""
         while True:
             self._assert_in_time()
             try:
@@ -190,10 +204,13 @@ class SnmpReader:
                 if most == 1:
                     raise
                 answer = Answer((), _TOO_BIG)
-            if answer.error_status == 0:
-                return answer.rows
-            if answer.error_status == _NO_SUCH_NAME or most == 1:
+            if answer.error_status == _NO_SUCH_NAME:
                 return ()
+            if answer.error_status == 0 and answer.rows:
+                return answer.rows
+            if most == 1:
+                error = answer.error_status or "nothing"
+                self._fail(f"answers with error {error} when asked what follows {dotted(name)}")
             most = most // 5 or 1
 
     def _allowed(self, answer: Answer) -> Answer:
