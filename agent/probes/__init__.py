@@ -25,6 +25,8 @@ PROBES: dict[str, str] = {
     "iperf3": "agent.probes.iperf3:Iperf3Probe",
     "speedtest": "agent.probes.speedtest:SpeedtestProbe",
     "modem": "agent.probes.modem:ModemProbe",
+    "power": "agent.probes.power:PowerProbe",
+    "gnss": "agent.probes.gnss:GnssProbe",
 }
 
 

@@ -13,21 +13,20 @@ there.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from agent.asking import Asking, check_times, finding_of
 from agent.contract.devices import Modem
 from agent.contract.option import option
 from agent.contract.reason import Reason
 from agent.outage.board import Board
 from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
 from firmware_bridge import modem
-from firmware_bridge.reading import DeviceFailed
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_GRACE_S = 3.0
-_LONGEST_DETAIL = 150
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +48,7 @@ class ModemProbe(ProbeOptions):
     )
     device_s: float = option("longest that one modem may take", 30.0, low=1, high=600)
     board: Board = field(default_factory=Board, init=False, repr=False, compare=False)
+    asking: Asking = field(default_factory=Asking, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -57,8 +57,7 @@ class ModemProbe(ProbeOptions):
             raise ValueError("ports must not repeat a name")
         if self.enabled and not self.ports:
             raise ValueError("ports must name at least one modem, as `lte=/dev/serial/by-id/…`")
-        if self.device_s + _GRACE_S > self.deadline_s:
-            raise ValueError(f"device_s must be at least {_GRACE_S:g} s below deadline_s")
+        check_times(self.device_s, self.deadline_s)
 
     async def measure(self) -> Reading:
         """Ask each modem once, all at the same time."""
@@ -67,22 +66,16 @@ class ModemProbe(ProbeOptions):
         return tuple(await asyncio.gather(*(self._ask(*_named(port)) for port in self.ports)))
 
     async def _ask(self, name: str, path: str) -> Finding:
-        asking = asyncio.to_thread(modem.read, path, name, within_s=self.device_s)
-        try:
-            async with asyncio.timeout(self.device_s + _GRACE_S):
-                told = await asking
-        except TimeoutError:
-            return self._failed(name, Reason.OVERRAN, "the port hangs")
-        except DeviceFailed as e:
-            # The path may hold a serial number.
-            return self._failed(name, e.reason, str(e).replace(path, name))
-        self.board.note(name, told.meanings)
-        return Finding(told.fields[0])
-
-    def _failed(self, name: str, reason: Reason, detail: str) -> Finding:
-        meaning = {Reason.NOT_PRESENT: "modem_absent", Reason.GONE: "modem_absent"}.get(reason)
-        self.board.note(name, (meaning,) if meaning else ())
-        return Finding(Modem(port=name, meaning=meaning), reason, detail[:_LONGEST_DETAIL])
+        return await finding_of(
+            self.asking,
+            self.board,
+            name,
+            functools.partial(modem.read, path, name, within_s=self.device_s),
+            within_s=self.device_s,
+            unknown=functools.partial(Modem, port=name),
+            hidden=path,
+            absent=("modem_absent",),
+        )
 
 
 def _named(port: str) -> tuple[str, str]:

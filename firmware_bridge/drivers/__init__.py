@@ -17,6 +17,8 @@ DRIVERS: dict[str, str] = {
     "telit_at": "firmware_bridge.drivers.telit_at:DRIVER",
     "fibocom_at": "firmware_bridge.drivers.fibocom_at:DRIVER",
     "cinterion_at": "firmware_bridge.drivers.cinterion_at:DRIVER",
+    "vedirect": "firmware_bridge.drivers.vedirect:DRIVER",
+    "nmea": "firmware_bridge.drivers.nmea:DRIVER",
     "standard_at": "firmware_bridge.drivers.standard_at:DRIVER",
     "openwrt_snmp": "firmware_bridge.drivers.standard_snmp:OPENWRT",
     "standard_snmp": "firmware_bridge.drivers.standard_snmp:STANDARD",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol, TypeVar
 
-from firmware_bridge.reading import DeviceReading, Identity
+from firmware_bridge.reading import DeviceReading
 
 Link_contra = TypeVar("Link_contra", contravariant=True)
 
@@ -15,15 +15,11 @@ class Driver(Protocol[Link_contra]):
 
     Attributes:
         name: in configuration, records and fixtures.
-        scheme: of the addresses it is asked at: `serial`, `snmp`, `http`, `tcp`.
+        scheme: how it is asked: `serial` for AT commands at a port, `snmp`, `vedirect`, `nmea` …
     """
 
     name: ClassVar[str]
     scheme: ClassVar[str]
-
-    def recognises(self, identity: Identity) -> bool:
-        """Whether a device that calls itself so is one of its family."""
-        ...
 
     def read(self, link: Link_contra, device: str) -> DeviceReading:
         """Ask everything once.

@@ -10,7 +10,7 @@ import atheris
 
 def main() -> None:
     """Hand the process to libFuzzer; it ends it."""
-    with atheris.instrument_imports(include=["agent", "collector", "tomllib", "csv"]):
+    with atheris.instrument_imports(include=["agent", "collector", "firmware_bridge", "tomllib", "csv"]):
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415  # imports are instrumented only here
     target = TARGETS[sys.argv[1]]
     atheris.Setup([sys.argv[0], *sys.argv[2:]], target)

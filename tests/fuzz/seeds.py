@@ -30,7 +30,7 @@ from agent.trace.told import Hop, Told
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.segment import MAGIC, Position, make_frame
 from tests.contract.vectors import BATCHES
-from tests.drivers import transcript
+from tests.drivers import talks, transcript
 from tests.fuzz.targets import TRACES
 from tests.parts import tls_site
 
@@ -240,10 +240,19 @@ def _managed() -> list[bytes]:
     return [p.read_bytes() for p in sorted((TREE / "tests/drivers/fixtures/mmcli").glob("*.json"))]
 
 
+def _talks(scheme: str) -> list[bytes]:
+    """One round of every recorded device that talks by itself."""
+    return [talks.bytes_of(name) for name in talks.NAMES if name.startswith(scheme)]
+
+
 _MADE: dict[str, Callable[[], list[bytes]]] = {
     "at_reply": lambda: [b"\r\n+CSQ: 18,99\r\n\r\nOK\r\n", b"AT+CGMM\r\r\nEC25\r\n+CREG: 1\r\nOK\r\n"],
     "modem": _modems,
     "modem_manager": _managed,
+    "vedirect": lambda: _talks("vedirect"),
+    "vedirect_block": lambda: [data.rpartition(b"\r\n")[0] for data in _talks("vedirect")],
+    "nmea": lambda: _talks("nmea"),
+    "nmea_body": lambda: [data.replace(b"$", b"") for data in _talks("nmea")],
     "batch_json": lambda: [v.partition(b",")[2] for v in _vectors("json", 0)],
     "batch_packed": lambda: _vectors("packed", 1),
     "packed_columns": _bodies,

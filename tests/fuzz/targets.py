@@ -23,7 +23,7 @@ from agent.contract.capacity import message as messages
 from agent.contract.codec import decode_ack, decode_batch, encode, encode_ack
 from agent.contract.decoder import DecodeError, decode
 from agent.contract.dictionary import DICTIONARIES, NEWEST
-from agent.contract.kinds import NetworkPath
+from agent.contract.kinds import Fields, NetworkPath
 from agent.contract.packed import FORMAT
 from agent.contract.record import ClockState, Record, to_plain
 from agent.contract.stream import Joined, Opened, Report, read, read_first
@@ -52,8 +52,12 @@ from collector.reflector.options import GateOptions
 from collector.segment import MAGIC, Frame, Position, scan
 from firmware_bridge.drivers import of_scheme
 from firmware_bridge.drivers.modem_manager import reading as managed_reading
+from firmware_bridge.drivers.nmea import Nmea
+from firmware_bridge.drivers.vedirect import reading as vedirect_reading
 from firmware_bridge.protocols.at import Exchange, Reply
-from firmware_bridge.reading import Identity
+from firmware_bridge.protocols.nmea import Sentences, checksum
+from firmware_bridge.protocols.vedirect import Blocks as VedirectBlocks
+from firmware_bridge.reading import DeviceFailed, Identity
 
 Target = Callable[[bytes], None]
 
@@ -316,6 +320,52 @@ def modem_manager(data: bytes) -> None:
             managed_reading(told, "modem")
 
 
+def vedirect(data: bytes) -> None:
+    """Whatever a Victron device says is the same whole and one byte at a time, and can be kept."""
+    blocks, whole = VedirectBlocks(), VedirectBlocks().feed(data)
+    assert [b for at in range(len(data)) for b in blocks.feed(data[at : at + 1])] == whole
+    for block in whole:
+        _keep(vedirect_reading(block, "solar").fields[0])
+
+
+def vedirect_block(data: bytes) -> None:
+    """Any block whose sum is right, of any fields and values."""
+    pairs = [line.split("\t", 1) for line in data.decode("latin-1").splitlines() if "\t" in line]
+    _keep(vedirect_reading(dict(pairs), "solar").fields[0])
+
+
+def nmea(data: bytes) -> None:
+    """Whatever a receiver says is the same whole and one byte at a time, and can be kept."""
+    sentences = Sentences()
+    pieces = [repr(s) for at in range(len(data)) for s in sentences.feed(data[at : at + 1])]
+    assert pieces == [repr(s) for s in Sentences().feed(data)]
+    with contextlib.suppress(DeviceFailed):
+        _keep(Nmea(lambda: 0).read(_Talk((data,)), "gps").fields[0])
+
+
+def nmea_body(data: bytes) -> None:
+    """Any sentences whose sums are right."""
+    summed = [b"$%s*%02X\r\n" % (body, checksum(body)) for body in data.split(b"\n")]
+    nmea(b"".join(summed))
+
+
+class _Talk:
+    """A device that says this."""
+
+    path = "/dev/talk"
+
+    def __init__(self, chunks: tuple[bytes, ...]) -> None:
+        self._chunks = chunks
+
+    def pieces(self) -> Iterator[bytes]:
+        return iter(self._chunks)
+
+
+def _keep(fields: Fields) -> None:
+    """It becomes a record that a receiver takes."""
+    assert decode(type(fields), to_plain(fields)) == fields
+
+
 TARGETS: dict[str, Target] = {
     f.__name__: f
     for f in (
@@ -350,6 +400,10 @@ TARGETS: dict[str, Target] = {
         at_reply,
         modem,
         modem_manager,
+        vedirect,
+        vedirect_block,
+        nmea,
+        nmea_body,
     )
 }
 

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do chargers, battery monitors, inverters and UPSes say? By the scheme of their address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.contract.reason import Reason
+from firmware_bridge.address import Address
+from firmware_bridge.drivers.vedirect import DRIVER as VEDIRECT
+from firmware_bridge.links.listening import ListenPort
+from firmware_bridge.links.serial import SerialPort
+from firmware_bridge.reading import DeviceFailed, DeviceReading
+
+_VEDIRECT_BAUD = 19_200
+
+
+def read(address: Address, device: str, *, within_s: float) -> DeviceReading:
+    """Ask, or listen, once.
+
+    Args:
+        address: with one of `SCHEMES`.
+        device: its name in the record.
+        within_s: no longer than this.
+
+    Raises:
+        DeviceFailed: nothing was told that may be believed.
+    """
+    return SCHEMES[address.scheme](address, device, within_s)
+
+
+def _vedirect(address: Address, device: str, within_s: float) -> DeviceReading:
+    with SerialPort(_path(address), baud=_VEDIRECT_BAUD) as port:
+        return VEDIRECT.read(ListenPort(port, within_s=within_s), device)
+
+
+def _path(address: Address) -> str:
+    if not address.path:
+        raise DeviceFailed(address.host, Reason.NO_TARGET, "is asked at a serial port, not at a host")
+    return address.path
+
+
+SCHEMES: dict[str, Callable[[Address, str, float], DeviceReading]] = {"vedirect": _vedirect}
+"""How each is asked."""
