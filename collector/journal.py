@@ -47,6 +47,7 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._file: AppendFile | None = None
         self._lock: int | None = None
+        self._half_begun: Path | None = None
         self._bytes_before: dict[int, int] = {}
         self.torn = 0
         self.seen = Seen()
@@ -171,16 +172,28 @@ class Journal:
         return b"".join(frames), End(at, chain, number)
 
     def _writable(self) -> AppendFile:
+        self._forget_half_begun()
         if self._file is None:
             self._file = self._disk.open(segment_path(self.directory, self._end.at.segment))
             self._file.truncate(self._end.at.offset)
         return self._file
+
+    def _forget_half_begun(self) -> None:
+        """A segment that could not begin must be gone, durably, before more enters the one before it."""
+        if self._half_begun is None:
+            return
+        try:
+            self._disk.remove(self._half_begun)
+        except FileNotFoundError:
+            self._disk.sync_directory(self.directory)
+        self._half_begun = None
 
     def _roll(self) -> None:
         """Begin the next segment; where the disk refuses, this one grows and the next commit tries again."""
         try:
             begun = self._begin_segment(self._end)
         except OSError as e:
+            self._half_begun = segment_path(self.directory, self._end.at.segment + 1)
             log.warning("journal.not_rolled segment=%d problem=%s", self._end.at.segment, e)
             return
         self._release_file()

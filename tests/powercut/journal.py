@@ -35,14 +35,14 @@ class Model:
 
     Attributes:
         tried: payloads handed to `write`, in order; those beyond `acknowledged` may be there or not.
-        refused: the group that `write` refused last; nobody has removed it from the disk yet.
+        refused: groups that `write` refused since; nobody has removed them from the disk yet.
         kept_at: positions handed to the cursor; the last may be there or not.
         letters: dead letters committed.
     """
 
     tried: list[bytes] = field(default_factory=list)
     acknowledged: int = 0
-    refused: list[bytes] = field(default_factory=list)
+    refused: list[list[bytes]] = field(default_factory=list)
     kept_at: list[Position] = field(default_factory=list)
     cursor_done: int = 0
     letters: int = 0
@@ -87,7 +87,7 @@ def _write(journal: Journal, model: Model, dice: random.Random) -> None:
     try:
         journal.write(group)
     except JournalUnavailable:
-        model.refused = model.tried[model.acknowledged :]
+        model.refused.append(model.tried[model.acknowledged :])
         del model.tried[model.acknowledged :]
     else:
         model.acknowledged, model.refused = len(model.tried), []

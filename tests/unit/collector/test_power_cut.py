@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -58,7 +59,8 @@ def expect_kept(disk: MemoryDisk, model: Model) -> None:
     read = [entry.payload for entry in page.entries]
     assert len(read) >= model.acknowledged
     promised = model.tried[: model.acknowledged]
-    assert read in (model.tried[: len(read)], [*promised, *model.refused][: len(read)])
+    possible = [model.tried, *([*promised, *group] for group in model.refused)]
+    assert read in [entries[: len(read)] for entries in possible]
     assert [entry.number for entry in page.entries] == list(range(1, len(read) + 1))
     assert (page.damages, journal.damages, journal.entries) == ([], [], len(read))
     assert journal.seen.new_ranges("kz-1", "00000000000000aa", 1, 1000) == ((len(read) + 1, 1000),)
@@ -110,6 +112,28 @@ async def test_nothing_promised_is_lost_at_any_instant(capsys: pytest.CaptureFix
         counts = ", ".join(f"{n} at {kind}" for kind, n in sorted(kinds.items()))
         print(f"\njournal: {kinds.total()} power cuts ({counts}), {aside} torn ends kept aside")
     assert kinds.total() == CUTS
+
+
+def test_a_cut_soon_after_the_disk_refused_loses_and_invents_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One to three operations in a row are refused, and the power goes within the next twelve."""
+    cuts = 0
+    for seed in range(-(-CUTS // PER_SEED)):
+        dice = random.Random(seed)
+        total = operations(seed)
+        for _ in range(PER_SEED // 2):
+            disk, model = MemoryDisk(seed=seed), Model()
+            at = dice.randint(8, total)
+            fault = Fault(dice.choice((5, 28, 30)), short=dice.choice((0, 0, 5)))
+            disk.faults |= dict.fromkeys(range(at, at + dice.choice((1, 1, 2, 3))), fault)
+            disk.cut_at, disk.cut_after = dice.randint(at + 1, at + 12), dice.random() < 0.5
+            with contextlib.suppress(PowerCut, OSError):
+                work(disk, model, random.Random(seed), TURNS)
+            expect_kept(disk.survivor(dice), model)
+            cuts += 1
+    with capsys.disabled():
+        print(f"\njournal: {cuts} power cuts soon after a refusal")
 
 
 def started(disk: MemoryDisk, dice: random.Random) -> MemoryDisk:
