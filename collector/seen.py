@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which records of which device are accounted for, so that sending twice never means storing twice?
 
-Per device the newest `SESSIONS_PER_DEVICE` sessions are remembered (one session is one start of an agent).
+Per device the newest `SESSIONS_PER_DEVICE` sessions are remembered (one session is one start of an agent), and
+of those beyond, up to `MOST_SESSIONS`, each that brought something new within `RECENT_MS`: an agent may drain
+what a hundred starts left while it seldom reports, and must not be told that its own numbers are not known.
 A session of which nothing new came for `SILENT_MS` is forgotten too: an agent keeps nothing for longer than
 90 days. Should a record of a forgotten one come again, it enters the journal again; every sink still knows it
 by its identity.
@@ -14,6 +16,8 @@ from collections.abc import Iterable
 from agent.contract.ranges import Range, RangeSet
 
 SESSIONS_PER_DEVICE = 64
+MOST_SESSIONS = 1024
+RECENT_MS = 2 * 86_400_000
 SILENT_MS = 100 * 86_400_000
 
 Plain = dict[str, dict[str, tuple[Range, ...]]]
@@ -50,8 +54,10 @@ class Seen:
             known.add(low, high)
         sessions[session] = known
         self.heard_ms.setdefault(device, {})[session] = at_ms
-        if len(sessions) > SESSIONS_PER_DEVICE:
-            self._forget(device, next(iter(sessions)))
+        oldest = next(iter(sessions))
+        is_recent = at_ms - self.heard_ms[device].get(oldest, 0) < RECENT_MS
+        if len(sessions) > (MOST_SESSIONS if is_recent else SESSIONS_PER_DEVICE):
+            self._forget(device, oldest)
 
     def forget_silent(self, now_ms: int) -> int:
         """Forget sessions that have been silent for too long; says how many."""

@@ -23,6 +23,7 @@ from agent.contract.decoder import DecodeError
 from agent.contract.option import option
 from collector.moment import TimeBasis
 from collector.sinks import compaction, moving, rollups, seen
+from collector.sinks import gaps as lost
 from collector.sinks.base import Gap, Measurement, SinkUnavailable
 from collector.sinks.problems import describe
 from collector.sinks.schema import FIRST_DAY, day_of, open_for_writing, transaction
@@ -139,11 +140,12 @@ def _write(
 ) -> int:
     """Store what is new; how many were there already."""
     with transaction(db):
-        _insert_gaps(db, gaps)
         schools = {s: _number(db, "schools", (s,)) for s in sorted({m.school.id for m in batch})}
         sessions = {s: _number(db, "sessions", s) for s in sorted({(m.device, m.session) for m in batch})}
         identities = [(sessions[m.device, m.session], m.record.seq) for m in batch]
         is_new = seen.mark_new(db, identities)
+        lost.fill(db, [i for i, n in zip(identities, is_new, strict=True) if n])
+        lost.note(db, _told(db, gaps))
         new = [m for m, n in zip(batch, is_new, strict=True) if n]
         again = [m for m, n in zip(batch, is_new, strict=True) if not n and m.time_basis is CORRECTED]
         rows = [(schools[m.school.id], sessions[m.device, m.session], from_measurement(m)) for m in new]
@@ -165,14 +167,9 @@ def _insert(db: sqlite3.Connection, rows: Sequence[tuple[int, int, Stored]]) -> 
     )
 
 
-def _insert_gaps(db: sqlite3.Connection, gaps: Sequence[Gap]) -> None:
-    db.executemany(
-        "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)",
-        [
-            (_number(db, "sessions", (g.device, g.session)), g.first_seq, g.last_seq, g.received_ms)
-            for g in gaps
-        ],
-    )
+def _told(db: sqlite3.Connection, gaps: Sequence[Gap]) -> list[lost.Told]:
+    numbered = ((_number(db, "sessions", (g.device, g.session)), g) for g in gaps)
+    return [(session_no, (g.first_seq, g.last_seq), g.received_ms) for session_no, g in numbered]
 
 
 _NUMBER = {

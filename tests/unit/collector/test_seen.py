@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.contract.decoder import decode
 from collector.entry import Header
-from collector.seen import SESSIONS_PER_DEVICE, Seen
+from collector.seen import MOST_SESSIONS, RECENT_MS, SESSIONS_PER_DEVICE, Seen
 
 steps = st.lists(
     st.tuples(
@@ -65,7 +65,25 @@ def test_the_session_untouched_for_longest_is_forgotten_first() -> None:
     for n in range(SESSIONS_PER_DEVICE):
         seen.add("d1", f"s{n}", [(1, 1)], at_ms=0)
     seen.add("d1", "s0", [(2, 2)], at_ms=0)
-    seen.add("d1", "new", [(1, 1)], at_ms=0)
+    seen.add("d1", "new", [(1, 1)], at_ms=RECENT_MS)
 
     assert seen.new_ranges("d1", "s0", 1, 2) == ()
     assert seen.new_ranges("d1", "s1", 1, 2) == ((1, 2),)
+
+
+def test_the_session_that_reports_seldom_is_known_while_those_of_many_starts_are_drained() -> None:
+    seen = Seen()
+    seen.add("d1", "live", [(1, 100)], at_ms=0)
+    for n in range(SESSIONS_PER_DEVICE * 4):
+        seen.add("d1", f"s{n}", [(1, 10)], at_ms=n * 1000)
+
+    assert seen.ranges("d1", "live") == ((1, 100),)
+
+
+def test_a_device_that_begins_sessions_without_end_costs_bounded_memory() -> None:
+    seen = Seen()
+    for n in range(MOST_SESSIONS + 9):
+        seen.add("d1", f"s{n}", [(1, 1)], at_ms=n)
+
+    assert len(seen) == MOST_SESSIONS
+    assert seen.ranges("d1", "s0") == ()
