@@ -90,6 +90,9 @@ class Consumer:
         if at > committed:
             log.warning("cursor.beyond_journal sink=%s at=%s end=%s", self.sink.name, at, committed)
             at = START
+            # At once: the journal may have outgrown the old place before the sink takes anything.
+            await self._until_it_works(lambda: self.cursor.write((), START))
+            await self.cursor.keep(START)
         await self.catch_up(at)
         self.started.set()
         log.info("sink.started sink=%s at=%s", self.sink.name, at)

@@ -166,6 +166,25 @@ async def test_a_cursor_beyond_the_journal_begins_at_the_beginning(journal: Jour
     assert sink.seqs == [1]
 
 
+async def test_a_cursor_beyond_a_restored_journal_is_not_believed_when_that_has_grown(
+    journal: Journal,
+) -> None:
+    """The sink is down when the collector starts on its backup, and until it starts again."""
+    sink = Moody(*[SinkUnavailable("down")] * 2)
+    journal.write([batch_entry(batch([1]))])
+    await cursor_of(sink, journal.directory / "cursors").keep(Position(1, journal.committed.offset + 1))
+    down = consumer(journal, sink, patience=2)
+    await down.start(journal.committed)
+    with pytest.raises(SinkUnavailable):
+        await down.feed()
+    journal.write([batch_entry(batch([2])), batch_entry(batch([3]))])
+
+    again = consumer(journal, sink)
+    await again.start(journal.committed)
+    await feed_all(again)
+    assert sink.seqs == [1, 2, 3]
+
+
 async def test_damage_is_stepped_over_and_counted(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
     journal.write([batch_entry(batch([1]))])
     middle = journal.committed.offset
