@@ -21,6 +21,8 @@ from collector.message import Message
 from collector.registry import Registry
 
 MAX_MESSAGE_BYTES = 256 * 1024
+MAX_RECORDS = 1000
+"""Five times what an agent puts into one message; a few hundred bytes could hold sixty thousand."""
 
 
 class RefusalReason(enum.StrEnum):
@@ -108,7 +110,7 @@ def _check_signature(payload: bytes, device: str, signers: Signers) -> None:
 
 def _read(message: Message, device: str) -> Admitted:
     try:
-        decoded = decode_batch(message.payload)
+        decoded = decode_batch(message.payload, max_records=MAX_RECORDS)
     except DecodeError as e:
         raise _Refused(RefusalReason.NOT_DECODABLE, str(e)) from e
     if decoded.batch.device != device:

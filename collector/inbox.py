@@ -24,6 +24,8 @@ SENDER_MESSAGES = 64
 SENDER_BYTES = 8 * 1024 * 1024
 SENDER_PER_S = 50.0
 """An agent has a handful of batches under way; these are more than it ever sends."""
+MESSAGE_CPU_S = 0.01
+"""What a message may cost to count as one; the largest that an agent sends takes half of it."""
 
 _SENDERS_REMEMBERED = 50_000
 
@@ -94,8 +96,8 @@ class Inbox:
             return 0.0
         return max(0.0, spent.messages - (self._now_s() - spent.at_s) * self._sender_per_s)
 
-    def _spend(self, topic: str) -> None:
-        self._spent[topic] = _Spent(self._spent_by(topic) + 1, self._now_s())
+    def _spend(self, topic: str, messages: float = 1) -> None:
+        self._spent[topic] = _Spent(self._spent_by(topic) + messages, self._now_s())
         self._spent.move_to_end(topic)
         if len(self._spent) > _SENDERS_REMEMBERED:
             self._spent.popitem(last=False)
@@ -114,6 +116,11 @@ class Inbox:
             if self._count == 1:
                 self._loop.call_soon_threadsafe(self._filled.set)
         return True
+
+    def charge(self, topic: str, cpu_s: float) -> None:
+        """A message of this sender took so long to understand: more than its share counts as several."""
+        with self._lock:
+            self._spend(topic, max(0.0, cpu_s / MESSAGE_CPU_S - 1))
 
     def close(self) -> None:
         """Take nothing more in; what is in can still be taken out."""

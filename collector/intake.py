@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.contract import topics
@@ -31,6 +31,10 @@ from collector.pressure import pause_s
 from collector.registry import Registry
 
 log = logging.getLogger("collector.intake")
+
+
+Charge = Callable[[str, float], None]
+"""Told of each message what its sender has cost: its topic, and seconds of the processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Intake:
     max_message_bytes: int = MAX_MESSAGE_BYTES
     desk: Desk = field(default_factory=Desk)
     min_free_bytes: int = 0
+    charge: Charge = lambda _topic, _cpu_s: None
 
     def take(self, messages: Sequence[Message]) -> list[Answer]:
         """Take a group in; returns what to publish.
@@ -96,6 +101,13 @@ class Intake:
         return self.health.pause_s
 
     def _take_one(self, message: Message, group: _Group) -> None:
+        began_s = time.thread_time()
+        try:
+            self._understand(message, group)
+        finally:
+            self.charge(message.topic, time.thread_time() - began_s)
+
+    def _understand(self, message: Message, group: _Group) -> None:
         self.health.last_received_ms = message.received_ms
         try:
             if message.topic.endswith("/status"):

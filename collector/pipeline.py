@@ -95,6 +95,7 @@ class _Pipeline:
             max_bytes_per_day=self.config.options.dead_letters.max_bytes_per_day,
             kept_days=self.config.options.dead_letters.kept_days,
         )
+        self.inbox = Inbox()
         intake = Intake(
             journal=self.journal,
             registry=self.config.registry,
@@ -103,8 +104,8 @@ class _Pipeline:
             max_message_bytes=self.config.options.journal.max_message_bytes,
             desk=self.desk,
             min_free_bytes=self.config.options.journal.min_free_bytes,
+            charge=self.inbox.charge,
         )
-        self.inbox = Inbox()
         self.receiver = Receiver(self.config.broker, self.inbox, self.health)
         self.growth = Growth(self.journal.committed)
         self.damages: set[Damage] = set(self.journal.damages)

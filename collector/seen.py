@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which records of which device are accounted for, so that sending twice never means storing twice?
 
-Per device the newest `SESSIONS_PER_DEVICE` sessions are remembered (one session is one start of an agent), and
-of those beyond, up to `MOST_SESSIONS`, each that brought something new within `RECENT_MS`: an agent may drain
-what a hundred starts left while it seldom reports, and must not be told that its own numbers are not known.
+Per device the newest `SESSIONS_PER_DEVICE` sessions are remembered (one session is one start of an agent),
+and of those beyond, up to `MOST_SESSIONS`, each that brought something new within `RECENT_MS`: an agent may
+drain what a hundred starts left while it seldom reports, and must not hear that its numbers are not known.
 A session of which nothing new came for `SILENT_MS` is forgotten too: an agent keeps nothing for longer than
 90 days. Should a record of a forgotten one come again, it enters the journal again; every sink still knows it
 by its identity.

@@ -3,8 +3,9 @@
 
 A payload is JSON when it begins with `{`, or the packed form (`agent.contract.packed`) when it begins with
 byte 1; either may be in a signed envelope (`agent.contract.envelope`), which is not verified here. Both lead
-to the same plain data and through the same checks. Nothing a stranger sends can make
-decoding use more than `MAX_PLAIN_BYTES` of decompressed payload or recurse deeper than a batch is deep.
+to the same plain data and through the same checks. Nothing a stranger sends can make decoding use more than
+`MAX_PLAIN_BYTES` of decompressed payload, as much text once repeated words are written out, or recurse deeper
+than a batch is deep.
 """
 
 from __future__ import annotations
@@ -57,16 +58,19 @@ def encode(batch: Batch, form: Form = "packed") -> bytes:
     return _json_bytes({"v": 1, **plain})
 
 
-def decode_batch(payload: bytes) -> Decoded:
+def decode_batch(payload: bytes, *, max_records: int = packed.MAX_ROWS) -> Decoded:
     """Read one `up` payload in either form, signed or not.
 
     Raises:
-        DecodeError: the message as a whole makes no sense; single records that do not come back as `refused`.
+        DecodeError: the message as a whole makes no sense, or has more than `max_records`; single records
+            that make none come back as `refused`.
     """
-    plain = _plain(inner_of(payload))
+    plain = _plain(inner_of(payload), max_records)
     items = plain.pop("records", [])
     if not isinstance(items, list):
         raise DecodeError("records", "expected a list")
+    if len(items) > max_records:
+        raise DecodeError("records", f"more than {max_records} records")
     header = decode(_Header, plain)
     good, refused = _records(items)
     batch = Batch(**{name: getattr(header, name) for name in _HEADER_NAMES}, records=tuple(good))
@@ -89,7 +93,7 @@ def decode_ack(payload: bytes) -> Ack:
     return decode(Ack, _parse_json(payload))
 
 
-def _plain(payload: bytes) -> dict[str, Any]:
+def _plain(payload: bytes, max_records: int) -> dict[str, Any]:
     if len(payload) > MAX_PLAIN_BYTES:
         raise DecodeError("", f"{len(payload)} bytes are more than the {MAX_PLAIN_BYTES} allowed")
     if payload[:1] == b"{":
@@ -98,7 +102,7 @@ def _plain(payload: bytes) -> dict[str, Any]:
             raise DecodeError("v", "is required and must be 1")
         return plain
     if payload[:1] == bytes([packed.FORMAT]):
-        return packed.unpack(payload, MAX_PLAIN_BYTES)
+        return packed.unpack(payload, MAX_PLAIN_BYTES, max_records)
     raise DecodeError("", f"a payload begins with '{{' or byte 1, not {payload[:1]!r}")
 
 

@@ -216,9 +216,11 @@ class Reader:
     Every method raises `DecodeError` where the body ends too soon or makes no sense.
     """
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, max_text: int = 2**22) -> None:
+        """Words, which may be repeated for a byte each, come to `max_text` characters at most."""
         self._body = body
         self._at = 0
+        self._text_left = max_text
 
     def expect_end(self) -> None:
         """Nothing may be left."""
@@ -325,6 +327,9 @@ class Reader:
             if place > len(seen):
                 raise DecodeError("", "damaged packed form: a word that was not said before")
             values.append(seen[place - 1])
+            self._text_left -= len(values[-1])
+            if self._text_left < 0:
+                raise DecodeError("", "damaged packed form: words repeated into too much text")
         return values
 
     def _histogram(self) -> list[list[int]]:

@@ -220,8 +220,10 @@ def _float(value: object, path: str) -> float:
 def _str(value: object, path: str) -> str:
     if not isinstance(value, str):
         raise DecodeError(path, f"expected text, got {_describe(value)}")
-    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-        raise DecodeError(path, f"text with half a character: {value!a:.60}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise DecodeError(path, f"text with half a character: {value!a:.60}") from None
     return value
 
 

@@ -28,6 +28,7 @@ from agent.contract.prediction import NEAR, PREDICTED, Predict
 
 FORMAT = 1
 MAX_ROWS = 65536
+_MAX_BLOCKS = 256
 _MAX_COLUMNS = 256
 _SEQ, _MONO, _WALL, _BOOT, _AGE, _DURATION, _REASON, _DETAIL, _HAS_FIELDS, _FIRST_FIELD = range(10)
 
@@ -56,17 +57,21 @@ def pack(plain: Plain) -> bytes:
     return bytes([FORMAT, NEWEST]) + squeeze.compress(out.getvalue()) + squeeze.flush()
 
 
-def unpack(payload: bytes, max_bytes: int) -> Plain:
+def unpack(payload: bytes, max_bytes: int, max_rows: int = MAX_ROWS) -> Plain:
     """Plain data of a payload, not yet checked against any type.
 
     Raises:
-        DecodeError: unknown dictionary, damaged or truncated data, more than `max_bytes` decompressed.
+        DecodeError: unknown dictionary, damaged or truncated data, more than `max_bytes` decompressed or
+            `max_rows` records.
     """
-    body = Reader(_inflate(payload, max_bytes))
+    body = Reader(_inflate(payload, max_bytes), max_bytes)
     plain, is_steady = _read_header(body)
+    blocks = body.varint()
+    if blocks > _MAX_BLOCKS:
+        raise DecodeError("records", f"{blocks} blocks are more than {_MAX_BLOCKS}")
     records: list[Plain] = []
-    for _ in range(body.varint()):
-        records.extend(_read_block(body, plain, MAX_ROWS - len(records), has_seq=not is_steady))
+    for _ in range(blocks):
+        records.extend(_read_block(body, plain, max_rows, len(records), has_seq=not is_steady))
     body.expect_end()
     if is_steady:
         records.sort(key=_completion_ms)
@@ -209,10 +214,10 @@ def _envelope_columns(rows: list[Plain], batch: Plain) -> Iterator[tuple[int, li
             yield number, cells, 0
 
 
-def _read_block(body: Reader, batch: Plain, rows_left: int, *, has_seq: bool) -> list[Plain]:
+def _read_block(body: Reader, batch: Plain, max_rows: int, before: int, *, has_seq: bool) -> list[Plain]:
     number, n = body.varint(), body.varint()
-    if n > rows_left:
-        raise DecodeError("records", f"more than {MAX_ROWS} rows")
+    if before + n > max_rows:
+        raise DecodeError("records", f"more than {max_rows} records")
     kind = _KIND_NAMES[number] if number < len(_KIND_NAMES) else f"#{number}"
     tables: list[Plain] = [{} for _ in range(n)]
     columns: dict[int, list[Any]] = {}

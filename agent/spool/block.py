@@ -26,6 +26,8 @@ ROOM = SLOT_BYTES - _HEAD.size
 
 _FIRST_GUESS = 150
 _FULL = 0.95
+_MOST = 5000
+"""Records that are all alike pack into next to nothing, and a reader takes only so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def pack_all(session: str, records: Sequence[Record]) -> Iterator[tuple[Sequence
 
 def _most(session: str, records: Sequence[Record], count: int) -> tuple[int, bytes]:
     """About as many of the first records as fit into a slot, packed; found from a guess."""
+    records = records[:_MOST]
     count = min(count, len(records))
     payload = pack(session, records[:count])
     while len(payload) > ROOM and count > 1:

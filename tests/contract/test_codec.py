@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.contract.codec import MAX_PLAIN_BYTES, Form, decode_ack, decode_batch, encode, encode_ack
+from agent.contract.columns import Writer
 from agent.contract.decoder import DecodeError
 from agent.contract.dictionary import DICTIONARIES
 from agent.contract.kinds import Latency
@@ -141,6 +142,41 @@ def test_a_bad_header_refuses_the_message(change: dict[str, object], problem: st
 def test_a_decompression_bomb_is_refused() -> None:
     with pytest.raises(DecodeError, match="more than 4194304 bytes decompressed"):
         decode_batch(_packed(bytes(MAX_PLAIN_BYTES * 4)))
+
+
+def test_words_repeated_for_a_byte_each_are_refused_when_they_come_to_too_much() -> None:
+    """Twenty details of three megabytes each fit into 3 kB."""
+    detail = "é" * 1_500_000
+    records = tuple(
+        Record(seq=seq, kind="reach", clock=CLOCK, duration_ms=7, reason="timeout", detail=detail)
+        for seq in range(1, 21)
+    )
+    made = Batch(device="kz-1", session="0" * 16, first_seq=1, clock=CLOCK, records=records)
+    with pytest.raises(DecodeError, match="too much text"):
+        decode_batch(encode(made))
+
+
+def test_empty_blocks_without_end_are_refused() -> None:
+    """A million of them would fit into 4 kB, and take seconds to pass over."""
+    empty = Batch(device="kz-1", session="0" * 16, first_seq=1, clock=CLOCK)
+    body = zlib.decompressobj(-15, DICTIONARIES[encode(empty)[1]]).decompress(encode(empty)[2:])
+    many = Writer()
+    many.varint(900_000)
+    for _ in range(900_000):
+        many.raw(b"\x00\x00\x20\x00")
+    with pytest.raises(DecodeError, match="900000 blocks are more than 256"):
+        decode_batch(_packed(body.removesuffix(b"\x00") + many.getvalue()))
+
+
+@pytest.mark.parametrize("form", ["json", "packed"])
+def test_more_records_than_asked_for_are_refused(form: Form) -> None:
+    records = tuple(
+        Record(seq=seq, kind="reach", clock=CLOCK, duration_ms=7, reason="timeout") for seq in range(1, 12)
+    )
+    made = Batch(device="kz-1", session="0" * 16, first_seq=1, clock=CLOCK, records=records)
+    assert decode_batch(encode(made, form), max_records=11).batch == made
+    with pytest.raises(DecodeError, match="more than 10 records"):
+        decode_batch(encode(made, form), max_records=10)
 
 
 def test_deep_nesting_is_refused() -> None:

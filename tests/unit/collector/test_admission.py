@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.contract import topics
 from agent.contract.codec import encode
-from collector.admission import Admitted, Refusal, RefusalReason, admit
+from collector.admission import MAX_RECORDS, Admitted, Refusal, RefusalReason, admit
 from collector.message import Message
 from tests.unit.collector.samples import DEVICE, NOW_MS, REGISTRY, batch, message
 
@@ -45,6 +45,16 @@ def test_a_record_nobody_understands_is_named_and_the_rest_admitted() -> None:
 
 def test_a_message_over_the_limit_is_refused_unread() -> None:
     assert refusal(message(b"x" * 101), max_bytes=100).reason is RefusalReason.TOO_LARGE
+
+
+def test_a_small_message_with_thousands_of_records_is_refused() -> None:
+    made = encode(batch(range(1, MAX_RECORDS + 2)))
+    assert len(made) < 5000
+    outcome = refusal(message(made))
+    assert (outcome.reason, outcome.problem) == (
+        RefusalReason.NOT_DECODABLE,
+        "records: more than 1000 records",
+    )
 
 
 @pytest.mark.parametrize(

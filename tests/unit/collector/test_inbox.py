@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 
 from agent.contract import topics
-from collector.inbox import Inbox
+from collector.inbox import MESSAGE_CPU_S, Inbox
 from tests.unit.collector.samples import message
 
 
@@ -90,3 +90,20 @@ async def test_a_sender_that_goes_on_and_on_is_given_so_much_a_second() -> None:
             await inbox.take(100)
 
     assert 10 + 2 * 9 <= taken <= 10 + 2 * 10
+
+
+async def test_a_sender_whose_messages_cost_much_is_given_fewer() -> None:
+    inbox = Inbox(sender_messages=10, sender_per_s=2, now_s=lambda: 0.0)
+    assert inbox.offer(message(b"heavy"))
+    inbox.charge(message(b"").topic, 6 * MESSAGE_CPU_S)
+
+    assert [inbox.offer(message(b"more")) for _ in range(6)] == [True] * 4 + [False] * 2
+    assert inbox.offer(message(b"small", topic=topics.up("kz-2")))
+
+
+async def test_a_message_that_costs_little_counts_as_one() -> None:
+    inbox = Inbox(sender_messages=2, now_s=lambda: 0.0)
+    assert inbox.offer(message(b"first"))
+    inbox.charge(message(b"").topic, 0.0)
+
+    assert [inbox.offer(message(b"more")) for _ in range(2)] == [True, False]

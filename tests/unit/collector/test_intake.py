@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent.contract import topics
 from agent.contract.codec import decode_ack, decode_batch, encode
 from agent.contract.ranges import RangeSet
-from collector.admission import admit
+from collector.admission import MAX_RECORDS, admit
 from collector.errors import JournalUnavailable
 from collector.intake import Intake
 from collector.message import Message
@@ -56,6 +56,16 @@ def test_a_batch_is_stored_as_received_then_acknowledged(intake: Intake, tmp_pat
     assert decode_ack(answer.payload).up_to_seq == 3
     assert samples.payloads(tmp_path / "journal") == [encode(batch([1, 2, 3]))]
     assert (intake.health.records_accepted, intake.health.journal_entries) == (3, 1)
+
+
+def test_what_each_message_cost_is_told(intake: Intake) -> None:
+    costs: list[tuple[str, float]] = []
+    intake.charge = lambda topic, cpu_s: costs.append((topic, cpu_s))
+    heavy = message(batch(range(1, MAX_RECORDS + 1)))
+    intake.take([message(b"nonsense"), heavy])
+
+    assert [topic for topic, _ in costs] == [heavy.topic] * 2
+    assert 0 <= costs[0][1] < costs[1][1]
 
 
 def test_a_batch_that_comes_again_is_acknowledged_again_and_not_stored(

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from agent.contract.kinds import Event, Fields, Latency, Reach
 from agent.contract.record import Ack, ClockState, Record
-from agent.spool.block import frame, pack, scan, unpack
+from agent.spool.block import frame, pack, pack_all, scan, unpack
 from agent.spool.spool import Spool
 
 CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=1000, boot="0badcafe")
@@ -188,6 +188,15 @@ def test_no_damage_makes_a_record_that_was_never_written(data: st.DataObject) ->
 
     found = [r for f in scan(bytes(content)) if f.payload is not None for r in unpack(f.payload)[1]]
     assert [r for r in made if r in found] == found
+
+
+def test_any_number_of_records_that_are_all_alike_packs_into_what_can_be_read() -> None:
+    made = [
+        Record(seq=seq, kind="reach", clock=CLOCK, duration_ms=7, fields=Reach(up=True))
+        for seq in range(1, 65_700)
+    ]
+    found = [r for _, payload in pack_all("0" * 16, made) for r in unpack(payload)[1]]
+    assert [r.seq for r in found] == [r.seq for r in made]
 
 
 @given(st.binary(max_size=400))
