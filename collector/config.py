@@ -14,7 +14,11 @@ from agent.contract.decoder import DecodeError, decode, nearest
 from agent.contract.option import option
 from collector.admission import MAX_MESSAGE_BYTES
 from collector.alerts.dispatch import read_hooks
+from collector.alerts.expiry import certificate_signs
 from collector.alerts.options import AlertOptions, HookOptions
+from collector.alerts.rule import read_rules
+from collector.alerts.sign import Sign
+from collector.alerts.watchman import Watchman
 from collector.authority.authority import Authority
 from collector.authority.errors import AuthorityProblem
 from collector.authority.options import AuthorityOptions
@@ -151,6 +155,28 @@ class Config:
     sinks: Mapping[str, Any]
     hooks: Mapping[str, HookOptions] = field(default_factory=dict)
 
+    @property
+    def watches(self) -> bool:
+        """Whether alerts are made."""
+        return self.options.alerts.enabled or bool(self.hooks)
+
+    def make_watchman(self) -> Watchman:
+        """Who makes the alerts.
+
+        Raises:
+            ConfigError: a hook's secret cannot be read.
+        """
+        with _explained(self.file):
+            return Watchman(self.options.alerts, self.hooks, self.registry, hourly=self._certificate_signs)
+
+    def _certificate_signs(self, now_ms: int) -> list[Sign]:
+        """How much is left of the devices' certificates; none where there is no authority."""
+        authority = self.open_authority()
+        if authority is None:
+            return []
+        with contextlib.closing(authority):
+            return certificate_signs(authority.lives(), self.registry, now_ms)
+
     def make_sink(self, kind: str) -> Sink:
         """One of the enabled sinks; makes no connection.
 
@@ -196,6 +222,7 @@ def load_config(
         if options.web.enabled and "store" not in sinks:
             raise DecodeError("web.enabled", "the page reads [sinks.store]: enable it, or set this to false")
         hooks = read_hooks(options.hooks)
+        read_rules(options.alerts.rules)
         broker = read_broker(options.mqtt, environment) if with_broker else Broker(options=options.mqtt)
     registry = read_registry(options.registry)
     return Config(file=file, options=options, broker=broker, registry=registry, sinks=sinks, hooks=hooks)

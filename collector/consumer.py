@@ -86,7 +86,8 @@ class Consumer:
 
     async def start(self, committed: Position) -> None:
         """Find the place where to go on."""
-        at = await self._until_it_works(self.cursor.load) or START
+        begins = committed if getattr(self.sink, "begins_at_end", False) else START
+        at = await self._until_it_works(self.cursor.load) or begins
         if at > committed:
             log.warning("cursor.beyond_journal sink=%s at=%s end=%s", self.sink.name, at, committed)
             at = START

@@ -3,7 +3,7 @@
 
     receiver → inbox → intake ──→ journal ──┬→ consumer → sink (embedded store) → page
                  (admission,  (fsync)  │    ├→ consumer → sink (InfluxDB)
-                 dead letters)         │    └→ …
+                 dead letters)         │    └→ consumer → watchman (alerts) → outbox → hooks
     receiver ←─ acknowledgement ───────┘
 
 One task per box, none of which ends by itself. A sink that is down holds up neither the others nor the
@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.alerts.watchman import Watchman
 from collector.authority import duty
 from collector.authority.desk import Desk
 from collector.backoff import Backoff
@@ -63,7 +64,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         JournalUnavailable: the journal cannot be opened at all.
         ConfigError: a sink or the authority cannot be used; nothing was made then.
     """
-    health = Health.of(list(config.sinks))
+    health = Health.of([*config.sinks, *(["alerts"] if config.watches else [])])
     # The journal last: what is refused is refused before there is a trace of it.
     async with _sinks(config) as sinks, _desk(config) as desk:
         with contextlib.closing(await _journal(config)) as journal:
@@ -120,6 +121,7 @@ class _Pipeline:
                 tasks.create_task(self._do_duty(), name="authority"),
                 tasks.create_task(self._upkeep().run(), name="upkeep"),
                 tasks.create_task(self._roll().run(), name="registry"),
+                *(tasks.create_task(s.run(), name="alerts") for s in self.sinks if isinstance(s, Watchman)),
             ]
             await stop.wait()
             log.info("collector.stopping")
@@ -239,9 +241,12 @@ async def _wait(stop: asyncio.Event, seconds: float) -> None:
 async def _sinks(config: Config) -> AsyncIterator[list[Sink]]:
     """Every enabled sink, closed at the end."""
     async with contextlib.AsyncExitStack() as stack:
-        sinks = []
+        sinks: list[Sink] = []
         for kind in config.sinks:
             sinks.append(config.make_sink(kind))
+            stack.push_async_callback(sinks[-1].close)
+        if config.watches:
+            sinks.append(await asyncio.to_thread(config.make_watchman))
             stack.push_async_callback(sinks[-1].close)
         yield sinks
 

@@ -15,9 +15,18 @@ from collections.abc import Callable, Iterable
 from collector.alerts.hooks.base import HookFailed
 
 _DISGUISES = tuple(
-    ipaddress.ip_network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+    ipaddress.ip_network(n)
+    for n in (
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2002::/16",
+        "2001::/32",
+        "::/96",
+        "::ffff:0:0:0/96",
+        "fec0::/10",
+    )
 )
-"""IPv6 that carries an IPv4 address inside: NAT64, 6to4, Teredo."""
+"""IPv6 with an IPv4 address inside (NAT64, 6to4, Teredo, compatible, translated), or of one site only."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[[str, int], Iterable[str]]

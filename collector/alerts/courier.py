@@ -34,6 +34,7 @@ class Courier:
         hook: sends.
         outbox: what is to be sent.
         heartbeat_s: a sign of life when nothing was sent for so long.
+        is_well: whether there is one to be given.
         now_s: wall clock.
     """
 
@@ -44,11 +45,12 @@ class Courier:
         outbox: Outbox,
         *,
         heartbeat_s: float | None = None,
+        is_well: Callable[[], bool] = lambda: True,
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self._hook, self._outbox = hook, outbox
-        self._heartbeat_s = heartbeat_s
+        self._heartbeat_s, self._is_well = heartbeat_s, is_well
         self._now_s = now_s
         self._paused_until_s = 0.0
         self._sent_s = self._refreshed_s = now_s()
@@ -93,6 +95,9 @@ class Courier:
             self._note(f"wants nothing more: {e}")
         except HookFailed as e:
             self._put_off(delivery, e)
+        except Exception as e:  # our bug; the next event is not to wait for it
+            log.exception("hook.failed hook=%s event=%s", self.name, event.id)
+            self._put_off(delivery, HookFailed(f"{type(e).__name__}: {e}"))
         else:
             self._outbox.deliver(delivery)
             self._sent_s = self._now_s()
@@ -118,7 +123,8 @@ class Courier:
         if self._hook.refresh_s is not None and now_s - self._refreshed_s >= self._hook.refresh_s:
             self._refreshed_s = now_s
             self._try(lambda: self._hook.refresh(self._outbox.firing(self.name)))
-        if self._heartbeat_s is not None and now_s - self._sent_s >= self._heartbeat_s:
+        is_due = self._heartbeat_s is not None and now_s - self._sent_s >= self._heartbeat_s
+        if is_due and self._is_well():
             self._sent_s = now_s
             self._try(lambda: self._hook.send(heartbeat(int(now_s * 1000)), 0))
 

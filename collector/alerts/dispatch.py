@@ -7,7 +7,8 @@ import contextlib
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +74,34 @@ class Dispatch:
     Args:
         outbox: where they wait.
         hooks: options by name.
+        is_well: whether a hook may say that all is well.
     """
 
-    def __init__(self, outbox: Outbox, hooks: Mapping[str, HookOptions]) -> None:
+    def __init__(
+        self, outbox: Outbox, hooks: Mapping[str, HookOptions], *, is_well: Callable[[], bool] = lambda: True
+    ) -> None:
         self.outbox = outbox
         self.hooks = {name: options for name, options in hooks.items() if options.enabled}
         self.couriers = [
-            Courier(name, make_hook(name, options), outbox, heartbeat_s=options.heartbeat_s)
+            Courier(name, make_hook(name, options), outbox, heartbeat_s=options.heartbeat_s, is_well=is_well)
             for name, options in self.hooks.items()
         ]
 
     def put(self, event: AlertEvent) -> None:
         """To all who want it; inside `outbox.transaction()` together with what else changes."""
-        self.outbox.put(event, [name for name, options in self.hooks.items() if wants(options, event)])
+        self.outbox.put(
+            event, [name for name, hook in self.hooks.items() if not hook.after_s and wants(hook, event)]
+        )
+
+    def escalate(self, alert: str, now_ms: int) -> None:
+        """To those who want it only after a while, once that is over."""
+        later = {name: hook for name, hook in self.hooks.items() if hook.after_s}
+        event = self.outbox.beginning(alert) if later else None
+        if event is None:
+            return
+        for name, hook in later.items():
+            if wants(hook, event) and now_ms - event.at_ms >= 1000 * hook.after_s:
+                self.outbox.escalate(event, name, now_ms)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -103,6 +119,7 @@ class Dispatch:
             stop.set()
             with self.outbox.transaction():
                 pass  # wakes those who wait
+            ends_s = time.monotonic() + _LEAVES_S
             for thread in threads:
-                thread.join(_LEAVES_S)
+                thread.join(max(0.0, ends_s - time.monotonic()))
             log.info("hooks.stopped hooks=%d", len(threads))

@@ -87,6 +87,11 @@ def new_id() -> str:
     return f"evt_{secrets.token_hex(12)}"
 
 
+def new_alert() -> str:
+    """The same for an alert."""
+    return f"alert_{secrets.token_hex(12)}"
+
+
 def to_json(event: AlertEvent) -> str:
     """For the outbox."""
     return json.dumps(dataclasses.asdict(event), ensure_ascii=False, sort_keys=True)

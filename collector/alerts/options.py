@@ -10,6 +10,7 @@ from typing import Any, Literal
 from agent.contract.decoder import DecodeError
 from agent.contract.option import option
 from collector.alerts.event import SEVERITIES, AlertEvent, Severity
+from collector.alerts.hours import read_hours
 
 _ALWAYS = frozenset({"heartbeat", "test"})
 
@@ -18,8 +19,26 @@ _ALWAYS = frozenset({"heartbeat", "test"})
 class AlertOptions:
     """The table `[alerts]`."""
 
+    enabled: bool = option("whether alerts are made; any table [hooks.NAME] sets it too", default=False)
     directory: str = option(
         "folder of what fires and of what is still to be told", "/var/lib/schoolpulse/alerts"
+    )
+    service_hours: str = option(
+        "when people may be called, such as `mon-sat 08:00-20:00`; what fires outside is told when they "
+        "begin; empty: always",
+        "",
+    )
+    time_zone: str = option("of the service hours, as in the tz database", "Asia/Almaty")
+    look_every_s: float = option("how often it is decided what is told", 5.0, low=0.1, high=60)
+    group_wait_s: int = option(
+        "how long an outage or a silence waits to be told, since it may be one of many", 90, low=0, high=600
+    )
+    data_plan_gb: dict[str, float] = field(
+        default_factory=dict,
+        metadata={"doc": "a month's data plan in GB, by the schools' label `contract`", "example": None},
+    )
+    rules: dict[str, Any] = field(
+        default_factory=dict, metadata={"doc": "what to change of the rules, by name: docs/alerts.md"}
     )
     keep_days: int = option("how long what is over and told is kept", 90, low=1, high=3650)
 
@@ -27,6 +46,13 @@ class AlertOptions:
         """An empty path is the folder the program happens to be in."""
         if not self.directory:
             raise DecodeError("directory", "must not be empty")
+        for contract, plan_gb in self.data_plan_gb.items():
+            if not plan_gb > 0:
+                raise DecodeError(f"data_plan_gb.{contract}", "must be more than 0")
+        try:
+            read_hours(self.service_hours, self.time_zone)
+        except ValueError as e:
+            raise DecodeError("service_hours", str(e)) from e
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +68,12 @@ class HookOptions:
     labels: dict[str, str] = field(
         default_factory=dict,
         metadata={"doc": 'only alerts with these, such as `operator = "op1"`', "example": None},
+    )
+    after_s: int = option(
+        "an escalation step: it is told only of what still fires after so long and that nobody acknowledged",
+        0,
+        low=0,
+        high=604_800,
     )
     heartbeat_s: int | None = option(
         "a sign of life when nothing else was sent for so long; unset: none",
@@ -59,7 +91,7 @@ def wants(options: HookOptions, event: AlertEvent) -> bool:
     return (
         options.enabled
         and _rank(event.severity) >= _rank(options.least_severity)
-        and (not options.rules or event.rule in options.rules)
+        and (not options.rules or event.rule in options.rules or event.state == "digest")
         and _has(event.labels, options.labels)
     )
 

@@ -40,8 +40,10 @@ CREATE TABLE IF NOT EXISTS delivery (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS delivery_lane ON delivery (hook, state, lane, event);
 CREATE INDEX IF NOT EXISTS delivery_alert ON delivery (hook, alert, state);
+CREATE INDEX IF NOT EXISTS event_alert ON event (alert, number);
 CREATE TABLE IF NOT EXISTS hook (name TEXT PRIMARY KEY, disabled TEXT);
 """
+_FOLLOWS = frozenset({"updated", "acknowledged", "resolved"})
 _DUE = """
 SELECT d.event, d.tried, e.body, d.next_ms FROM delivery d JOIN event e ON e.number = d.event
 WHERE d.hook = ? AND d.state = 'waiting' AND NOT EXISTS (
@@ -93,6 +95,12 @@ class Outbox:
         with self._lock:
             self._base.close()
 
+    def make(self, tables: str) -> None:
+        """Have more tables in the same file; each statement ends with a semicolon."""
+        with self.transaction() as base:
+            for statement in filter(str.strip, tables.split(";")):
+                base.execute(statement)
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Everything in the block happens, or nothing; `put` inside it is part of it."""
@@ -120,10 +128,34 @@ class Outbox:
             if entered.rowcount == 0:
                 return
             number = entered.lastrowid
+            if event.state in _FOLLOWS:
+                # To those who were or will be told of its beginning, and nobody else.
+                asked = "SELECT DISTINCT hook FROM delivery WHERE alert = ?"
+                hooks = [name for (name,) in base.execute(asked, (event.alert,))]
             base.executemany(
                 """INSERT INTO delivery (hook, event, alert, lane, state, next_ms)
                    VALUES (?, ?, ?, ?, 'waiting', ?)""",
                 [(hook, number, event.alert, event.group, event.at_ms) for hook in hooks],
+            )
+
+    def beginning(self, alert: str) -> AlertEvent | None:
+        """What was told, or is to be, when the alert began."""
+        asked = "SELECT body FROM event WHERE alert = ? AND state = 'firing' ORDER BY number DESC LIMIT 1"
+        with self._lock:
+            row = self._base.execute(asked, (alert,)).fetchone()
+        return None if row is None else from_json(row[0])
+
+    def escalate(self, event: AlertEvent, hook: str, now_ms: int) -> None:
+        """To one more hook; once, however often it is asked."""
+        asked = "SELECT 1 FROM delivery WHERE hook = ? AND alert = ?"
+        with self._lock:
+            if self._base.execute(asked, (hook, event.alert)).fetchone() is not None:
+                return
+        with self.transaction() as base:
+            base.execute(
+                """INSERT OR IGNORE INTO delivery (hook, event, alert, lane, state, next_ms)
+                   SELECT ?, number, alert, ?, 'waiting', ? FROM event WHERE id = ?""",
+                (hook, event.group, now_ms, event.id),
             )
 
     def first(self, hook: str) -> Delivery | None:

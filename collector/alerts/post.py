@@ -158,8 +158,9 @@ def _retry_after_s(text: str | None) -> float | None:
     """Seconds, or a date (RFC 9110 §10.2.3); None for anything else."""
     if text is None:
         return None
-    if text.strip().isdigit():
-        return float(text.strip()[:9])
+    seconds = text.strip()
+    if seconds.isascii() and seconds.isdigit():
+        return float(seconds[:9])
     with contextlib.suppress(ValueError, TypeError, OverflowError):
         at_s = email.utils.parsedate_to_datetime(text).timestamp()
         return max(0.0, at_s - time.time())

@@ -184,6 +184,11 @@ class Authority:
         with self._lock:
             return self._ledger.all_keys()
 
+    def lives(self) -> dict[str, tuple[int, int]]:
+        """From when until when each device's newest certificate holds, where the device may speak."""
+        with self._lock:
+            return self._ledger.lives()
+
     def lines(self) -> list[Line]:
         """Everybody, for people."""
         with self._lock:

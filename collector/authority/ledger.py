@@ -158,6 +158,14 @@ class Ledger:
             not_after_s=row[4],
         )
 
+    def lives(self) -> dict[str, tuple[int, int]]:
+        """From when until when the newest certificate of each device that may speak holds; Unix times."""
+        rows = self._db.execute(
+            "SELECT c.device, c.not_before_s, MAX(c.not_after_s) FROM certificate c JOIN device d"
+            " ON d.id = c.device AND d.revoked_s IS NULL WHERE c.revoked_s IS NULL GROUP BY c.device"
+        )
+        return {device: (begin_s, end_s) for device, begin_s, end_s in rows}
+
     def revoke(self, device: str, now_s: int) -> int:
         """Nothing the device has holds any more; how many certificates that were still good."""
         self._db.execute("INSERT OR REPLACE INTO device VALUES (?,?)", (device, now_s))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import logging
 import smtplib
 import socket
 import ssl
@@ -33,6 +34,8 @@ from collector.alerts.event import AlertEvent, timestamp
 from collector.alerts.hooks.base import HookFailed
 from collector.alerts.options import HookOptions
 from collector.alerts.secret import secret_text
+
+log = logging.getLogger("collector.alerts.hooks.smtp")
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _MOST_BYTES = 65_536
@@ -94,7 +97,8 @@ class SmtpHook:
         except (OSError, smtplib.SMTPException, ValueError) as e:
             raise HookFailed(str(e) or type(e).__name__) from e
         if refused:
-            raise _failed(refused)
+            # Who took it is not to get it again and again because another does not.
+            log.warning("mail.refused recipients=%s problem=%s", ",".join(refused), _failed(refused))
 
     def refresh(self, firing: Sequence[AlertEvent]) -> None:
         """Mailboxes remember."""
