@@ -15,6 +15,8 @@ Does not tell: whether pages over TLS open (`http` does), nor what a filter bloc
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,26 +35,42 @@ _CODES = {word: code for code, word in enumerate((OPEN, PORTAL, QUOTA, TAMPERED,
 
 _KEEP_BYTES = 65_536
 _REDIRECTS = range(300, 400)
-_LOGIN_REQUIRED = 511
+_PAYMENT_REQUIRED, _LOGIN_REQUIRED = 402, 511
 _PAGE = 200
 _FORBIDDEN = (403, 451)
-_FORM = (b"<form", b'http-equiv="refresh"', b"location.href", b"window.location")
+_FORM = re.compile(
+    rb"<form|http-equiv\s*=\s*[\"']?refresh|\blocation\s*=[^=]|\blocation\s*\.\s*(?:href|replace|assign)",
+    re.IGNORECASE,
+)
+_ENCODINGS = ("utf-8", "windows-1251", "koi8-r")
+"""Operators' pages seldom say which; a text read in a wrong one has no marker in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A page whose answer is known: its status and, if any, its text."""
+    """A page whose answer is known: its status and, if any, its whole text, or a part of it.
+
+    A single word is in pages of others, too: `text` is safer than `contains`.
+    """
 
     url: str
     status: int = 204
     contains: str = ""
+    text: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         if parse_url(self.url).is_secret:
             raise ValueError(f"{self.url} is a page over TLS, before which nobody can put another")
-        if self.status == _PAGE and not self.contains:
-            raise ValueError(f"{self.url} needs a text that its page contains: others have status 200 too")
+        if self.status == _PAGE and not (self.contains or self.text):
+            raise ValueError(
+                f"{self.url} needs `text`, or a text that its page `contains`: others have status 200 too"
+            )
+
+    def is_shown(self, status: int | None, body: bytes) -> bool:
+        """Whether this is that page."""
+        is_whole = not self.text or body.strip() == self.text.strip().encode()
+        return status == self.status and is_whole and self.contains.encode() in body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +81,24 @@ class PortalProbe(ProbeOptions):
 
     every_s: float = option("seconds from one start to the next", 600.0, low=1, high=86400)
     targets: tuple[Known, ...] = option(
-        "pages with a known answer, a table each: `url`, `status` (204 by default), `contains` (text)",
+        "pages with a known answer, a table each: `url`, `status` (204 by default), `text` (all of it, "
+        "blanks around it apart), `contains` (a part of it)",
         (
             Known(url="http://connectivitycheck.gstatic.com/generate_204"),
-            Known(url="http://detectportal.firefox.com/success.txt", status=200, contains="success"),
+            Known(url="http://detectportal.firefox.com/success.txt", status=200, text="success"),
         ),
     )
     quota_markers: tuple[str, ...] = option(
-        "texts, in any case, in a page or redirect that say the quota is used up", ("quota", "лимит трафика")
+        "texts, in any case, in a page or redirect that say the quota or the money is used up",
+        (
+            "quota",
+            "data limit",
+            "лимит трафика",
+            "исчерпан",
+            "недостаточно средств",
+            "таусылды",
+            "қаражат жеткіліксіз",
+        ),
     )
     timeout_s: float = option("how long one response may take", 10.0, low=0.1, high=300)
     resolvers: tuple[str, ...] = option("addresses of resolvers to ask; empty for those of the system", ())
@@ -122,16 +150,26 @@ class PortalProbe(ProbeOptions):
     def _verdict(self, known: Known, exchange: Exchange) -> str:
         response = exchange.response
         body = bytes(response.body)
-        if response.status == known.status and known.contains.encode() in body:
+        if known.is_shown(response.status, body):
             return OPEN
-        words = (response.headers.get("location", "") + body.decode("utf-8", "replace")).casefold()
-        if any(marker.casefold() in words for marker in self.quota_markers):
+        if response.status == _PAYMENT_REQUIRED or self._tells_of_quota(exchange):
             return QUOTA
         if response.status == _LOGIN_REQUIRED or _is_sent_away(exchange):
             return PORTAL
         if response.status in _FORBIDDEN:
             return BLOCKED
-        return PORTAL if any(sign in body.lower() for sign in _FORM) else TAMPERED
+        return PORTAL if _FORM.search(body) else TAMPERED
+
+    def _tells_of_quota(self, exchange: Exchange) -> bool:
+        response = exchange.response
+        said = [response.body.decode(encoding, "replace") for encoding in _ENCODINGS]
+        words = [_plain(text) for text in (response.headers.get("location", ""), *said)]
+        return any(_plain(marker) in text for marker in self.quota_markers for text in words)
+
+
+def _plain(text: str) -> str:
+    """As a person reads it: entities resolved, one blank between words, no case."""
+    return " ".join(html.unescape(text).casefold().split())
 
 
 def _is_sent_away(exchange: Exchange) -> bool:

@@ -34,7 +34,19 @@ async def measured(*known: Known, **options: Any) -> tuple[Finding, Portal]:
         (page(200, b"<script>window.location='//x'</script>"), "portal"),
         (page(302, location="http://pay.test/QUOTA-exceeded"), "quota"),
         (page(200, "<p>Лимит Трафика исчерпан".encode()), "quota"),
+        (page(200, "<p>Лимит трафика исчерпан".encode("windows-1251")), "quota"),
+        (page(200, "<p>ЛИМИТ ТРАФИКА".encode("koi8-r")), "quota"),
+        (page(200, "<p>Интернет-трафик таусылды".encode()), "quota"),
+        (page(200, "<p>На счёте недостаточно&nbsp;средств".encode()), "quota"),
+        (page(200, "<p>&#1083;имит трафика".encode()), "quota"),
+        (page(402), "quota"),
+        (page(511, "<p>Пакет трафика исчерпан".encode()), "quota"),
+        (page(200, b"<meta content='0;url=http://x.test/' HTTP-EQUIV=Refresh>"), "portal"),
+        (page(200, b"<meta http-equiv = 'refresh' content='0'>"), "portal"),
+        (page(200, b"<script>top.location.replace('//x')</script>"), "portal"),
+        (page(200, b"<script>document.location = '//x'</script>"), "portal"),
         (page(200, b"<p>an advertisement"), "tampered"),
+        (page(200, b"<p>our location is in town"), "tampered"),
         (page(404), "tampered"),
         (page(302, location="/here"), "tampered"),
         (page(302, location="http://[broken"), "tampered"),
@@ -63,6 +75,31 @@ async def test_page_is_open_when_it_holds_its_text(body: bytes, verdict: str) ->
     async with serving(page(200, body)) as pages:
         _, figures = await measured(Known(url=pages.url, status=200, contains="success"))
     assert figures.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        (b" success\r\n", "open"),
+        (b"success", "open"),
+        (b"<button class='btn btn-success'>", "tampered"),
+        (b"<form action=/login class=success>", "portal"),
+        (b"", "tampered"),
+    ],
+)
+async def test_page_is_open_only_when_it_is_its_text_and_nothing_else(body: bytes, verdict: str) -> None:
+    async with serving(page(200, body)) as pages:
+        _, figures = await measured(Known(url=pages.url, status=200, text="success"))
+    assert figures.verdict == verdict
+
+
+async def test_a_page_of_its_own_that_only_mentions_the_text_is_not_taken_for_open_by_default() -> None:
+    (known,) = (k for k in PortalProbe().targets if k.status == 200)
+    async with serving(page(200, b"<style>.alert-success{color:green}</style><p>Wi-Fi")) as pages:
+        _, figures = await measured(
+            Known(url=pages.url, status=200, text=known.text, contains=known.contains)
+        )
+    assert not figures.open
 
 
 async def test_next_page_is_asked_only_when_the_first_is_not_open() -> None:
@@ -130,7 +167,7 @@ def test_impossible_options_are_refused(options: dict[str, Any], problem: str) -
     ("options", "problem"),
     [
         ({"url": "https://example.org/"}, "a page over TLS"),
-        ({"url": "http://example.org/", "status": 200}, "needs a text"),
+        ({"url": "http://example.org/", "status": 200}, "needs `text`"),
     ],
 )
 def test_impossible_page_is_refused(options: dict[str, Any], problem: str) -> None:
