@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
+from tests.bench.accuracy import write_part
 from tests.bench.figure import Figure
 from tests.linkbed import place
 from tests.linkbed.bed import Bed
@@ -40,17 +41,26 @@ _TIMEOUT_S = 0.4
 
 def measure() -> list[Figure]:
     """Bias at each round-trip time, idle and busy, both families; then verdicts on nasty links."""
-    figures: list[Figure] = []
     with Bed(keeps_packets=True, serves=False) as bed:
-        for rtt_ms in _RTTS_MS:
-            figures += _biases(bed, f"{rtt_ms:g} ms, CPU idle", rtt_ms)
-            with busy(bed):
-                figures += _biases(bed, f"{rtt_ms:g} ms, CPU busy", rtt_ms)
-        figures += _biases(bed, "20 ms, IPv6", 20.0, host=place.ANCHORS_6[0])
+        biases = [figure for rtt_ms in _RTTS_MS for figure in _biases_at(bed, rtt_ms)]
+        verdicts = []
         for name, link in LINKS.items():
             bed.apply(link)
-            figures.append(_misjudged(bed, name))
+            verdicts.append(_misjudged(bed, name))
+    figures = [*biases, *verdicts]
+    load = " ".join(f"{x:.1f}" for x in os.getloadavg())
+    write_part("latency", f"{as_table(figures)}\n\nLoad of the machine at the end (1, 5, 15 min): {load}.")
     return figures
+
+
+def as_table(figures: Sequence[Figure]) -> str:
+    """For docs/accuracy.md."""
+    rows = (
+        f"| {f.name} | {f.value:.0f} {f.unit} | {'met' if f.value <= (f.goal or 0) else 'MISSED'} "
+        f"(≤ {f.goal:g} {f.unit}) | {f.note} |"
+        for f in figures
+    )
+    return "\n".join(["| what | figure | goal | of what |", "|---|---|---|---|", *rows])
 
 
 @contextlib.contextmanager
@@ -65,18 +75,24 @@ def busy(bed: Bed) -> Iterator[None]:
             program.wait()
 
 
-def _biases(bed: Bed, name: str, rtt_ms: float, host: str = place.ANCHORS[0]) -> Iterator[Figure]:
+def _biases_at(bed: Bed, rtt_ms: float) -> Iterator[Figure]:
     bed.apply(Link(rtt_ms=rtt_ms))
+    for family, host in (("IPv4", place.ANCHORS[0]), ("IPv6", place.ANCHORS_6[0])):
+        yield from _biases(bed, f"{rtt_ms:g} ms, {family}, CPU idle", host)
+        with busy(bed):
+            yield from _biases(bed, f"{rtt_ms:g} ms, {family}, CPU busy", host)
+
+
+def _biases(bed: Bed, name: str, host: str) -> Iterator[Figure]:
     echoes = exchange(bed, host, count=_COUNT, every_s=_EVERY_S, timeout_s=3.0)
     wire = [1000 * (e.rtt_ms - e.wire_ms) for e in echoes if e.rtt_ms is not None and e.wire_ms is not None]
     link = [1000 * (e.rtt_ms - e.link_ms) for e in echoes if e.rtt_ms is not None and e.link_ms is not None]
     note = f"{len(wire)} of {_COUNT} requests; against the link's log: " + ", ".join(
         f"{label} {_percentile(link, q):.0f} µs" for label, q in (("p50", 0.5), ("p99", 0.99))
     )
-    yield Figure(
-        name=f"RTT bias at {name}, p50", value=_percentile(wire, 0.5), unit="µs", goal=_P50_GOAL_US, note=note
-    )
-    yield Figure(name=f"RTT bias at {name}, p99", value=_percentile(wire, 0.99), unit="µs", goal=_P99_GOAL_US)
+    for label, q, goal in (("p50", 0.5, _P50_GOAL_US), ("p99", 0.99, _P99_GOAL_US)):
+        value = _percentile(wire, q)
+        yield Figure(name=f"RTT bias at {name}, {label}", value=value, unit="µs", goal=goal, note=note)
 
 
 def _misjudged(bed: Bed, name: str) -> Figure:
