@@ -50,6 +50,11 @@ class Lookup:
     reason: Reason | None = None
     detail: str | None = None
 
+    @property
+    def is_of_use(self) -> bool:
+        """Whether it says what the name means, or that there is no such name; SERVFAIL does not."""
+        return self.answer is not None and self.reason in {None, Reason.NAME_UNKNOWN}
+
 
 async def look_up(
     resolver: Address,

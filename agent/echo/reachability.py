@@ -124,7 +124,7 @@ def _is_cut_off(state: Surroundings) -> bool:
 
 
 def _dns_is_dead(seen: Round) -> bool:
-    return bool(seen.lookups) and all(lookup.answer is None for lookup in seen.lookups or ())
+    return bool(seen.lookups) and not any(lookup.is_of_use for lookup in seen.lookups or ())
 
 
 def _all_round(before: bool | None, after: bool | None) -> bool | None:

@@ -22,8 +22,9 @@ from agent.echo.lookup import look_up
 from agent.echo.plan import Ask as Knock
 from agent.outage.watch import Ask
 
-Answered = Callable[[int, float], None]
-"""Takes the request's number and when it was answered, in seconds of the monotonic clock."""
+Answered = Callable[[int, float, bool], None]
+"""Takes the request's number, when it was answered, in seconds of the monotonic clock, and whether the answer
+is a failure."""
 
 _SEQUENCE = 0x10000
 _BILLION = 1e9
@@ -100,7 +101,7 @@ class Asker:
     async def _look_up(self, number: int, resolver: Address) -> None:
         lookup = await look_up(resolver, self._dns_name, timeout_s=self._timeout_s)
         if lookup.answer is not None:
-            self._answered(number, time.monotonic())
+            self._answered(number, time.monotonic(), not lookup.is_of_use)
             self._arrived()
 
     async def _connect(self, number: int, address: Address) -> None:
@@ -108,7 +109,7 @@ class Asker:
             [Knock(0.0, address)], timeout_s=self._timeout_s, port=self._tcp_port
         )
         if outcome.answered and not outcome.refused:
-            self._answered(number, time.monotonic())
+            self._answered(number, time.monotonic(), False)
             self._arrived()
 
 
@@ -143,4 +144,4 @@ class _Book:
 
     def answered(self, index: int, at_ns: int) -> None:
         with contextlib.suppress(KeyError):
-            self._told(self._hosts[index][0], at_ns / _BILLION)
+            self._told(self._hosts[index][0], at_ns / _BILLION, False)

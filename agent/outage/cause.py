@@ -66,7 +66,7 @@ class Scene:
 
     Attributes:
         lan_was_bad: at some look there was no carrier or no route.
-        talkative: parts of the way that had been heard shortly before.
+        talkative: parts that had been heard shortly before, and are silent for longer than they were then.
     """
 
     gateway: Tally

@@ -40,6 +40,7 @@ class Pace:
         self._ordinary = ordinary
         self._overdue = 0
         self._dns_overdue = 0
+        self._names_fail = False
         self._doubted_s: float | None = None
         self._open_s: float | None = None
         self._names_open_s: float | None = None
@@ -57,7 +58,7 @@ class Pace:
     def note(self, anchors: Voice, dns: Voice, now_s: float) -> None:
         """Is there doubt?"""
         self._overdue = anchors.overdue(now_s)
-        self._dns_overdue = dns.overdue(now_s)
+        self._dns_overdue, self._names_fail = dns.overdue(now_s), dns.is_failing
         if not self._overdue:
             self._doubted_s = None
         elif self._doubted_s is None:
@@ -98,7 +99,7 @@ class Pace:
 
     def _dns_every_s(self, now_s: float) -> float:
         if self._names_open_s is None and self._dns_overdue and not self._overdue:
-            return _DENSE_S
+            return _REMOTE_EVERY_S if self._names_fail else _DENSE_S
         if self._names_open_s is not None:
             since_s = now_s - (self._names_open_s or now_s)
             return _LOCAL_EVERY_S if since_s < _DEAD_EVERY_S[0][0] else _DEAD_LONG_S

@@ -53,7 +53,7 @@ class Places:
         """Take in what became of a request; a loss counts only when somebody else is heard after it."""
         if asked.place not in self._missed:
             return
-        if asked.answered_s is None:
+        if not asked.has_helped:
             self._unsure[asked.place] += 1
             return
         # What all of them missed was the link's fault.

@@ -24,6 +24,8 @@ from agent.outage.voice import Asked
 
 LEAST_SPAN_S = 0.8
 """A shorter run of lost requests is loss, however many they were."""
+FAILING_SPAN_S = 30.0
+"""Resolvers repeat what failed for one name for some seconds (RFC 9520 §3.2): that is no failure of names."""
 
 _HELD_TIMES, _HELD_S = 1.5, 0.3
 _LETTING_GO_S = 0.1
@@ -86,6 +88,7 @@ class _Run:
     last_s: float
     rtt_s: float
     lost: int = 1
+    fails: bool = False
     places: set[str] = field(default_factory=set)
 
 
@@ -112,7 +115,7 @@ class Silence:
             rtt_s: the usual round-trip time.
             places: each of these must have been silent.
         """
-        if asked.answered_s is not None:
+        if asked.has_helped:
             steps = self._end(asked, places)
             self._good = asked
             self._ordinary.learn_answer()
@@ -146,6 +149,7 @@ class Silence:
             run.lost += 1
             run.last_s = asked.at_s
         run.places.add(asked.place)
+        run.fails |= asked.fails
         return run
 
     def _opened(self, first: Asked, rtt_s: float) -> Bounds:
@@ -165,14 +169,14 @@ class Silence:
             return [Ended(closed, run.lost)]
         if self._is_more_than_loss(run, places):
             return [Began(run.opened), Ended(closed, run.lost)]
-        self._ordinary.learn_run(run.lost)
+        if not run.fails:
+            self._ordinary.learn_run(run.lost)
         return []
 
     def _is_more_than_loss(self, run: _Run, places: AbstractSet[str]) -> bool:
+        least_s = FAILING_SPAN_S if run.fails else LEAST_SPAN_S
         return (
-            run.lost >= self._ordinary.needed
-            and run.last_s - run.first_s >= LEAST_SPAN_S
-            and places <= run.places
+            run.lost >= self._ordinary.needed and run.last_s - run.first_s >= least_s and places <= run.places
         )
 
 

@@ -8,6 +8,7 @@ overdue, which is only a reason to ask more, is known sooner (RFC 6298 §2, with
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ class Asked:
 
     Attributes:
         counts: whether it speaks for the whole voice; one to a place known to be mute does not.
-        is_lost: it was settled without an answer; one may still come.
+        fails: the answer says that nobody is helped: its sender lives, but what it is there for does not.
+        is_lost: it was settled without an answer that helps; one may still come.
     """
 
     number: int
@@ -34,7 +36,13 @@ class Asked:
     at_s: float
     counts: bool = True
     answered_s: float | None = None
+    fails: bool = False
     is_lost: bool = False
+
+    @property
+    def has_helped(self) -> bool:
+        """Whether it was answered as it should be."""
+        return self.answered_s is not None and not self.fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +93,15 @@ class Voice:
         while len(self._kept) > _KEPT:
             del self._kept[next(iter(self._kept))]
 
-    def answer(self, number: int, at_s: float) -> Asked | None:
+    def answer(self, number: int, at_s: float, *, fails: bool = False) -> Asked | None:
         """An answer came; None for one that says nothing new."""
         made = self._kept.get(number)
         if made is None or made.answered_s is not None or at_s < made.at_s:
             return None
-        made.answered_s = at_s
+        made.answered_s, made.fails = at_s, fails
         self.answered_s = max(at_s, self.answered_s or at_s)
         self._learn(at_s - made.at_s)
-        while self._trail and self._trail[0].at_s <= made.at_s:
+        while not fails and self._trail and self._trail[0].at_s <= made.at_s:
             self._trail.popleft()
         return made
 
@@ -104,7 +112,7 @@ class Voice:
             if first.answered_s is None and now_s - first.at_s < self.timeout_s:
                 return
             self._open.popleft()
-            first.is_lost = first.answered_s is None
+            first.is_lost = not first.has_helped
             yield first
 
     def settles_s(self) -> float | None:
@@ -113,8 +121,13 @@ class Voice:
 
     @property
     def trail(self) -> deque[Asked]:
-        """Requests behind the last answered one, none of them answered."""
+        """Requests behind the last answered one, none of them answered so that it helps."""
         return self._trail
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether answers come that help nobody."""
+        return any(made.fails for made in self._trail)
 
     def overdue(self, now_s: float) -> int:
         """How many of the trail are."""
@@ -127,6 +140,14 @@ class Voice:
         sent = [a for a in self._kept.values() if from_s <= a.at_s <= until_s]
         told = [a for a in sent if a.answered_s is not None or now_s - a.at_s >= wait_s]
         return Tally(len(told), sum(a.answered_s is not None for a in told))
+
+    def longest_gap_s(self, from_s: float, until_s: float) -> float:
+        """Longest time without an answer in this stretch; 0 where each request was answered."""
+        sent = [a for a in self._kept.values() if from_s <= a.at_s < until_s]
+        if all(a.answered_s is not None for a in sent):
+            return 0.0
+        heard_s = [from_s, *(a.at_s for a in sent if a.answered_s is not None), until_s]
+        return max(b - a for a, b in itertools.pairwise(heard_s))
 
     def history(self) -> list[Asked]:
         """The last thousand requests, in sending order."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ _CAUSE_SETTLES_S = 15.0
 _MENDING_S = 0.35
 _LEAST_SCENE_S = 1.0
 _TALKED_WITHIN_S = 600.0
+_HABITS_S, _NOT_YET_S, _LONGER_THAN_USUAL = 60.0, 2.0, 1.2
 _SIGHTS_KEPT_S = 60.0
 _MOVES_THAT_TELL = 3
 _SHORTEST_S = 0.001
@@ -90,7 +92,8 @@ class Watch:
         self._sights: deque[tuple[float, Sight]] = deque()
         self._moved: deque[float] = deque(maxlen=64)
         self._open: Outage | None = None
-        self._heard_before: frozenset[str] = frozenset()
+        self._heard_before: frozenset[Part] = frozenset()
+        self._gaps_s: dict[Part, float] = {}
 
     @property
     def open(self) -> Outage | None:
@@ -125,11 +128,11 @@ class Watch:
         times += [t for a in anchors.trail if (t := a.at_s + anchors.overdue_after_s) > now_s][:1]
         return max(now_s, min(times))
 
-    def answered(self, number: int, at_s: float) -> list[Outage]:
-        """An answer came."""
+    def answered(self, number: int, at_s: float, *, fails: bool = False) -> list[Outage]:
+        """An answer came; one that `fails` (a resolver's SERVFAIL) only shows that its sender lives."""
         part = self._part_of.get(number)
-        made = None if part is None else self._voices[part].answer(number, at_s)
-        if made is None or not made.is_lost or part not in {"anchors", "dns"}:
+        made = None if part is None else self._voices[part].answer(number, at_s, fails=fails)
+        if made is None or fails or not made.is_lost or part not in {"anchors", "dns"}:
             return []
         scope: Scope = "link" if part == "anchors" else "dns"
         silence = self._silence if scope == "link" else self._dns_silence
@@ -195,6 +198,7 @@ class Watch:
             # Names were dead before; now that nothing is heard of them, the link is told instead.
             yield self._end(self._open, Ended(step.opened, self._open.lost), now_s)
         self._heard_before = self._talkative(step.opened)
+        self._gaps_s = self._usual_gaps_s(step.opened)
         made = Outage(
             number=next(self._outages),
             scope=scope,
@@ -262,7 +266,7 @@ class Watch:
             modem=tallies["modem"],
             hop=tallies["hop"],
             dns=tallies["dns"],
-            talkative=self._heard_before,
+            talkative=frozenset(p for p in self._heard_before if self._is_silent_long(p, until_s)),
             lan_was_bad=any(_is_bad(s) for _, s in seen),
             has_moved=moved >= _MOVES_THAT_TELL,
             sight=seen[-1][1] if seen else Sight(),
@@ -275,12 +279,24 @@ class Watch:
         first_s = min((at_s for at_s in heard if at_s > opened.latest_s), default=under_way_s)
         return min(until_s, first_s) - _MENDING_S
 
-    def _talkative(self, opened: Bounds) -> frozenset[str]:
+    def _talkative(self, opened: Bounds) -> frozenset[Part]:
         """Parts heard not long before."""
         heard = {p: v.answered_s for p, v in self._voices.items()}
         return frozenset(
             p for p, at_s in heard.items() if at_s is not None and opened.latest_s - at_s < _TALKED_WITHIN_S
         )
+
+    def _usual_gaps_s(self, opened: Bounds) -> dict[Part, float]:
+        """How long each part kept silent in peace, as a router does that limits its answers."""
+        until_s = (opened.earliest_s or opened.latest_s) - _NOT_YET_S
+        from_s = until_s - _HABITS_S
+        return {part: voice.longest_gap_s(from_s, until_s) for part, voice in self._voices.items()}
+
+    def _is_silent_long(self, part: Part, now_s: float) -> bool:
+        """Whether it has been silent for longer than it was before while it lived."""
+        least_s = _LONGER_THAN_USUAL * self._gaps_s.get(part, 0.0)
+        heard = (a.at_s for a in self._voices[part].history() if a.answered_s is not None and a.at_s <= now_s)
+        return now_s - max(heard, default=-math.inf) >= least_s
 
     def _when_the_lan_went(self, opened: Bounds) -> Bounds:
         """Between the last good look and the first bad one, where that is no contradiction."""

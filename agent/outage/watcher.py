@@ -89,8 +89,8 @@ class Watcher:
                 await self._news.wait()
         self._news.clear()
 
-    def _answered(self, number: int, at_s: float) -> None:
-        for outage in self._watch.answered(number, at_s):
+    def _answered(self, number: int, at_s: float, fails: bool) -> None:
+        for outage in self._watch.answered(number, at_s, fails=fails):
             self._pass_on(outage)
 
     def _pass_on(self, outage: Outage) -> None:

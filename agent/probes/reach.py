@@ -103,13 +103,13 @@ class ReachProbe(ProbeOptions):
         return await ask(plan, timeout_s=self.timeout_s, tcp_port=self.tcp_port)
 
     async def _look_up(self) -> list[Lookup] | None:
-        """Ask one resolver after the other until one answers, as the C library does."""
+        """Ask one resolver after the other until one is of use, as the C library does."""
         if not self.dns_name:
             return None
         lookups: list[Lookup] = []
         for resolver in resolvers.system_resolvers():
             lookups.append(await look_up(resolver, self.dns_name, timeout_s=self.timeout_s))
-            if lookups[-1].answer is not None:
+            if lookups[-1].is_of_use:
                 break
         return lookups
 

@@ -70,7 +70,12 @@ class Chain:
 
 @dataclass
 class Road:
-    """The way of one request and its answer."""
+    """The way of one request and its answer.
+
+    Attributes:
+        failing: from when until when resolvers answer that they cannot.
+        limits_s: a part of the way answers no more than once in so many seconds.
+    """
 
     rtt_s: float = 0.05
     jitter_s: float = 0.0
@@ -80,11 +85,26 @@ class Road:
     dead: frozenset[str] = frozenset()
     rng: random.Random = field(default_factory=lambda: random.Random(1))
     slow: Callable[[float], float] = lambda _: 0.0
+    failing: Sequence[tuple[float, float]] = ()
+    limits_s: Mapping[Part, float] = field(default_factory=dict)
+    _answered_s: dict[Part, float] = field(default_factory=dict)
+
+    def fails(self, ask: Ask, at_s: float) -> bool:
+        """Whether the answer is a failure."""
+        return ask.part == "dns" and any(a <= at_s < b for a, b in self.failing)
+
+    def _is_limited(self, part: Part, at_s: float) -> bool:
+        if at_s < self._answered_s.get(part, -1e9) + self.limits_s.get(part, 0.0):
+            return True
+        self._answered_s[part] = at_s
+        return False
 
     def answered_after_s(self, ask: Ask, at_s: float) -> float | None:
         is_lan = ask.part in _ON_LAN
         back_s = _LAN_MS if is_lan else self.rtt_s + self.rng.random() * self.jitter_s + self.slow(at_s)
         if ask.host in self.dead or any(self._kills(c, ask.part, at_s, back_s) for c in self.cuts):
+            return None
+        if self._is_limited(ask.part, at_s):
             return None
         if is_lan:
             return back_s
@@ -125,15 +145,15 @@ def live(plan: Plan, road: Road, *, seconds: float, hosts: Mapping[Part, Sequenc
     """Let the watch run on a road."""
     watch = Watch(plan, ANCHORS)
     watch.meet(hosts, 0.0)
-    arrivals: list[tuple[float, int]] = []
+    arrivals: list[tuple[float, int, bool]] = []
     day = Day([], Counter(), Counter())
     now_s, look_s = 0.0, 0.0
     for _ in itertools.count():
         if now_s >= seconds:
             return day
         while arrivals and arrivals[0][0] <= now_s:
-            at_s, number = heapq.heappop(arrivals)
-            day.changes += watch.answered(number, at_s)
+            at_s, number, fails = heapq.heappop(arrivals)
+            day.changes += watch.answered(number, at_s, fails=fails)
         if road.cuts and now_s >= look_s:
             has_carrier = not any(c.place == "lan" and c.from_s <= now_s < c.until_s for c in road.cuts)
             watch.saw(Sight(carrier=has_carrier, route=True), now_s)
@@ -144,7 +164,7 @@ def live(plan: Plan, road: Road, *, seconds: float, hosts: Mapping[Part, Sequenc
             after_s = road.answered_after_s(ask, now_s)
             if after_s is not None:
                 day.answers[ask.part] += 1
-                heapq.heappush(arrivals, (now_s + after_s, ask.number))
+                heapq.heappush(arrivals, (now_s + after_s, ask.number, road.fails(ask, now_s)))
         soonest_s = min(watch.next_s(now_s), arrivals[0][0] if arrivals else seconds)
         if road.cuts:
             soonest_s = min(soonest_s, look_s)

@@ -93,6 +93,47 @@ def test_dead_names_are_an_outage_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_resolvers_that_only_say_that_they_cannot_are_dead_names(profile: Profile) -> None:
+    day = live(PLANS[profile], Road(failing=[(300.0, 900.0)]), seconds=1500)
+    (found,) = day.closed
+    assert found.closed is not None
+    assert (found.scope, found.cause) == ("dns", "dns")
+    assert abs(found.opened.at_s - 300) <= PLANS[profile].dns_every_s
+    assert abs(found.closed.at_s - 900) <= 1.0
+
+
+def test_a_resolver_that_fails_for_a_moment_is_no_outage() -> None:
+    day = live(PLANS["standard"], Road(failing=[(a, a + 12.0) for a in range(60, 3000, 60)]), seconds=3000)
+    assert day.changes == []
+
+
+@pytest.mark.parametrize("place", ["operator", "upstream"])
+def test_a_resolver_that_says_it_cannot_still_shows_how_far_the_way_lives(place: str) -> None:
+    road = Road(cuts=[Cut("upstream", 60, 90)], failing=[(60, 90)])
+    road = Road(cuts=[Cut("operator", 60, 90)]) if place == "operator" else road
+    (found,) = live(PLANS["standard"], road, seconds=120).closed
+    assert (found.scope, found.cause) == ("link", place)
+
+
+@pytest.mark.parametrize("limit_s", [1.0, 3.0, 6.0])
+@pytest.mark.parametrize(("place", "cause"), [("line", "line"), ("modem", "modem"), ("operator", "operator")])
+def test_a_gateway_that_limits_its_answers_is_not_blamed_for_the_line(
+    limit_s: float, place: str, cause: str
+) -> None:
+    for seed in range(4):
+        cut = Cut(place, begin := 200 + seed, begin + 8.0)
+        road = Road(cuts=[cut], limits_s={"gateway": limit_s}, rng=random.Random(seed))
+        (found,) = live(PLANS["standard"], road, seconds=230).closed
+        assert found.cause == cause
+
+
+def test_a_gateway_that_limits_its_answers_is_blamed_when_it_is_dead_itself() -> None:
+    road = Road(cuts=[Cut("gateway", 200, 220)], limits_s={"gateway": 3.0})
+    (found,) = live(PLANS["standard"], road, seconds=240).closed
+    assert found.cause == "gateway"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_a_dead_anchor_is_no_outage_and_soon_costs_nothing(profile: Profile) -> None:
     day = live(PLANS[profile], Road(dead=frozenset({"8.8.8.8"})), seconds=2 * _HOUR_S)
     sound = live(PLANS[profile], Road(), seconds=2 * _HOUR_S)

@@ -26,6 +26,7 @@ GATEWAY = parse("192.168.1.1")
 HOME = Surroundings(Route("eth0", GATEWAY), carrier=True, neighbour=True)
 ONE, TWO = parse("192.0.2.53"), parse("192.0.2.54")
 NAMED = Lookup(attempts=1, answer=DnsAnswer(0, 1, ()), lookup_ms=1)
+FAILING = Lookup(attempts=1, answer=DnsAnswer(2, 0, ()), lookup_ms=1, reason=Reason.DNS_SERVER_FAILURE)
 SILENT = Lookup(attempts=1, reason=Reason.TIMEOUT)
 
 
@@ -108,6 +109,19 @@ async def test_resolvers_that_are_all_silent_make_a_link_degraded(world: World) 
     world.lookups = {ONE: SILENT, TWO: SILENT}
     _, figures = await measured()
     assert (figures.dns_asked, figures.dns_answered, figures.hint) == (2, 0, "degraded")
+
+
+async def test_second_resolver_is_asked_when_the_first_says_that_it_cannot(world: World) -> None:
+    world.lookups[ONE] = FAILING
+    _, figures = await measured()
+    assert world.asked == [ONE, TWO]
+    assert (figures.dns_asked, figures.dns_answered, figures.hint) == (2, 2, "up")
+
+
+async def test_resolvers_that_all_say_that_they_cannot_make_a_link_degraded(world: World) -> None:
+    world.lookups = {ONE: FAILING, TWO: FAILING}
+    _, figures = await measured()
+    assert (figures.dns_asked, figures.dns_answered, figures.hint) == (2, 2, "degraded")
 
 
 async def test_second_resolver_is_left_alone_when_the_first_answers(world: World) -> None:
