@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.contract.log import UnknownLevel, start_logging
-from collector.alerts import commands as hooks
+from collector.alerts.commands import alerts, hooks
 from collector.authority import commands
 from collector.config import DEFAULT_FILE, Config, load_config
 from collector.errors import CollectorError, ConfigError
@@ -276,6 +276,11 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "read journal, archive and checkpoints; name the first entry that does not fit",
         _verify,
         _verify_arguments,
+    ),
+    "alerts": Subcommand(
+        "what fires, who takes care of it, and of whom nothing is told for a while",
+        alerts.run,
+        alerts.add_arguments,
     ),
     "hooks": Subcommand(
         "alert hooks: try one, see and send again what was given up", hooks.run, hooks.add_arguments

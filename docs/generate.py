@@ -24,6 +24,8 @@ from agent.plan.options import PlanOptions
 from agent.probes import PROBES, load
 from collector import __main__ as collector_program
 from collector.alerts.hooks import HOOKS, hook_class
+from collector.alerts.rule import RULES, Rule
+from collector.alerts.sign import FIGURES
 from collector.config import CollectorOptions
 from collector.reflector.options import ReflectorOptions
 from collector.sinks import SINKS, sink_class
@@ -161,6 +163,29 @@ def schema_json() -> str:
     return json.dumps(schema.build(), indent=2, ensure_ascii=False) + "\n"
 
 
+def alerts() -> str:
+    """The tables of docs/alerts.md."""
+    figures = ["| figure | what it is |", "|---|---|"]
+    figures += [f"| `{name}` | {doc} |" for name, doc in FIGURES.items()]
+    head = "| rule | says | for a | looks at | fires at | over at | after | severity |"
+    rows = [f"| `{name}` | {_rule(rule)} |" for name, rule in RULES.items()]
+    return "\n".join(
+        ["### Rules\n", head, "|---|---|---|---|---|---|---|---|", *rows, "", "### Figures\n", *figures, ""]
+    )
+
+
+def _rule(rule: Rule) -> str:
+    says = re.sub(r"\{value[^}]*\}", "…", rule.sentence)
+    silent = f"silent for {rule.silent_s} s" if rule.silent_s is not None else ""
+    raised = f"{rule.raise_at:g}" if rule.raise_at is not None else silent or "1"
+    cleared = f"{rule.clear_at:g}" if rule.clear_at is not None else "0"
+    counts = f"{rule.open_after} / {rule.close_after}"
+    many = f"schools of `{rule.children}`"
+    cells = [says, rule.of, f"`{rule.figure}`" if rule.figure else many]
+    cells += [raised, cleared, counts] if rule.figure else ["–", "–", "–"]
+    return " | ".join([*cells, rule.severity + (", any hour" if rule.always else "")])
+
+
 WHOLE: dict[str, Callable[[], str]] = {
     "agent/contract/schema.json": schema_json,
     "deploy/agent.example.toml": agent_example,
@@ -175,6 +200,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "docs/commands.md": commands,
     "docs/data-plan.md": profiles.page,
     "docs/devices.md": devices.page,
+    "docs/alerts.md": alerts,
 }
 """Files with one part between `<!-- generated -->` and `<!-- end -->`."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from collector.alerts.outbox import Outbox
 from collector.registry import School
+from collector.sla.exclusion import Act, Exclusion, ExclusionType, Scope, ScopeKind, Verb
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS acknowledgement (
@@ -42,7 +43,10 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mute:
-    """Maintenance: of whom nothing is told for a while, who said so, and why. It excludes nothing."""
+    """Maintenance: of whom nothing is told for a while, who said so, and why. It excludes nothing by itself.
+
+    One that was ended before it began, or as it began, proposes nothing: `is_void`.
+    """
 
     id: int = 0
     scope: str
@@ -65,6 +69,29 @@ class Mute:
     def ends_ms(self) -> int:
         """When it ends, or ended because somebody said so."""
         return self.to_ms if self.ended_ms is None else min(self.to_ms, self.ended_ms)
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it never held."""
+        return self.ends_ms <= self.from_ms
+
+    @property
+    def proposal(self) -> Act:
+        """The exclusion that it proposes, for somebody else to approve."""
+        scope = Scope(
+            kind=ScopeKind.SITE if self.scope == "school" else ScopeKind(self.scope), name=self.name
+        )
+        exclusion = Exclusion(
+            id=f"mute-{self.id}",
+            type=ExclusionType.PLANNED_MAINTENANCE,
+            scope=scope,
+            from_ms=self.from_ms,
+            to_ms=self.ends_ms,
+            declared_at_ms=self.said_ms,
+            declared_by=self.owner,
+            reason=self.reason,
+        )
+        return Act(verb=Verb.PROPOSE, id=exclusion.id, by=self.owner, at_ms=self.said_ms, proposed=exclusion)
 
     def holds(self, school: School, now_ms: int) -> bool:
         """Whether nothing is told of a school now."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from agent.contract.decoder import DecodeError
+from collector.alerts.commands.console import add_common, moment, show
 from collector.alerts.courier import test_event
 from collector.alerts.dispatch import make_hook, open_outbox
 from collector.alerts.event import timestamp
@@ -20,7 +18,7 @@ from collector.alerts.hooks.base import HookFailed
 from collector.alerts.options import HookOptions
 from collector.alerts.outbox import Outbox
 from collector.alerts.signature import new_secret
-from collector.config import DEFAULT_FILE, Config, load_config
+from collector.config import Config, load_config
 from collector.errors import ConfigError
 
 _FAILED = 1
@@ -41,30 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     replay.add_argument("hook", metavar="HOOK")
     replay.add_argument(
         "--since",
-        type=_moment,
+        type=moment,
         default=0,
         metavar="TIME",
         help="only what was made since, such as 2026-11-01",
     )
     words.add_parser("secret", help="print a new secret for a webhook")
     for word in words.choices.values():
-        word.add_argument(
-            "--config",
-            type=Path,
-            default=DEFAULT_FILE,
-            metavar="FILE",
-            help=f"collector.toml (default {DEFAULT_FILE})",
-        )
-        word.add_argument("--json", action="store_true", help="print one JSON object a line")
-
-
-def _moment(text: str) -> int:
-    """Milliseconds; a time without zone is UTC."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as e:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-01T08:00") from e
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        add_common(word)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,7 +71,7 @@ def _list(options: argparse.Namespace, config: Config, outbox: Outbox) -> int:
             "dead": counts.dead,
             "oldest_waiting": timestamp(counts.oldest_waiting_ms),
         }
-        _print(found, as_json=options.json)
+        show(found, as_json=options.json)
     return 0
 
 
@@ -101,11 +83,11 @@ def _test(options: argparse.Namespace, config: Config, _: Outbox) -> int:
     try:
         sender.send(event, 0)
     except HookFailed as e:
-        _print(
+        show(
             {"hook": options.hook, "sent": False, "event": event.id, "problem": str(e)}, as_json=options.json
         )
         return _FAILED
-    _print({"hook": options.hook, "sent": True, "event": event.id}, as_json=options.json)
+    show({"hook": options.hook, "sent": True, "event": event.id}, as_json=options.json)
     return 0
 
 
@@ -119,7 +101,7 @@ def _dead(options: argparse.Namespace, config: Config, outbox: Outbox) -> int:
             "summary": event.summary,
             "problem": problem,
         }
-        _print(found, as_json=options.json)
+        show(found, as_json=options.json)
     return 0
 
 
@@ -127,7 +109,7 @@ def _replay(options: argparse.Namespace, config: Config, outbox: Outbox) -> int:
     _hook(options, config)
     outbox.disable(options.hook, None)
     count = outbox.replay(options.hook, since_ms=options.since, now_ms=int(time.time() * 1000))
-    _print({"hook": options.hook, "again": count}, as_json=options.json)
+    show({"hook": options.hook, "again": count}, as_json=options.json)
     return 0
 
 
@@ -147,13 +129,6 @@ def _named(config: Config) -> Iterator[None]:
         yield
     except DecodeError as e:
         raise ConfigError(f"{config.file}: {e.path}", e.problem) from e
-
-
-def _print(found: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(found, ensure_ascii=False))
-        return
-    print("  ".join(f"{name}: {value}" for name, value in found.items() if value is not None))
 
 
 _ACTS: dict[str, Act] = {"list": _list, "test": _test, "dead": _dead, "replay": _replay}
