@@ -7,12 +7,16 @@ from collections.abc import Callable
 
 from agent.contract.reason import Reason
 from firmware_bridge.address import Address
+from firmware_bridge.drivers.apcupsd import DRIVER as APCUPSD
+from firmware_bridge.drivers.nut import Nut
 from firmware_bridge.drivers.vedirect import DRIVER as VEDIRECT
 from firmware_bridge.links.listening import ListenPort
 from firmware_bridge.links.serial import SerialPort
+from firmware_bridge.links.tcp import TcpPort
 from firmware_bridge.reading import DeviceFailed, DeviceReading
 
 _VEDIRECT_BAUD = 19_200
+NUT_PORT, APCUPSD_PORT = 3493, 3551
 
 
 def read(address: Address, device: str, *, within_s: float) -> DeviceReading:
@@ -34,11 +38,31 @@ def _vedirect(address: Address, device: str, within_s: float) -> DeviceReading:
         return VEDIRECT.read(ListenPort(port, within_s=within_s), device)
 
 
+def _nut(address: Address, device: str, within_s: float) -> DeviceReading:
+    with TcpPort(_host(address), address.port or NUT_PORT, name=device, within_s=within_s) as link:
+        return Nut(address.name).read(link, device)
+
+
+def _apcupsd(address: Address, device: str, within_s: float) -> DeviceReading:
+    with TcpPort(_host(address), address.port or APCUPSD_PORT, name=device, within_s=within_s) as link:
+        return APCUPSD.read(link, device)
+
+
+def _host(address: Address) -> str:
+    if not address.host:
+        raise DeviceFailed(address.path, Reason.NO_TARGET, "is asked at a host, not at a serial port")
+    return address.host
+
+
 def _path(address: Address) -> str:
     if not address.path:
         raise DeviceFailed(address.host, Reason.NO_TARGET, "is asked at a serial port, not at a host")
     return address.path
 
 
-SCHEMES: dict[str, Callable[[Address, str, float], DeviceReading]] = {"vedirect": _vedirect}
+SCHEMES: dict[str, Callable[[Address, str, float], DeviceReading]] = {
+    "vedirect": _vedirect,
+    "nut": _nut,
+    "apcupsd": _apcupsd,
+}
 """How each is asked."""

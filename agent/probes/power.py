@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is there mains, sun, and charge in the battery, by the chargers, battery monitors and UPSes themselves?
 
-How: Victron devices are listened to at a serial port (VE.Direct), never written to. Each device is asked in a
-thread of its own with its own deadline; one that hangs costs only itself.
+How: Victron devices are listened to at a serial port (VE.Direct), never written to; UPSes are asked through
+Network UPS Tools or apcupsd, on this device or beside it. Each device is asked in a thread of its own with
+its own deadline; one that hangs costs only itself.
 
 Costs no bytes of the link, a few seconds of a port and some milliseconds of the processor.
 
@@ -38,9 +39,13 @@ class PowerProbe(ProbeOptions):
         "a round that takes longer is stopped and recorded as `overran`", 30.0, low=1, high=86400
     )
     controllers: tuple[str, ...] = option(
-        "devices as `name=address`: `vedirect:/dev/…`; the name is told, the address is not",
+        "devices as `name=address`: `vedirect:/dev/…`, `nut://host/ups` or `apcupsd://host`; the name is "
+        "told, the address is not",
         (),
-        example=("solar=vedirect:/dev/serial/by-id/usb-VictronEnergy_BV_VE_Direct_cable-if00-port0",),
+        example=(
+            "solar=vedirect:/dev/serial/by-id/usb-VictronEnergy_cable-if00-port0",
+            "ups=nut://127.0.0.1/ups",
+        ),
     )
     device_s: float = option("longest that one device may take", 10.0, low=1, high=600)
     board: Board = field(default_factory=Board, init=False, repr=False, compare=False)

@@ -18,6 +18,8 @@ DRIVERS: dict[str, str] = {
     "fibocom_at": "firmware_bridge.drivers.fibocom_at:DRIVER",
     "cinterion_at": "firmware_bridge.drivers.cinterion_at:DRIVER",
     "vedirect": "firmware_bridge.drivers.vedirect:DRIVER",
+    "nut": "firmware_bridge.drivers.nut:DRIVER",
+    "apcupsd": "firmware_bridge.drivers.apcupsd:DRIVER",
     "nmea": "firmware_bridge.drivers.nmea:DRIVER",
     "standard_at": "firmware_bridge.drivers.standard_at:DRIVER",
     "openwrt_snmp": "firmware_bridge.drivers.standard_snmp:OPENWRT",

@@ -30,7 +30,7 @@ from agent.trace.told import Hop, Told
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.segment import MAGIC, Position, make_frame
 from tests.contract.vectors import BATCHES
-from tests.drivers import talks, transcript
+from tests.drivers import talks, transcript, upses
 from tests.fuzz.targets import TRACES
 from tests.parts import tls_site
 
@@ -245,10 +245,17 @@ def _talks(scheme: str) -> list[bytes]:
     return [talks.bytes_of(name) for name in talks.NAMES if name.startswith(scheme)]
 
 
+def _upses(scheme: str) -> list[bytes]:
+    """What the server of every recorded UPS answers."""
+    return [upses.bytes_of(name) for name in upses.NAMES if name.startswith(scheme)]
+
+
 _MADE: dict[str, Callable[[], list[bytes]]] = {
     "at_reply": lambda: [b"\r\n+CSQ: 18,99\r\n\r\nOK\r\n", b"AT+CGMM\r\r\nEC25\r\n+CREG: 1\r\nOK\r\n"],
     "modem": _modems,
     "modem_manager": _managed,
+    "nut": lambda: [*_upses("nut"), b"ERR DATA-STALE\n"],
+    "apcupsd": lambda: _upses("apcupsd"),
     "vedirect": lambda: _talks("vedirect"),
     "vedirect_block": lambda: [data.rpartition(b"\r\n")[0] for data in _talks("vedirect")],
     "nmea": lambda: _talks("nmea"),

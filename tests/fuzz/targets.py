@@ -52,10 +52,16 @@ from collector.reflector.options import GateOptions
 from collector.segment import MAGIC, Frame, Position, scan
 from firmware_bridge.drivers import of_scheme
 from firmware_bridge.drivers.modem_manager import reading as managed_reading
+from firmware_bridge.drivers.apcupsd import reading as apcupsd_reading
 from firmware_bridge.drivers.nmea import Nmea
+from firmware_bridge.drivers.nut import reading as nut_reading
 from firmware_bridge.drivers.vedirect import reading as vedirect_reading
+from firmware_bridge.protocols.apcupsd import Answer as ApcupsdAnswer
+from firmware_bridge.protocols.apcupsd import NoStatus
 from firmware_bridge.protocols.at import Exchange, Reply
 from firmware_bridge.protocols.nmea import Sentences, checksum
+from firmware_bridge.protocols.nut import Answer as NutAnswer
+from firmware_bridge.protocols.nut import NoListing
 from firmware_bridge.protocols.vedirect import Blocks as VedirectBlocks
 from firmware_bridge.reading import DeviceFailed, Identity
 
@@ -349,6 +355,26 @@ def nmea_body(data: bytes) -> None:
     nmea(b"".join(summed))
 
 
+def nut(data: bytes) -> None:
+    """Whatever an upsd answers, whole and one byte at a time."""
+    with contextlib.suppress(NoListing):
+        answer = NutAnswer()
+        listing = next((a for at in range(len(data)) if (a := answer.feed(data[at : at + 1]))), None)
+        assert listing == NutAnswer().feed(data)
+        if listing is not None:
+            _keep(nut_reading(listing.rows, "ups").fields[0])
+
+
+def apcupsd(data: bytes) -> None:
+    """Whatever an apcupsd answers, whole and one byte at a time."""
+    with contextlib.suppress(NoStatus):
+        answer = ApcupsdAnswer()
+        lines = next((a for at in range(len(data)) if (a := answer.feed(data[at : at + 1]))), None)
+        assert lines == ApcupsdAnswer().feed(data)
+        if lines is not None:
+            _keep(apcupsd_reading(lines, "ups").fields[0])
+
+
 class _Talk:
     """A device that says this."""
 
@@ -400,6 +426,8 @@ TARGETS: dict[str, Target] = {
         at_reply,
         modem,
         modem_manager,
+        nut,
+        apcupsd,
         vedirect,
         vedirect_block,
         nmea,

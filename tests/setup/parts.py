@@ -19,6 +19,7 @@ PROGRAMS = {
     "mosquitto": "mosquitto",
     "nft": "nft",
     "nginx": "nginx",
+    "nut": "upsd",
     "ip": "ip",
     "speedtest-cli": "speedtest-cli",
     "systemd-analyze": "systemd-analyze",

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does an APC UPS tell through apcupsd? (its status, as `apcaccess` shows it)
+
+Serial number, host's and UPS' names are among the lines and are not read. While apcupsd has lost the UPS it
+goes on telling the last figures: then nothing is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from agent.contract.devices import Power
+from agent.contract.reason import Reason
+from firmware_bridge.checking import checked
+from firmware_bridge.drivers.nut import Stream, judged
+from firmware_bridge.meaning import told
+from firmware_bridge.protocols.apcupsd import ASK_STATUS, Answer, NoStatus
+from firmware_bridge.protocols.at_fields import name as short_name
+from firmware_bridge.reading import DeviceFailed, DeviceReading
+
+Values = dict[str, Any]
+
+_FIGURE = re.compile(r"(-?\d{1,6}(?:\.\d{1,3})?) (Volts|Percent|Minutes|Seconds|Watts|C)\b.*")
+_LOST = frozenset({"COMMLOST", "SLAVEDOWN", "NETWORK"})
+_STATES = {
+    "ONBATT": "on_battery",
+    "CAL": "calibrating",
+    "TRIM": "trimming",
+    "BOOST": "boosting",
+    "ONLINE": "on_line",
+}
+"""Of several the first."""
+_COMPLAINTS = {
+    "REPLACEBATT": "replace_battery",
+    "NOBATT": "no_battery",
+    "OVERLOAD": "overload",
+    "SHUTTING": "forced_shutdown",
+}
+
+
+class Apcupsd:
+    """The UPS of an apcupsd."""
+
+    name: ClassVar[str] = "apcupsd"
+    scheme: ClassVar[str] = "apcupsd"
+
+    def read(self, link: Stream, device: str) -> DeviceReading:
+        """Its status.
+
+        Raises:
+            DeviceFailed: no answer, none to be believed, or the UPS is lost.
+        """
+        lines = status(link)
+        if _LOST & set(lines.get("STATUS", "").split()):
+            raise DeviceFailed(link.name, Reason.GONE, "apcupsd has lost the UPS: look at its cable")
+        return reading(lines, device)
+
+
+def status(link: Stream) -> dict[str, str]:
+    """The lines of the answer by name.
+
+    Raises:
+        DeviceFailed: no answer, or none to be believed.
+    """
+    link.write(ASK_STATUS)
+    answer, lines = Answer(), None
+    try:
+        while lines is None:
+            lines = answer.feed(link.read())
+    except NoStatus as e:
+        raise DeviceFailed(link.name, Reason.BAD_ANSWER, str(e)) from e
+    return lines
+
+
+def reading(lines: Mapping[str, str], device: str) -> DeviceReading:
+    """The record of a status."""
+    values = _figures(lines) | _states(set(lines.get("STATUS", "").split()))
+    meanings = judged(values)
+    fields, refused = checked(Power, {"controller": device}, values | {"meaning": told(meanings)})
+    return DeviceReading((fields,), tuple(meanings), refused)
+
+
+def _figures(lines: Mapping[str, str]) -> Values:
+    minutes, seconds = _figure(lines, "TIMELEFT", "Minutes"), _figure(lines, "TIMELEFT", "Seconds")
+    runtime_s = minutes * 60 if minutes is not None else seconds
+    load, most_w = _figure(lines, "LOADPCT", "Percent"), _figure(lines, "NOMPOWER", "Watts")
+    charge = _figure(lines, "BCHARGE", "Percent")
+    return {
+        "driver": Apcupsd.name,
+        "model": short_name(lines.get("MODEL")),
+        "firmware": short_name(lines.get("FIRMWARE")),
+        "battery_v": _figure(lines, "BATTV", "Volts"),
+        "battery_ratio": None if charge is None else round(charge / 100, 4),
+        "runtime_s": None if runtime_s is None else round(runtime_s),
+        "load_w": None if load is None or most_w is None else round(load * most_w / 100, 1),
+        "load_ratio": None if load is None else round(load / 100, 4),
+        "mains_v": _figure(lines, "LINEV", "Volts"),
+    }
+
+
+def _figure(lines: Mapping[str, str], name: str, unit: str) -> float | None:
+    """None where the line is of another unit, or `N/A`."""
+    found = _FIGURE.fullmatch(lines.get(name, ""))
+    return float(found[1]) if found is not None and found[2] == unit else None
+
+
+def _states(words: set[str]) -> Values:
+    is_known = bool(words & set(_STATES))
+    is_on, is_off = "ONLINE" in words, "ONBATT" in words
+    return {
+        "state": next((state for word, state in _STATES.items() if word in words), None),
+        "error": ",".join(said for word, said in _COMPLAINTS.items() if word in words) or None,
+        # Both, or neither, say nothing.
+        "mains_present": is_on if is_on != is_off else None,
+        "low_battery": "LOWBATT" in words if is_known else None,
+        "load_on": True if is_known else None,
+    }
+
+
+DRIVER = Apcupsd()
