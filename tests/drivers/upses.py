@@ -19,7 +19,7 @@ NAMES = sorted(
     for scheme in ("nut", "apcupsd")
     for path in (FIXTURES / scheme).glob(f"*.{scheme}")
 )
-DRIVERS = {"nut": Nut("ups"), "apcupsd": Apcupsd()}
+DRIVERS: dict[str, Nut | Apcupsd] = {"nut": Nut("ups"), "apcupsd": Apcupsd()}
 
 
 def about(name: str) -> dict[str, Any]:

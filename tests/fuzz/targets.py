@@ -51,8 +51,8 @@ from collector.reflector.gate import Gate
 from collector.reflector.options import GateOptions
 from collector.segment import MAGIC, Frame, Position, scan
 from firmware_bridge.drivers import of_scheme
-from firmware_bridge.drivers.modem_manager import reading as managed_reading
 from firmware_bridge.drivers.apcupsd import reading as apcupsd_reading
+from firmware_bridge.drivers.modem_manager import reading as managed_reading
 from firmware_bridge.drivers.nmea import Nmea
 from firmware_bridge.drivers.nut import reading as nut_reading
 from firmware_bridge.drivers.vedirect import reading as vedirect_reading
