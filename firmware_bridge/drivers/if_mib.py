@@ -28,6 +28,11 @@ NAME, IN_64, OUT_64, HIGH_SPEED, DISCONTINUITY = (
     (*_IFX, 15),
     (*_IFX, 19),
 )
+_COLUMNS = (
+    *(ADMIN, OPERATION, MTU, SPEED, IN_DROPS, IN_ERRORS, OUT_DROPS, OUT_ERRORS),
+    *(IN_64, OUT_64, HIGH_SPEED, DISCONTINUITY),
+)
+_TRIED = 3
 _LOOPBACK = 24
 _CELLULAR = frozenset({243, 244})
 """IANAifType wwanPP, wwanPP2."""
@@ -102,8 +107,7 @@ def read_ports(reader: SnmpReader) -> list[Port]:
     named = reader.get([(*column, index) for index in indexes for column in (NAME, TYPE)])
     names = _names(indexes, named)
     kept = [i for i in names if integer(named.get((*TYPE, i), -1)) != _LOOPBACK][:_MOST_PORTS]
-    columns = _present(reader, (ADMIN, OPERATION, MTU, SPEED, IN_DROPS, IN_ERRORS, OUT_DROPS, OUT_ERRORS))
-    columns += _present(reader, (IN_64, OUT_64, HIGH_SPEED, DISCONTINUITY))
+    columns = _present(reader, _COLUMNS, kept)
     values = dict(named)
     values |= reader.get([(*column, index) for index in kept for column in columns])
     narrow = [i for i in kept if (*IN_64, i) not in values or (*OUT_64, i) not in values]
@@ -134,9 +138,10 @@ def _names(indexes: Mapping[int, Value], named: Mapping[Oid, Value]) -> dict[int
     return names
 
 
-def _present(reader: SnmpReader, columns: Sequence[Oid]) -> tuple[Oid, ...]:
-    """Those that the agent has at all; of others each one would cost a round trip with version 1."""
-    return tuple(column for column in columns if reader.first_below(column) is not None)
+def _present(reader: SnmpReader, columns: Sequence[Oid], indexes: Sequence[int]) -> list[Oid]:
+    """Those that some of the first interfaces have; each other one would cost a round trip with version 1."""
+    told = reader.get([(*column, index) for index in indexes[:_TRIED] for column in columns])
+    return [column for column in columns if any((*column, index) in told for index in indexes[:_TRIED])]
 
 
 def _port(index: int, name: str, values: Mapping[Oid, Value]) -> Port:

@@ -37,6 +37,7 @@ from firmware_bridge.drivers.snmp_tables import (
     Tally,
     Values,
     Wish,
+    coherent,
     modem_name,
     modem_rows,
     modem_values,
@@ -70,6 +71,7 @@ class SnmpDevice:
         description: what its sysDescr matches.
         marks: subtrees that only it has, looked for where sysObjectID is that of net-snmp.
         is_general: whether it takes any device.
+        has_host: whether it has tables of routes and processors; else a walk would end in its own tree.
         router: scalars of the router's record.
         satellite: scalars of a satellite terminal's record; none for others.
         modems: tables with a modem in each row.
@@ -86,6 +88,7 @@ class SnmpDevice:
     description: str = ""
     marks: tuple[Oid, ...] = ()
     is_general: bool = False
+    has_host: bool = True
     router: tuple[Object, ...] = ()
     satellite: tuple[Object, ...] = ()
     modems: tuple[Rows, ...] = ()
@@ -156,7 +159,7 @@ class _Poll:
         values |= self._time(uptimes)
         interfaces = self._interfaces(ports, uptimes)
         self.memory.uptimes = uptimes
-        meanings = _meanings(values)
+        meanings = [*_meanings(values), *(code for code in (values.pop("code", None),) if code)]
         router = self._checked(Router, {"router": self.device}, self._said(values, meanings))
         cellular = [self._modem(port, told) for port, told in modems]
         dishes = [self._satellite(satellite)] if satellite else []
@@ -170,8 +173,8 @@ class _Poll:
         asked = Asked(self.reader, ports, self.wish)
         asks: list[tuple[str, Callable[[], Values]]] = [
             ("way out", partial(self._way_out, ports)),
-            ("load", partial(read_load, self.reader)),
-            ("memory", partial(read_memory, self.reader)),
+            *((("load", partial(read_load, self.reader)),) if self.family.has_host else ()),
+            *((("memory", partial(read_memory, self.reader)),) if self.family.has_host else ()),
             ("scalars", partial(self._scalars, self.family.router)),
             *((tally.field, partial(tallied, self.reader, tally)) for tally in self.family.tallies),
             *((part.__name__, partial(part, asked)) for part in self.family.parts),
@@ -180,8 +183,10 @@ class _Poll:
         return {name: value for name, value in found.items() if value is not None}
 
     def _scalars(self, wanted: Sequence[Object]) -> Values:
-        values = self.reader.get([each.name for each in wanted])
-        return merged(each.values(values[each.name]) for each in wanted if each.name in values)
+        told_ = self.reader.get([each.name for each in wanted])
+        given = [each for each in wanted if each.name in told_]
+        values = merged(each.values(told_[each.name]) for each in given)
+        return coherent(Router, values, [each.field for each in given])
 
     def _way_out(self, ports: Sequence[Port]) -> Values:
         if self.wish.wan is not None:
@@ -190,7 +195,8 @@ class _Poll:
                 self.refused.append(f"wan={self.wish.wan}: there is no such interface")
                 return {}
             return {"wan_interface": port.name, "wan_up": port.up}
-        port = port_of_route(ports, default_routes(self.reader))
+        routes = default_routes(self.reader) if self.family.has_host else []
+        port = port_of_route(ports, routes)
         if port is not None:
             self.memory.wan = port.name
         elif self.memory.wan is not None:

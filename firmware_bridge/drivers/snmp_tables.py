@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.contract.devices import Modem
+from agent.contract.kinds import Fields
 from firmware_bridge.checking import is_possible, merged
 from firmware_bridge.drivers.if_mib import Port
 from firmware_bridge.protocols.snmp import Oid, SnmpReader, Value, dotted, oid
@@ -15,8 +16,13 @@ from firmware_bridge.protocols.snmp_values import Parse, count
 
 Values = dict[str, Any]
 _MOST_MODEMS = 16
-_POWERS = {"rsrp_dbm": ("rsrq_db", "sinr_db"), "nr_rsrp_dbm": ("nr_rsrq_db", "nr_sinr_db")}
+_POWERS = {
+    "rsrp_dbm": ("rsrq_db", "sinr_db"),
+    "nr_rsrp_dbm": ("nr_rsrq_db", "nr_sinr_db"),
+    "radio_signal_dbm": ("radio_snr_db",),
+}
 """Without the power the qualities are what an idle modem's registers hold."""
+_OF_NR = frozenset({"rsrp_dbm", "rsrq_db", "sinr_db"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +144,31 @@ def modem_rows(reader: SnmpReader, table: Rows) -> dict[Oid, Values]:
 
 
 def modem_values(wanted: Sequence[Object], raw: Mapping[Oid, Value | None]) -> Values:
-    """By field; qualities only beside a power that can be."""
+    """By field; qualities only beside a power that can be, and of 5G alone as such."""
     given = [(each, value) for each in wanted if (value := raw[each.name]) is not None]
-    values = merged(each.values(value) for each, value in given)
-    for power, qualities in _POWERS.items():
-        is_told = any(each.field == power for each, _ in given)
-        if is_told and not (power in values and is_possible(Modem, power, values[power])):
-            values = {name: value for name, value in values.items() if name not in qualities}
-    return values
+    values = coherent(
+        Modem, merged(each.values(value) for each, value in given), [each.field for each, _ in given]
+    )
+    if values.get("access_technology") != "nr_sa":
+        return values
+    return {f"nr_{name}" if name in _OF_NR else name: value for name, value in values.items()}
+
+
+def coherent(kind: type[Fields], values: Values, told: Sequence[str]) -> Values:
+    """The values without qualities of a power that is not there or cannot be.
+
+    Args:
+        kind: of the record.
+        values: by field.
+        told: fields that the device said something of.
+    """
+    gone = [
+        quality
+        for power, qualities in _POWERS.items()
+        if power in told and not (values.get(power) is not None and is_possible(kind, power, values[power]))
+        for quality in qualities
+    ]
+    return {name: value for name, value in values.items() if name not in gone}
 
 
 def modem_name(rows: Rows, index: Oid, ports: Sequence[Port]) -> str:
