@@ -142,6 +142,10 @@ def _check(options: argparse.Namespace) -> int:
         "devices": len(config.registry.devices()),
         "sinks": list(config.sinks),
         "journal": config.options.journal.directory,
+        "contracts": len(config.contracts.contracts),
+        "calendars": len(config.contracts.calendars),
+        "promised": len(config.contracts.by_school),
+        "warnings": list(config.contracts.warnings),
     }
     _print(found, as_json=options.json)
     return 0
@@ -269,7 +273,9 @@ def _print(found: dict[str, Any], *, as_json: bool) -> None:
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "run": Subcommand("collect until told to stop", _run, _config_argument),
-    "check": Subcommand("read configuration and registry, say what was found", _check, _reading_arguments),
+    "check": Subcommand(
+        "read configuration, registry and contracts, say what was found", _check, _reading_arguments
+    ),
     "replay": Subcommand("feed one sink from the journal", _replay, _replay_arguments),
     "enrol": Subcommand("certificates: make devices known, or unknown again", _enrol, _enrol_arguments),
     "verify": Subcommand(

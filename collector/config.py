@@ -23,6 +23,9 @@ from collector.authority.authority import Authority
 from collector.authority.errors import AuthorityProblem
 from collector.authority.options import AuthorityOptions
 from collector.broker import Broker, MqttOptions, read_broker
+from collector.contracts.book import NO_CONTRACTS, Contracts
+from collector.contracts.options import ContractOptions
+from collector.contracts.reader import read_contracts
 from collector.deadletters import KEPT_DAYS, MAX_BYTES_PER_DAY
 from collector.enrolment import load_csv_registry, load_registry
 from collector.errors import ConfigError
@@ -128,6 +131,7 @@ class CollectorOptions:
     )
     authority: AuthorityOptions = field(default_factory=AuthorityOptions, metadata={"doc": "who is who"})
     web: WebOptions = field(default_factory=WebOptions, metadata={"doc": "the page"})
+    contracts: ContractOptions = field(default_factory=ContractOptions, metadata={"doc": "what is promised"})
     alerts: AlertOptions = field(default_factory=AlertOptions, metadata={"doc": "who is told what"})
     hooks: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per hook, by a name"})
     sinks: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per sink"})
@@ -146,6 +150,7 @@ class Config:
     Attributes:
         sinks: options of the sinks that are enabled, by kind.
         hooks: options of every hook, by name.
+        contracts: what the schools of the registry are promised.
     """
 
     file: Path
@@ -154,6 +159,7 @@ class Config:
     registry: Registry
     sinks: Mapping[str, Any]
     hooks: Mapping[str, HookOptions] = field(default_factory=dict)
+    contracts: Contracts = NO_CONTRACTS
 
     @property
     def watches(self) -> bool:
@@ -225,7 +231,15 @@ def load_config(
         read_rules(options.alerts.rules)
         broker = read_broker(options.mqtt, environment) if with_broker else Broker(options=options.mqtt)
     registry = read_registry(options.registry)
-    return Config(file=file, options=options, broker=broker, registry=registry, sinks=sinks, hooks=hooks)
+    return Config(
+        file=file,
+        options=options,
+        broker=broker,
+        registry=registry,
+        sinks=sinks,
+        hooks=hooks,
+        contracts=read_contracts(map(Path, options.contracts.files), registry),
+    )
 
 
 def _sink_options(tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,13 +65,17 @@ def read_toml(file: Path, names: Sequence[str]) -> dict[str, list[Row]]:
     }
 
 
-def load_toml(file: Path) -> dict[str, Any]:
+def load_toml(file: Path, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
     """A TOML file as plain data.
+
+    Args:
+        file: which.
+        parse_float: what becomes of a number with a point.
 
     Raises:
         ConfigError: it cannot be read.
     """
-    return _readable(file, lambda: tomllib.loads(file.read_text(encoding="utf-8")))
+    return _readable(file, lambda: tomllib.loads(file.read_text(encoding="utf-8"), parse_float=parse_float))
 
 
 def read_csv(file: Path, columns: Sequence[str]) -> list[Row]:

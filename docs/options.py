@@ -4,14 +4,23 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import types
 import typing
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 _LARGE = 100_000
-_NAMES = {int: "whole number", float: "number", str: "text", bool: "true/false"}
+_NAMES = {
+    int: "whole number",
+    float: "number",
+    Decimal: "number",
+    str: "text",
+    bool: "true/false",
+    dt.date: "date",
+}
 
 
 def example(tables: list[tuple[str, Any]], opening: str) -> str:
@@ -49,6 +58,8 @@ def table(cls: Any) -> str:
 
 def toml(value: Any) -> str:
     """A value as TOML writes it."""
+    if isinstance(value, Decimal | dt.date):
+        return str(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, int) and not isinstance(value, bool) and value >= _LARGE:

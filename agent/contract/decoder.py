@@ -8,6 +8,7 @@ only ever added), configuration refuses them and names the nearest valid key.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import difflib
 import enum
 import functools
@@ -15,6 +16,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -217,6 +219,32 @@ def _float(value: object, path: str) -> float:
     return number
 
 
+def _decimal(value: object, path: str) -> Decimal:
+    """As it was written, when the parser keeps that; of a float the shortest that reads as the same."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise DecodeError(path, f"expected a number, got {_describe(value)}{_as_number(value)}")
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite():
+        raise DecodeError(path, f"expected a finite number, got {value}")
+    return number
+
+
+def _as_number(value: object) -> str:
+    """A hint for a number between quotes."""
+    if isinstance(value, str):
+        try:
+            return f"; write {Decimal(value.replace(',', '.'))} without quotes"
+        except InvalidOperation:
+            pass
+    return ""
+
+
+def _date(value: object, path: str) -> dt.date:
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    raise DecodeError(path, f"expected a date such as 2026-09-01 without quotes, got {_describe(value)}")
+
+
 def _str(value: object, path: str) -> str:
     if not isinstance(value, str):
         raise DecodeError(path, f"expected text, got {_describe(value)}")
@@ -233,7 +261,14 @@ def _bool(value: object, path: str) -> bool:
     raise DecodeError(path, f"expected true or false, got {_describe(value)}")
 
 
-_SCALARS: dict[Any, Decode] = {int: _int, float: _float, str: _str, bool: _bool}
+_SCALARS: dict[Any, Decode] = {
+    int: _int,
+    float: _float,
+    str: _str,
+    bool: _bool,
+    Decimal: _decimal,
+    dt.date: _date,
+}
 
 
 def _is_required(f: dataclasses.Field[Any]) -> bool:

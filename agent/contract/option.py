@@ -23,3 +23,15 @@ def option(
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def required(doc: str, example: Any, *, low: float | None = None, high: float | None = None) -> Any:
+    """A key that must be there.
+
+    Args:
+        doc: what it is, for whoever writes the file.
+        example: what the example file shows.
+        low: smallest value.
+        high: largest value.
+    """
+    return dataclasses.field(metadata={"doc": doc, "low": low, "high": high, "example": example})

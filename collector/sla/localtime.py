@@ -8,6 +8,7 @@ never come; where it is set back some come twice, and belong twice to whatever t
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ def slots_of(minutes: Iterable[Span], zone: dt.tzinfo) -> SlotSet:
     return SlotSet.of(found)
 
 
+@functools.lru_cache(maxsize=4096)
 def days(first: dt.date, last: dt.date, zone: dt.tzinfo) -> SlotSet:
     """The slots of the days from `first` up to and including `last`, by the clock of the place."""
     return slots_of([(minute_of(first), minute_of(last) + DAY_SLOTS)], zone)

@@ -43,16 +43,11 @@ class Month:
 
     def slots(self, zone: dt.tzinfo) -> SlotSet:
         """Those in which the clock of a place shows one of the month's days."""
-        return _slots(self, zone)
+        return days(self.days[0], self.days[-1], zone)
 
     def slots_of_days(self, zone: dt.tzinfo) -> tuple[tuple[dt.date, SlotSet], ...]:
         """Each day, and the slots in which the clock shows it."""
         return _slots_of_days(self, zone)
-
-
-@functools.lru_cache(maxsize=256)
-def _slots(month: Month, zone: dt.tzinfo) -> SlotSet:
-    return days(month.days[0], month.days[-1], zone)
 
 
 @functools.lru_cache(maxsize=256)
