@@ -43,6 +43,21 @@ def test_check_says_what_it_found(config: str, capsys: pytest.CaptureFixture[str
     assert (found["schools"], found["devices"], found["sinks"]) == (1, 1, ["store"])
 
 
+def test_check_reads_contracts(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    valid = (Path(__file__).parent / "contracts" / "valid.toml").read_text()
+    file = tmp_path / "contracts.toml"
+    with Path(config).open("a") as more:
+        more.write(f'[contracts]\nfiles = ["{file}"]\n')
+    file.write_text(valid.replace('"kz-0001", "kz-0002"', '"school-1"'))
+    assert main(["check", "--config", config, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["contracts"], found["calendars"], found["promised"], found["warnings"]) == (1, 1, 1, [])
+
+    file.write_text(valid)
+    assert main(["check", "--config", config]) == 78
+    assert "school 'kz-0001' is not in the registry" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [["check"], ["run"], ["replay", "--sink", "store"]])
 def test_a_bad_configuration_ends_with_78(
     tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
