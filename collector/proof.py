@@ -61,6 +61,10 @@ class Proof:
     _coverage: Coverage = field(default_factory=Coverage)
     _waiting: dict[Of, dict[bytes, Unproven]] = field(default_factory=dict)
 
+    def begin(self, coverage: Coverage) -> None:
+        """What was open where an extract of the journal begins."""
+        self._coverage = coverage
+
     def take(self, entry: Entry) -> str | None:
         """Look at the next entry; says what is wrong with it."""
         if not is_sealed(entry.payload):

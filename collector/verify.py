@@ -4,7 +4,7 @@
 Everything is read: journal, archive, checkpoints. Each byte of a segment is either under a frame's CRC-32 and
 the SHA-256 chain, or is the segment's first line; archived copies are compared as well. Where the devices'
 keys are known, their signatures are verified too. A checkpoint that somebody kept tells a journal that was
-made anew from the one that was.
+made anew from the one that was. Of an extract, which begins at some segment, all of that holds from there on.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from agent.contract.decoder import DecodeError
 from agent.contract.ranges import Range
 from collector import checkpoint
 from collector.checkpoint import Checkpoint
+from collector.coverage import Coverage
 from collector.disk import Disk
 from collector.entry import Entry, Header, read_frame
 from collector.extent import proven_end
@@ -62,6 +63,9 @@ class Verdict:
     """What was read, and what does not fit: at most the first of the journal and the first of checkpoints.
 
     Attributes:
+        entries: number of the last one that was read.
+        before: entries before the first that was read, which an extract does not hold.
+        root: hash chain where it ended.
         kept: checkpoints from elsewhere that the journal was compared with.
         signed: entries whose own signature holds; None where no keys are known.
         chained: entries that a later signature holds for.
@@ -72,6 +76,8 @@ class Verdict:
     segments: int = 0
     archived: int = 0
     entries: int = 0
+    before: int = 0
+    root: str = ""
     checkpoints: int = 0
     kept: int = 0
     signed: int | None = None
@@ -102,7 +108,8 @@ class _Walk:
     proven: Position
     proof: Proof | None = None
     verdict: Verdict = field(default_factory=Verdict)
-    chain: bytes = NO_CHAIN
+    first: int = 1
+    chain: bytes | None = NO_CHAIN
     at: Position = field(default_factory=lambda: Position(1, 0))
 
     def fault(self, at: Position, problem: str, *, entry: bool = True) -> Fault:
@@ -117,6 +124,7 @@ def verify(
     key: str | None = None,
     device_keys: Mapping[str, Sequence[bytes]] | None = None,
     kept: Sequence[Checkpoint] = (),
+    is_extract: bool = False,
 ) -> Verdict:
     """Read everything; a journal that is being written is read up to what stands there now.
 
@@ -127,6 +135,8 @@ def verify(
         key: public key of the checkpoints, where it is known from elsewhere.
         device_keys: every signing key that each device ever had; None: signatures are not verified.
         kept: checkpoints that somebody kept elsewhere.
+        is_extract: whether it may begin at any segment; that one's first frame is then believed, unless a
+            checkpoint says otherwise.
 
     Raises:
         OSError: the disk does not let us.
@@ -134,18 +144,23 @@ def verify(
     disk = disk or Disk()
     shelf = Shelf(directory, archive=archive, disk=disk)
     good, problem = checkpoint.check(checkpoint.read(directory / checkpoint.FILE, disk), key=key)
+    first = min(shelf.numbers(), default=1) if is_extract else 1
     due: dict[Position, list[_Due]] = {}
     for found, name in [*((c, "the checkpoint") for c in good), *((c, "the kept checkpoint") for c in kept)]:
-        due.setdefault(Position.parse(found.position), []).append(_Due(found, f"{name} of {found.date}"))
+        at = Position.parse(found.position)
+        if at.segment >= first:
+            due.setdefault(at, []).append(_Due(found, f"{name} of {found.date}"))
     walk = _Walk(
         shelf=shelf,
         due=due,
         is_written=_is_written(directory, disk),
         proven=proven_end(directory, disk) or Position(0, 0),
         proof=None if device_keys is None else Proof(keys=device_keys),
+        first=first,
+        chain=None if is_extract else NO_CHAIN,
     )
-    first = next(_journal_faults(walk), None)
-    faults = [] if first is None else [first]
+    fault = next(_journal_faults(walk), None)
+    faults = [] if fault is None else [fault]
     if problem is not None:
         faults.append(Fault(at=f"{checkpoint.FILE}:{len(good) + 1}", problem=f"this checkpoint {problem}"))
     elif key is not None and not good and walk.verdict.entries:
@@ -156,7 +171,7 @@ def verify(
     if walk.proof is not None:
         _note_proof(verdict, walk.proof)
     verdict.torn = sum(name.endswith(".torn") for name in disk.names(directory))
-    verdict.end = str(walk.at)
+    verdict.end, verdict.root = str(walk.at), (walk.chain or NO_CHAIN).hex()
     return verdict
 
 
@@ -174,7 +189,7 @@ def _who(entry: Entry) -> str:
 
 def _journal_faults(walk: _Walk) -> Iterator[Fault]:
     numbers = walk.shelf.numbers()
-    for expected, number in enumerate(numbers, start=1):
+    for expected, number in enumerate(numbers, start=walk.first):
         if number != expected:
             yield walk.fault(Position(expected, 0), f"segments {expected:06} to {number - 1:06} are missing")
         yield from _segment_faults(walk, number, is_newest=number == numbers[-1])
@@ -224,12 +239,14 @@ def _frame_faults(walk: _Walk, number: int, *, is_newest: bool) -> Iterator[Faul
 
 
 def _said_faults(walk: _Walk, frame: Frame, *, is_first: bool) -> Iterator[Fault]:
-    expected = walk.verdict.entries + 1
     try:
         said = read_frame(frame)
     except DecodeError as e:
         yield walk.fault(frame.at, e.problem)
         return
+    if walk.chain is None and isinstance(said, Header):
+        _begin_extract(walk, said)
+    expected = walk.verdict.entries + 1
     if isinstance(said, Header) is not is_first:
         yield walk.fault(frame.at, "a header and an entry stand where the other should")
     number = said.next_number if isinstance(said, Header) else said.number
@@ -242,10 +259,17 @@ def _said_faults(walk: _Walk, frame: Frame, *, is_first: bool) -> Iterator[Fault
             yield _of(Fault(at=str(frame.at), problem=problem, entry=said.number), said)
 
 
+def _begin_extract(walk: _Walk, header: Header) -> None:
+    """The first segment of an extract says what was before it."""
+    walk.verdict.before = walk.verdict.entries = header.next_number - 1
+    if walk.proof is not None:
+        walk.proof.begin(Coverage(header.opened))
+
+
 def _checkpoint_faults(walk: _Walk, frame: Frame) -> Iterator[Fault]:
     for due in walk.due.pop(walk.at, ()):
         said = due.checkpoint
-        if (said.root, said.entries) != (walk.chain.hex(), walk.verdict.entries):
+        if (said.root, said.entries) != ((walk.chain or NO_CHAIN).hex(), walk.verdict.entries):
             yield walk.fault(frame.at, f"what ends here is not what {due.name} says")
 
 
