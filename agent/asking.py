@@ -91,6 +91,24 @@ async def finding_of(
     hidden: str = "",
     absent: Sequence[str] = (),
 ) -> Finding:
+    """The one record of a device; see `findings_of`."""
+    found = await findings_of(
+        asking, board, name, call, within_s=within_s, unknown=unknown, hidden=hidden, absent=absent
+    )
+    return found[0]
+
+
+async def findings_of(
+    asking: Asking,
+    board: Board,
+    name: str,
+    call: Callable[[], DeviceReading],
+    *,
+    within_s: float,
+    unknown: Callable[..., Fields],
+    hidden: str = "",
+    absent: Sequence[str] = (),
+) -> tuple[Finding, ...]:
     """What one device told, noted on the board; or why it told nothing.
 
     Args:
@@ -107,14 +125,15 @@ async def finding_of(
         told = await asking.ask(name, call, within_s + GRACE_S)
     except TimeoutError:
         board.note(name, ())
-        return Finding(unknown(), Reason.OVERRAN, "it hangs, or its port does")
+        return (Finding(unknown(), Reason.OVERRAN, "it hangs, or its port does"),)
     except DeviceFailed as e:
         meanings = absent if e.reason in {Reason.NOT_PRESENT, Reason.GONE} else ()
         board.note(name, meanings)
         detail = str(e).replace(hidden, name) if hidden else str(e)
-        return Finding(unknown(meaning=",".join(meanings) or None), e.reason, detail[:_LONGEST_DETAIL])
+        known = unknown(meaning=",".join(meanings) or None)
+        return (Finding(known, e.reason, detail[:_LONGEST_DETAIL]),)
     board.note(name, told.meanings)
-    return Finding(told.fields[0])
+    return tuple(Finding(fields) for fields in told.fields)
 
 
 def named_devices(

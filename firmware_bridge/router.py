@@ -6,20 +6,23 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from agent.contract.reason import Reason
 from firmware_bridge.drivers import of_scheme
 from firmware_bridge.drivers.host_mib import DESCRIPTION, OBJECT_ID
 from firmware_bridge.drivers.snmp_device import SCHEME, Memory, SnmpDevice
 from firmware_bridge.drivers.snmp_tables import Wish
-from firmware_bridge.links.snmp import PORT, SnmpAgent
 from firmware_bridge.links.snmp_access import SnmpAccess
 from firmware_bridge.protocols.snmp import Oid, SnmpReader, Value, dotted
 from firmware_bridge.protocols.snmp_values import text
 from firmware_bridge.reading import DeviceFailed, DeviceReading, Identity
 from firmware_bridge.scrubbing import scrubbed
 
+if TYPE_CHECKING:
+    from firmware_bridge.links.snmp import SnmpAgent
+
+PORT = 161
 _LINUX = re.compile(r"^Linux \S+ (?P<kernel>\d\S*)(?:.* (?P<machine>\S+))?$")
 _SIGNED, _UNSIGNED = 1 << 31, 1 << 32
 
@@ -111,7 +114,8 @@ class Router:
     """
 
     def __init__(self, host: str, access: SnmpAccess, device: str, *, wish: Wish | None = None) -> None:
-        self._agent = _agent(host, access, device)
+        self._agent: SnmpAgent | None = None
+        self._host, self._access = host, access
         self._device = device
         self._wish = wish or Wish()
         self._memory = Memory()
@@ -142,9 +146,12 @@ class Router:
     def close(self) -> None:
         """Leave no socket open."""
         with self._lock:
-            self._agent.close()
+            if self._agent is not None:
+                self._agent.close()
+            self._agent = None
 
     def _read(self, within_s: float) -> DeviceReading:
+        self._agent = self._agent or _agent(self._host, self._access, self._device)
         reader = SnmpReader(self._agent, self._device, within_s=within_s)
         known = self._memory.identity or identified(reader)
         self._memory.identity = known
@@ -184,6 +191,8 @@ def _described(known: Identity, maker: str | None) -> Identity:
 
 
 def _agent(host: str, access: SnmpAccess, device: str) -> SnmpAgent:
+    from firmware_bridge.links.snmp import SnmpAgent  # noqa: PLC0415 -- large, and most schools need it not
+
     address, port = address_of(host)
     return SnmpAgent(address, access, device=device, port=port)
 

@@ -104,6 +104,9 @@ class Interface:
     tx_errors: int | None = number("packets not sent for an error")
     rx_drops: int | None = number("received packets dropped")
     tx_drops: int | None = number("packets to send dropped")
+    restarted: bool | None = flag(
+        "whether the counters began anew since the last record; None where that is not known"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

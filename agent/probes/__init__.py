@@ -25,6 +25,7 @@ PROBES: dict[str, str] = {
     "iperf3": "agent.probes.iperf3:Iperf3Probe",
     "speedtest": "agent.probes.speedtest:SpeedtestProbe",
     "modem": "agent.probes.modem:ModemProbe",
+    "router": "agent.probes.router:RouterProbe",
     "power": "agent.probes.power:PowerProbe",
     "gnss": "agent.probes.gnss:GnssProbe",
 }

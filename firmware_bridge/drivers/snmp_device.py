@@ -245,6 +245,7 @@ class _Poll:
                     "tx_errors": port.tx_errors,
                     "rx_drops": port.rx_drops,
                     "tx_drops": port.tx_drops,
+                    "restarted": totals[port.name].restarted,
                 },
             )
             for port in ports

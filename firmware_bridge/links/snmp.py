@@ -29,7 +29,6 @@ from firmware_bridge.links.snmp_access import SnmpAccess
 from firmware_bridge.protocols.snmp import Answer, Oid, Value
 from firmware_bridge.reading import DeviceFailed, Unanswered
 
-PORT = 161
 _REQUESTS_OF_AN_ENGINE = 2000
 _FAILURES_OF_AN_ENGINE = 2
 _GRACE_S = 1.0
@@ -87,7 +86,7 @@ class SnmpAgent:
         access: SnmpAccess,
         *,
         device: str,
-        port: int = PORT,
+        port: int = 161,
         timeout_s: float = 2.0,
         retries: int = 1,
     ) -> None:

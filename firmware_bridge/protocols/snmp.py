@@ -94,6 +94,7 @@ class SnmpReader:
         self._until_s = time.monotonic() + within_s
         self.unanswered: list[Oid] = []
         """Objects whose presence in a request keeps the agent from answering it."""
+        self._has_answered = False
         self.seen: dict[Oid, Value] = {}
         """All that was asked for and told, by name."""
 
@@ -185,9 +186,7 @@ class SnmpReader:
     def _assert_alive(self, names: Sequence[Oid]) -> None:
         """Tell an agent that is gone from one that a single object makes mute."""
         if list(names) == [SYS_UPTIME]:
-            raise Unanswered(
-                self._device, Reason.TIMEOUT, "no answer; is SNMP on, for this address and name?"
-            )
+            raise self._unanswered()
         self._ask([SYS_UPTIME])
 
     def _ask(self, names: Sequence[Oid]) -> Answer:
@@ -213,13 +212,19 @@ class SnmpReader:
                 self._fail(f"answers with error {error} when asked what follows {dotted(name)}")
             most = most // 5 or 1
 
+    def _unanswered(self) -> Unanswered:
+        return Unanswered(self._device, Reason.TIMEOUT, "no answer; is SNMP on, for this address and name?")
+
     def _allowed(self, answer: Answer) -> Answer:
+        self._has_answered = True
         if answer.error_status == _AUTHORIZATION:
             raise DeviceFailed(self._device, Reason.NOT_PERMITTED, "its access rules do not let us read")
         return answer
 
     def _assert_in_time(self) -> None:
         if time.monotonic() >= self._until_s:
+            if not self._has_answered:
+                raise self._unanswered()
             raise DeviceFailed(self._device, Reason.OVERRAN, "answers too slowly to be read in time")
 
     def _fail(self, detail: str) -> NoReturn:
