@@ -23,6 +23,8 @@ from agent.contract.log import UnknownLevel, start_logging
 from collector.alerts.commands import alerts, hooks
 from collector.authority import commands
 from collector.config import DEFAULT_FILE, Config, load_config
+from collector.contracts import commands as exclusions
+from collector.contracts.ledger import read_exclusions
 from collector.errors import CollectorError, ConfigError
 from collector.playback import START
 from collector.reflector import commands as reflector
@@ -145,6 +147,7 @@ def _check(options: argparse.Namespace) -> int:
         "contracts": len(config.contracts.contracts),
         "calendars": len(config.contracts.calendars),
         "promised": len(config.contracts.by_school),
+        "exclusions": len(read_exclusions(Path(config.options.contracts.exclusions_file))),
         "warnings": list(config.contracts.warnings),
     }
     _print(found, as_json=options.json)
@@ -282,6 +285,11 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "read journal, archive and checkpoints; name the first entry that does not fit",
         _verify,
         _verify_arguments,
+    ),
+    "exclusions": Subcommand(
+        "time that does not count: propose it, agree to it, dispute it",
+        exclusions.run,
+        exclusions.add_arguments,
     ),
     "alerts": Subcommand(
         "what fires, who takes care of it, and of whom nothing is told for a while",

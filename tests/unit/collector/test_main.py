@@ -47,11 +47,12 @@ def test_check_reads_contracts(config: str, tmp_path: Path, capsys: pytest.Captu
     valid = (Path(__file__).parent / "contracts" / "valid.toml").read_text()
     file = tmp_path / "contracts.toml"
     with Path(config).open("a") as more:
-        more.write(f'[contracts]\nfiles = ["{file}"]\n')
+        more.write(f'[contracts]\nfiles = ["{file}"]\nexclusions_file = "{tmp_path}/none"\n')
     file.write_text(valid.replace('"kz-0001", "kz-0002"', '"school-1"'))
     assert main(["check", "--config", config, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["contracts"], found["calendars"], found["promised"], found["warnings"]) == (1, 1, 1, [])
+    assert found["exclusions"] == 0
 
     file.write_text(valid)
     assert main(["check", "--config", config]) == 78
