@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,10 +171,15 @@ class Config:
         """Who makes the alerts.
 
         Raises:
-            ConfigError: a hook's secret cannot be read.
+            ConfigError: a hook's secret cannot be read, or the folder cannot be used.
         """
-        with _explained(self.file):
-            return Watchman(self.options.alerts, self.hooks, self.registry, hourly=self._certificate_signs)
+        options = self.options.alerts
+        try:
+            with _explained(self.file):
+                return Watchman(options, self.hooks, self.registry, hourly=self._certificate_signs)
+        except (OSError, sqlite3.Error) as e:
+            problem = f"{options.directory} cannot be used: {e}"
+            raise ConfigError(f"{self.file}: alerts.directory", problem) from e
 
     def _certificate_signs(self, now_ms: int) -> list[Sign]:
         """How much is left of the devices' certificates; none where there is no authority."""

@@ -28,6 +28,8 @@ _DISGUISES = tuple(
 )
 """IPv6 with an IPv4 address inside (NAT64, 6to4, Teredo, compatible, translated), or of one site only."""
 
+_IN_THE_LAST_BITS = tuple(net for net in _DISGUISES if net.prefixlen == 96)  # noqa: PLR2004 -- RFC 6052 §2.2
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[[str, int], Iterable[str]]
 
@@ -64,13 +66,24 @@ def pinned(host: str, port: int, *, allow_private: bool, lookup: Lookup = look_u
 
 
 def _may(address: Address, *, allow_private: bool) -> bool:
-    inner = getattr(address, "ipv4_mapped", None)
-    if inner is not None:
-        return _may(inner, allow_private=allow_private)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return _may(address.ipv4_mapped, allow_private=allow_private)
     if _is_never(address):
         return False
     return allow_private or (address.is_global and not any(address in net for net in _DISGUISES))
 
 
 def _is_never(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and (inner := _inside(address)) is not None:
+        return _is_never(inner)
     return address.is_link_local or address.is_multicast or address.is_unspecified
+
+
+def _inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that one of these carries."""
+    if address.teredo is not None:
+        return address.teredo[1]
+    if address.ipv4_mapped is not None or address.sixtofour is not None:
+        return address.ipv4_mapped or address.sixtofour
+    is_last = any(address in net for net in _IN_THE_LAST_BITS) and int(address) > 1
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if is_last else None

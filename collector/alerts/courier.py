@@ -22,6 +22,8 @@ log = logging.getLogger("collector.alerts.courier")
 
 _LOOKS_S = 30.0
 _LONGEST_PROBLEM = 300
+_PAUSE_S = 60.0
+"""Where a pause is asked for and not how long."""
 _BEGINS = frozenset({"firing", "digest", "heartbeat", "test"})
 """States that need nothing told before."""
 
@@ -114,7 +116,8 @@ class Courier:
             return
         next_s = self._now_s() + planned_s
         if failed.pauses:
-            self._paused_until_s = next_s
+            # How often this one was tried already says nothing of the others.
+            self._paused_until_s = self._now_s() + min(planned_s, failed.retry_after_s or _PAUSE_S)
         self._outbox.postpone(delivery, int(next_s * 1000), problem)
 
     def _keep_alive(self) -> None:

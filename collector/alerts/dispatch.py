@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -66,6 +67,30 @@ def make_hook(name: str, options: HookOptions) -> Hook:
 def open_outbox(directory: Path) -> Outbox:
     """The outbox in the alerts' folder."""
     return Outbox(directory / _FILE)
+
+
+def sound_outbox(directory: Path) -> Outbox:
+    """The same; a damaged file is put aside and a new one begun, for evidence is not to wait for it."""
+    try:
+        return _checked(open_outbox(directory))
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as e:
+        aside = directory / f"{_FILE}.damaged-{int(time.time())}"
+        log.error("alerts.damaged file=%s put_aside=%s problem=%s", directory / _FILE, aside, e)  # noqa: TRY400 -- a disk's fault
+        for tail in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                (directory / f"{_FILE}{tail}").rename(f"{aside}{tail}")
+        return open_outbox(directory)
+
+
+def _checked(outbox: Outbox) -> Outbox:
+    try:
+        outbox.check()
+    except sqlite3.Error:
+        outbox.close()
+        raise
+    return outbox
 
 
 class Dispatch:

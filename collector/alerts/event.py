@@ -82,6 +82,9 @@ class AlertEvent:
         return self.schools_total > len(self.schools)
 
 
+_KNOWN = frozenset(f.name for f in dataclasses.fields(AlertEvent))
+
+
 def new_id() -> str:
     """An id that nobody else makes."""
     return f"evt_{secrets.token_hex(12)}"
@@ -101,9 +104,10 @@ def from_json(text: str) -> AlertEvent:
     """From the outbox.
 
     Raises:
-        TypeError, KeyError, ValueError: it is not what `to_json` wrote.
+        TypeError, KeyError, ValueError, AttributeError: it is not what `to_json` wrote, in this version or a
+            later one.
     """
-    plain = json.loads(text)
+    plain = {name: value for name, value in json.loads(text).items() if name in _KNOWN}
     plain["schools"] = tuple(Affected(**each) for each in plain["schools"])
     return AlertEvent(**plain)
 

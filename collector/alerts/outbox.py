@@ -10,6 +10,7 @@ Nothing resolved is told to who was never told that it fires.
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -40,6 +41,7 @@ CREATE TABLE IF NOT EXISTS delivery (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS delivery_lane ON delivery (hook, state, lane, event);
 CREATE INDEX IF NOT EXISTS delivery_alert ON delivery (hook, alert, state);
+CREATE INDEX IF NOT EXISTS delivery_due ON delivery (hook, state, next_ms, event);
 CREATE INDEX IF NOT EXISTS event_alert ON event (alert, number);
 CREATE TABLE IF NOT EXISTS hook (name TEXT PRIMARY KEY, disabled TEXT);
 """
@@ -90,6 +92,17 @@ class Outbox:
         self._base.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _TABLES)
         self._grown = threading.Condition()
 
+    def check(self) -> None:
+        """Look through the file.
+
+        Raises:
+            sqlite3.DatabaseError: it is damaged.
+        """
+        with self._lock:
+            (found,) = self._base.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+
     def close(self) -> None:
         """No call after this."""
         with self._lock:
@@ -111,10 +124,12 @@ class Outbox:
             self._base.execute("BEGIN IMMEDIATE")
             try:
                 yield self._base
+                self._base.execute("COMMIT")
             except BaseException:
-                self._base.execute("ROLLBACK")
+                # Also after a COMMIT that failed, which leaves it open: all that follows would be part of it.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._base.execute("ROLLBACK")
                 raise
-            self._base.execute("COMMIT")
         with self._grown:
             self._grown.notify_all()
 
@@ -143,7 +158,7 @@ class Outbox:
         asked = "SELECT body FROM event WHERE alert = ? AND state = 'firing' ORDER BY number DESC LIMIT 1"
         with self._lock:
             row = self._base.execute(asked, (alert,)).fetchone()
-        return None if row is None else from_json(row[0])
+        return None if row is None else readable(row[0])
 
     def escalate(self, event: AlertEvent, hook: str, now_ms: int) -> None:
         """To one more hook; once, however often it is asked."""
@@ -161,8 +176,13 @@ class Outbox:
     def first(self, hook: str) -> Delivery | None:
         """What is to be tried next, perhaps not yet; None when nothing waits."""
         with self._lock:
-            row = self._base.execute(_DUE, (hook,)).fetchone()
-        return None if row is None else Delivery(hook, row[0], row[1], row[3], from_json(row[2]))
+            while (row := self._base.execute(_DUE, (hook,)).fetchone()) is not None:
+                number, tried, body, next_ms = row
+                event = readable(body)
+                if event is not None:
+                    return Delivery(hook, number, tried, next_ms, event)
+                self._settle(hook, number, "dead", "it cannot be read")
+        return None
 
     def wait(self, seconds: float) -> None:
         """Until something is put, or the time is over."""
@@ -184,15 +204,16 @@ class Outbox:
                        WHERE l.hook = d.hook AND l.alert = d.alert AND l.state = 'delivered')
                    AND e.state IN ('firing', 'updated', 'acknowledged') ORDER BY e.number"""
         with self._lock:
-            return [from_json(body) for (body,) in self._base.execute(asked, (hook,))]
+            rows = self._base.execute(asked, (hook,)).fetchall()
+        return [event for (body,) in rows if (event := readable(body)) is not None]
 
     def deliver(self, delivery: Delivery) -> None:
         """It arrived."""
-        self._settle(delivery, "delivered", None)
+        self._settle(delivery.hook, delivery.number, "delivered", None)
 
     def bury(self, delivery: Delivery, problem: str) -> None:
         """It will not be tried again unless somebody says so."""
-        self._settle(delivery, "dead", problem)
+        self._settle(delivery.hook, delivery.number, "dead", problem)
 
     def postpone(self, delivery: Delivery, next_ms: int, problem: str) -> None:
         """It is tried again, not before then."""
@@ -240,23 +261,46 @@ class Outbox:
         asked = """SELECT e.body, d.problem FROM delivery d JOIN event e ON e.number = d.event
                    WHERE d.hook = ? AND d.state = 'dead' ORDER BY e.number"""
         with self._lock:
-            return [(from_json(body), problem or "") for body, problem in self._base.execute(asked, (hook,))]
+            rows = self._base.execute(asked, (hook,)).fetchall()
+        return [(event, problem or "") for body, problem in rows if (event := readable(body)) is not None]
 
-    def forget(self, before_ms: int) -> int:
-        """Drop events of alerts that are over everywhere and older; how many."""
+    def forget(self, before_ms: int, *, hooks: Iterable[str] | None = None) -> int:
+        """Drop events of alerts that are over everywhere and older; how many.
+
+        Args:
+            before_ms: what is newer stays.
+            hooks: those that there are; what waits for any other, or for one that is disabled, is given up.
+        """
         asked = """SELECT number FROM event WHERE at_ms < ? AND alert NOT IN (
                        SELECT alert FROM event WHERE at_ms >= ?) AND alert NOT IN (
                        SELECT alert FROM delivery WHERE state = 'waiting') AND alert IN (
                        SELECT alert FROM event WHERE state NOT IN ('firing', 'updated', 'acknowledged'))"""
         with self.transaction() as base:
+            if hooks is not None:
+                self._give_up(before_ms, hooks)
             numbers = [(number,) for (number,) in base.execute(asked, (before_ms, before_ms))]
             base.executemany("DELETE FROM delivery WHERE event = ?", numbers)
             base.executemany("DELETE FROM event WHERE number = ?", numbers)
         return len(numbers)
 
-    def _settle(self, delivery: Delivery, state: str, problem: str | None) -> None:
+    def _give_up(self, before_ms: int, hooks: Iterable[str]) -> None:
+        alive = [hook for hook in hooks if self.disabled(hook) is None]
+        given_up = """UPDATE delivery SET state = 'dead', problem = 'it is too old' WHERE state = 'waiting'
+                      AND hook NOT IN (SELECT value FROM json_each(?))
+                      AND event IN (SELECT number FROM event WHERE at_ms < ?)"""
+        self._base.execute(given_up, (json.dumps(alive), before_ms))
+
+    def _settle(self, hook: str, number: int, state: str, problem: str | None) -> None:
         with self.transaction() as base:
             base.execute(
                 "UPDATE delivery SET state = ?, tried = tried + 1, problem = ? WHERE hook = ? AND event = ?",
-                (state, problem, delivery.hook, delivery.number),
+                (state, problem, hook, number),
             )
+
+
+def readable(body: str) -> AlertEvent | None:
+    """An event as it was stored; None where another version, or a bad disk, wrote what is none."""
+    try:
+        return from_json(body)
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None

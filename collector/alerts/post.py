@@ -27,7 +27,7 @@ _CONNECT_S = 5.0
 _MOST_BYTES = 65_536
 _SAID_BYTES = 200
 _OK = range(200, 300)
-_GONE, _TOO_MANY = 410, 429
+_GONE, _TOO_MANY, _BUSY = 410, 429, 503
 _WORTH_TRYING = frozenset({408, 425, 429})
 
 
@@ -73,13 +73,23 @@ def post(target: Target, body: bytes, headers: Mapping[str, str]) -> None:
         path = urlsplit(target.url)._replace(scheme="", netloc="").geturl() or "/"
         try:
             connection.request("POST", path, body, {"User-Agent": "schoolpulse", **headers})
-            answer = connection.getresponse()
-            said = answer.read(_MOST_BYTES)
+            with contextlib.closing(connection.getresponse()) as answer:
+                said = _said(answer)
         except (OSError, http.client.HTTPException, ValueError) as e:
             raise HookFailed(_name(e)) from e
         if watch.has_shut:
             raise HookFailed(f"no whole answer within {target.within_s:g} s")
     _judge(answer, said)
+
+
+def _said(answer: http.client.HTTPResponse) -> bytes:
+    """The body where its length is known; what comes first of any other one, and only where it is of use.
+
+    The library reads a chunk of negative size until the end, however far that is.
+    """
+    if answer.length is not None and not answer.chunked:
+        return answer.read(min(answer.length, _MOST_BYTES))
+    return b"" if answer.status in _OK or answer.fp is None else answer.fp.read1(_SAID_BYTES)
 
 
 @contextlib.contextmanager
@@ -146,11 +156,12 @@ def _judge(answer: http.client.HTTPResponse, said: bytes) -> None:
     if answer.status == _GONE:
         raise HookGone(problem)
     is_permanent = 400 <= answer.status < 500 and answer.status not in _WORTH_TRYING  # noqa: PLR2004
+    retry_after_s = _retry_after_s(answer.getheader("Retry-After"))
     raise HookFailed(
         problem,
         permanent=is_permanent,
-        retry_after_s=_retry_after_s(answer.getheader("Retry-After")),
-        pauses=answer.status == _TOO_MANY,
+        retry_after_s=retry_after_s,
+        pauses=answer.status == _TOO_MANY or (answer.status == _BUSY and retry_after_s is not None),
     )
 
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from collector.alerts.dispatch import Dispatch, open_outbox
+from collector.alerts.dispatch import Dispatch, sound_outbox
 from collector.alerts.engine import Engine
 from collector.alerts.event import AlertEvent
 from collector.alerts.fleet import Fleet
@@ -81,7 +81,7 @@ class Watchman:
     ) -> None:
         self._options, self._registry = options, registry
         self._clock_ms, self._hourly = clock_ms, hourly
-        self.outbox = open_outbox(Path(options.directory))
+        self.outbox = sound_outbox(Path(options.directory))
         self.memory, self.words = Memory(self.outbox), Words(self.outbox)
         self.dispatch = Dispatch(self.outbox, hooks, is_well=self._is_well)
         self._lock = threading.Lock()
@@ -226,7 +226,8 @@ class Watchman:
 
     def _forget(self) -> None:
         with self._noting("old events"):
-            self.outbox.forget(self._clock_ms() - self._options.keep_days * _DAY_MS)
+            before_ms = self._clock_ms() - self._options.keep_days * _DAY_MS
+            self.outbox.forget(before_ms, hooks=self.dispatch.hooks)
 
     def _is_well(self) -> bool:
         """Whether somebody still decides; no hook says that all is well otherwise."""

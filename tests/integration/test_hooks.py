@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import itertools
 import json
 import resource
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -172,6 +174,25 @@ def chunked_nonsense(connection: socket.socket, ends: threading.Event) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n")
 
 
+def negative_chunk(connection: socket.socket, ends: threading.Event) -> None:
+    """The library would read until the end, however far that is."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n")
+    while not ends.is_set():
+        connection.sendall(b"x" * 1_000_000)
+
+
+def refused_in_gigabytes(connection: socket.socket, ends: threading.Event) -> None:
+    connection.sendall(b"HTTP/1.1 500 no\r\n\r\n")
+    while not ends.is_set():
+        connection.sendall(b"x" * 1_000_000)
+
+
+def continues(connection: socket.socket, ends: threading.Event) -> None:
+    """An answer is always about to come."""
+    while not ends.is_set():
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+
 def closes(connection: socket.socket, ends: threading.Event) -> None:
     del connection, ends
 
@@ -183,7 +204,8 @@ def closes(connection: socket.socket, ends: threading.Event) -> None:
         (drip, "."),
         (endless_headers, "headers|reset|pipe"),
         (garbage, "."),
-        (chunked_nonsense, "."),
+        (continues, "."),
+        (refused_in_gigabytes, "answered 500"),
         (closes, "closed|reset|Remote"),
     ],
 )
@@ -197,9 +219,10 @@ def test_a_receiver_that_misbehaves_is_left_in_time(behave: Any, problem: str) -
         assert time.monotonic() - began_s < 20
 
 
-def test_gigabytes_are_not_read() -> None:
+@pytest.mark.parametrize("behave", [gigabytes, negative_chunk, chunked_nonsense])
+def test_gigabytes_and_nonsense_after_a_good_status_are_not_read(behave: Any) -> None:
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with Raw(gigabytes) as receiver:
+    with Raw(behave) as receiver:
         post(Target(url=receiver.url, within_s=5, **_LOCAL), b"{}", {})
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 50_000
 
@@ -214,6 +237,9 @@ def test_gigabytes_are_not_read() -> None:
         (429, {"Retry-After": "7"}, False, 7.0),
         (500, {}, False, None),
         (503, {"Retry-After": "nonsense"}, False, None),
+        (503, {"Retry-After": "²"}, False, None),
+        (503, {"Retry-After": "-5"}, False, None),
+        (503, {"Retry-After": "9" * 4000}, False, 999_999_999.0),
         (503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, False, 0.0),
     ],
 )
@@ -229,6 +255,31 @@ def test_what_a_status_means(
     assert (failed.value.permanent, failed.value.retry_after_s) == (is_permanent, retry_after_s)
     assert str(failed.value).isprintable()
     assert len(str(failed.value)) < 300
+
+
+def test_a_date_to_come_is_waited_for() -> None:
+    at = email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=500), usegmt=True)
+    busy = Answer(status=429, headers={"Retry-After": at})
+    with ScriptedHTTP(lambda _: busy) as receiver, pytest.raises(HookFailed) as failed:
+        post(Target(url=receiver.url, **_LOCAL), b"{}", {})
+    assert failed.value.pauses
+    assert 400 < (failed.value.retry_after_s or 0) <= 500
+
+
+def test_one_who_never_ends_the_handshake_of_tls_is_left_in_time() -> None:
+    with Raw(hang) as receiver, pytest.raises(HookFailed, match="TLS"):
+        post(Target(url=receiver.url.replace("http", "https"), within_s=1.5, allow_private=True), b"{}", {})
+
+
+def test_a_name_that_leads_elsewhere_a_moment_later_leads_nowhere() -> None:
+    """The address is looked up once; what is connected to is what was looked at."""
+    answers = iter([["127.0.0.1"], ["192.0.2.1"]])
+    with ScriptedHTTP(lambda _: Answer()) as receiver:
+        port = receiver.url.rpartition(":")[2]
+        target = Target(url=f"http://hook.example.org:{port}/", lookup=lambda _h, _p: next(answers), **_LOCAL)
+        post(target, b"{}", {})
+        assert receiver.requests[0].headers["Host"] == f"hook.example.org:{port}"
+    assert next(answers) == ["192.0.2.1"]
 
 
 def test_gone_is_gone() -> None:

@@ -119,6 +119,41 @@ def test_who_asks_for_a_pause_gets_it_for_everything(outbox: Outbox) -> None:
     assert len(hook.taken) == 5
 
 
+def test_one_that_was_tried_often_pauses_the_others_no_longer_than_it_is_asked(outbox: Outbox) -> None:
+    clock, hook = Clock(), Told(failing(HookFailed("no answer")))
+    courier = Courier("noc", hook, outbox, now_s=clock)
+    outbox.put(event(alert="old"), ["noc"])
+    drive(courier, clock, until_s=20 * _HOUR_S)
+    hook.answer = failing(HookFailed("answered 429", pauses=True))
+    while hook.tried[-1].alert == "old" and len(hook.tried) < 9:
+        drive(courier, clock, until_s=clock.now_s + _HOUR_S)
+    hook.answer = lambda _: None
+    outbox.put(event(alert="new", at_ms=int(clock.now_s * 1000)), ["noc"])
+    drive(courier, clock, until_s=clock.now_s + 120)
+    assert "new" in [e.alert for e in hook.taken]
+
+
+def test_a_fault_of_our_own_puts_off_only_its_own_event(outbox: Outbox) -> None:
+    def answer(told: AlertEvent) -> None:
+        if told.alert == "a1":
+            raise ZeroDivisionError("our bug")
+
+    clock, hook = Clock(), Told(answer)
+    courier = Courier("noc", hook, outbox, now_s=clock)
+    for alert in ("a1", "a2"):
+        outbox.put(event(alert=alert), ["noc"])
+    drive(courier, clock, until_s=clock.now_s + 3)
+    assert [e.alert for e in hook.taken] == ["a2"]
+    assert outbox.counts("noc").waiting == 1
+
+
+def test_no_sign_of_life_is_given_when_nobody_decides_any_more(outbox: Outbox) -> None:
+    clock, hook = Clock(), Told()
+    courier = Courier("noc", hook, outbox, heartbeat_s=600, is_well=lambda: clock.now_s < 1000, now_s=clock)
+    drive(courier, clock, until_s=5000)
+    assert [e.state for e in hook.taken] == ["heartbeat"]
+
+
 def test_what_fires_is_told_again_to_who_forgets(outbox: Outbox) -> None:
     clock, hook = Clock(), Refreshed()
     courier = Courier("noc", hook, outbox, now_s=clock)
@@ -141,7 +176,7 @@ def test_a_silent_hook_gets_a_sign_of_life(outbox: Outbox) -> None:
 _STATES = ("firing", "updated", "acknowledged", "resolved")
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**32),
     alerts=st.integers(1, 5),

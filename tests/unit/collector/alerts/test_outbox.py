@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.alerts.dispatch import sound_outbox
 from collector.alerts.outbox import Counts, Outbox
 from tests.unit.collector.alerts.told import event
 
@@ -130,3 +131,90 @@ def test_a_disabled_hook_says_why(outbox: Outbox) -> None:
     assert outbox.disabled("noc") == "answered 410"
     outbox.disable("noc", None)
     assert outbox.disabled("noc") is None
+
+
+def test_a_commit_that_fails_is_taken_back_and_the_next_one_holds(tmp_path: Path) -> None:
+    file = tmp_path / "alerts.sqlite"
+    with contextlib.closing(Outbox(file)) as outbox:
+        with contextlib.closing(sqlite3.connect(file, timeout=0)) as other:
+            base = FailingCommit(outbox._base)
+            outbox._base = base  # type: ignore[assignment]
+            with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+                outbox.put(event(alert="a1"), ["noc"])
+            outbox.put(event(alert="a2"), ["noc"])
+            assert other.execute("SELECT alert FROM event").fetchall() == [("a2",)]
+        outbox._base = base.inner
+
+
+class FailingCommit:
+    """A base whose first COMMIT fails, as on a full disk."""
+
+    def __init__(self, inner: sqlite3.Connection) -> None:
+        self.inner = inner
+        self._fails = True
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.inner.in_transaction
+
+    def execute(self, sql: str, *more: object) -> sqlite3.Cursor:
+        if sql == "COMMIT" and self._fails:
+            self._fails = False
+            raise sqlite3.OperationalError("database or disk is full")
+        return self.inner.execute(sql, *more)  # type: ignore[arg-type]
+
+    def executemany(self, sql: str, rows: object) -> sqlite3.Cursor:
+        return self.inner.executemany(sql, rows)  # type: ignore[arg-type]
+
+
+def test_an_event_that_cannot_be_read_holds_up_no_other(outbox: Outbox) -> None:
+    spoiled, sound = event(alert="a1"), event(alert="a2")
+    for each in (spoiled, sound):
+        outbox.put(each, ["noc"])
+    with outbox.transaction() as base:
+        base.execute("UPDATE event SET body = '{\"id\": 1}' WHERE id = ?", (spoiled.id,))
+    assert ids(outbox, "noc") == [sound.id]
+    assert outbox.counts("noc").dead == 1
+    assert outbox.dead("noc") == []
+
+
+def test_what_a_later_version_wrote_is_read_without_what_is_new(outbox: Outbox) -> None:
+    outbox.put(event(), ["noc"])
+    with outbox.transaction() as base:
+        base.execute("UPDATE event SET body = json_set(body, '$.colour', 'red')")
+    assert len(ids(outbox, "noc")) == 1
+
+
+def test_what_waits_for_nobody_is_given_up_once_it_is_too_old(outbox: Outbox) -> None:
+    outbox.put(event(alert="a1", at_ms=1), ["gone"])
+    outbox.put(event("resolved", alert="a1", at_ms=2), ["gone"])
+    outbox.put(event(alert="a2", at_ms=1), ["noc"])
+    assert outbox.forget(1000, hooks=["noc"]) == 2
+    assert outbox.counts("gone") == Counts(0, 0, 0, None)
+    outbox.put(event("resolved", alert="a2", at_ms=2), ["noc"])
+    outbox.disable("noc", "answered 410")
+    assert outbox.forget(1000, hooks=["noc"]) == 2
+
+
+@pytest.mark.parametrize("damage", [b"no database at all" * 100, b""])
+def test_a_damaged_file_is_put_aside(tmp_path: Path, damage: bytes) -> None:
+    with contextlib.closing(sound_outbox(tmp_path)) as outbox:
+        outbox.put(event(), ["noc"])
+    (tmp_path / "alerts.sqlite").write_bytes(damage)
+    with contextlib.closing(sound_outbox(tmp_path)) as outbox:
+        assert outbox.first("noc") is None
+        outbox.put(event(), ["noc"])
+    assert len(list(tmp_path.glob("*.damaged-*"))) == bool(damage)
+
+
+def test_a_file_with_a_spoiled_page_is_put_aside(tmp_path: Path) -> None:
+    with contextlib.closing(sound_outbox(tmp_path)) as outbox:
+        for n in range(500):
+            outbox.put(event(alert=f"a{n}"), ["noc"])
+    file = tmp_path / "alerts.sqlite"
+    whole = bytearray(file.read_bytes())
+    middle = len(whole) // 2
+    whole[middle : middle + 8192] = b"\xff" * 8192
+    file.write_bytes(whole)
+    with contextlib.closing(sound_outbox(tmp_path)) as outbox:
+        assert outbox.counts("noc").waiting == 0
