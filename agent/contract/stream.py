@@ -86,6 +86,7 @@ class Report:
         acked_bytes: of what the reflector sent, without headers.
         retransmitted_bytes: of what it sent.
         rwnd_limited_ratio: share of its sending time in which the receiver's window held it back.
+        doubled_segments: of those it sent, that came twice, as the receiver said (RFC 2883).
     """
 
     at_us: int
@@ -96,6 +97,7 @@ class Report:
     retransmitted_bytes: int = 0
     rwnd_limited_ratio: float = 0.0
     last: bool = False
+    doubled_segments: int = 0
 
 
 def write(message: Open | Opened | Join | Joined | Report) -> bytes:

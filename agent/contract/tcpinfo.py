@@ -19,6 +19,7 @@ _U32 = {
     "min_rtt_us": 148,
     "data_segs_in": 152,
     "data_segs_out": 156,
+    "dsack_dups": 216,
 }
 _U64 = {
     "bytes_acked": 120,
@@ -43,6 +44,7 @@ class TcpInfo:
     Attributes:
         header_bytes: of IP and TCP in each full segment of it.
         rcv_rtt_us: the receiver's own estimate; 0 before it has one.
+        dsack_dups: segments that the receiver said had come twice.
     """
 
     header_bytes: int
@@ -55,6 +57,7 @@ class TcpInfo:
     min_rtt_us: int
     data_segs_in: int
     data_segs_out: int
+    dsack_dups: int
     bytes_acked: int
     bytes_received: int
     delivery_rate_bytes_per_s: int

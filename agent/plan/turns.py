@@ -29,6 +29,7 @@ from agent.plan.times import Start, Times, chance
 from agent.probes.base import CostsData
 from agent.probes.host import throttled
 from agent.round import Failed, Outcome
+from agent.throughput.agreement import Agreement
 from agent.throughput.validity import Around, moved_bytes, settle
 
 log = logging.getLogger("agent.plan")
@@ -60,6 +61,7 @@ class Turn:
     was_throttled: bool = False
     line_bytes: Callable[[], int | None] = lambda: None
     moved_bytes: int | None = None
+    agreement: Agreement = field(default_factory=Agreement)
     outcome: Outcome | None = field(default=None, init=False)
 
     def settle(self, outcome: Outcome | None) -> Outcome | None:
@@ -70,7 +72,7 @@ class Turn:
         line_bytes = self.line_bytes()
         around = Around(line_bytes=line_bytes, was_busy=self.was_busy, was_throttled=self.was_throttled)
         self.moved_bytes = moved_bytes(outcome)
-        self.outcome = settle(outcome, around)
+        self.outcome = self.agreement.judged(settle(outcome, around), time.monotonic())
         return self.outcome
 
 
@@ -102,6 +104,7 @@ class Turns:
         self._state = State.AMPLE
         self._is_loading = False
         self._loaded_until_s = -math.inf
+        self._agreement = Agreement()
 
     async def start(self, test: CostsData) -> None:
         """Wait until the test's next start."""
@@ -205,7 +208,7 @@ class Turns:
             same = before is not None and now is not None and before.line == now.line
             return sum(growth(before, now)) if same and now is not None else None
 
-        return Turn(probe=probe, was_busy=was_busy, line_bytes=line_bytes)
+        return Turn(probe=probe, was_busy=was_busy, line_bytes=line_bytes, agreement=self._agreement)
 
     def _end(self, turn: Turn) -> None:
         moved = turn.moved_bytes

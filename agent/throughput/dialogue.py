@@ -69,6 +69,7 @@ class Session:
         self.rtt_ms = rtt_ms
         self.report: Report | None = None
         self.unread: list[Report] = []
+        self.heard_s: list[tuple[float, float]] = []
         self.closing_report: Report | None = None
         self.problem: NoAnswer | None = None
         self._name = opened.session or ""
@@ -112,6 +113,7 @@ class Session:
                 while True:
                     self.report = read(Report, await flow.read_line(self._control))
                     self.unread.append(self.report)
+                    self.heard_s.append((time.monotonic(), self.report.at_us / 1e6))
                     if self.report.last:
                         self.closing_report = self.report
                     self._news.set()

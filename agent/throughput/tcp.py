@@ -30,6 +30,9 @@ _SLACK_RATIO, _SLACK_BYTES = 0.02, 65536
 _SATURATED_RTT_RATIO = 0.05
 _WINDOW_LIMITED_RATIO = 0.2
 _WIDE_RATIO = 0.1
+_DOUBLED_RATIO = 0.02
+_CLOCK_RATIO, _CLOCK_S = 0.1, 0.2
+"""So far the reflector's clock may seem off beside ours: what it reports comes late when the way is full."""
 _SPENT_RATIO = 0.9
 """From this share of what was granted on, a reflector that ends the load is not gone but right."""
 
@@ -189,7 +192,7 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
         NoAnswer: the reflector refused, or went away before the rate was steady.
     """
     began_s = time.monotonic()
-    session.report, session.unread = None, []
+    session.report, session.unread, session.heard_s = None, [], []
     async with load(session, plan) as running:
         arrivals, looks, segment = await _watch(running, plan, began_s)
         before = session.report
@@ -199,7 +202,7 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
     if segment is None:
         raise NoAnswer(Reason.TIMEOUT, f"nothing arrived within {time.monotonic() - began_s:.0f} s")
     segment_bytes = _segment_bytes(plan.direction, looks, before)
-    doubts |= _doubts(running, looks, closing, segment)
+    doubts |= _doubts(running, looks, closing, segment, segment_bytes)
     return Transfer(
         segment=segment,
         segment_bytes=segment_bytes,
@@ -263,22 +266,33 @@ def _segment_bytes(direction: Direction, looks: Sequence[TcpInfo], report: Repor
 
 
 def _doubts(
-    running: Load, looks: Sequence[TcpInfo], closing: Report | None, segment: Segment | None
+    running: Load,
+    looks: Sequence[TcpInfo],
+    closing: Report | None,
+    segment: Segment | None,
+    segment_bytes: int,
 ) -> set[Doubt]:
     found = set()
     if segment is None:
         return {Doubt.TOO_FEW}
     if segment.low is None or segment.high is None or segment.high - segment.low > _WIDE_RATIO * segment.rate:
         found.add(Doubt.WIDE)
-    if closing is None or not _agree(running.direction, looks, closing):
+    if closing is None or not _agree(running.direction, looks, closing, segment_bytes):
         found.add(Doubt.DISAGREES)
+    if running.direction == "up" and _is_clock_off(running.session.heard_s, running.rtt_s(looks)):
+        found.add(Doubt.DISAGREES)
+    if _doubled_ratio(running.direction, looks, closing) > _DOUBLED_RATIO:
+        found.add(Doubt.DOUBLED)
     if _is_window_limited(running.direction, looks, closing):
         found.add(Doubt.UNSATURATED)
     return found
 
 
-def _agree(direction: Direction, looks: Sequence[TcpInfo], closing: Report) -> bool:
-    """Whether both ends tell the same of what went through; what was under way at the end may be missing."""
+def _agree(direction: Direction, looks: Sequence[TcpInfo], closing: Report, segment_bytes: int) -> bool:
+    """Whether both ends tell the same of what went through; what was under way at the end may be missing.
+
+    More segments than were sent are a lie: the rate counts segments.
+    """
     if direction == "down":
         received_bytes = sum(look.bytes_received for look in looks)
         return closing.acked_bytes <= received_bytes * (1 + _SLACK_RATIO) + _SLACK_BYTES
@@ -288,7 +302,26 @@ def _agree(direction: Direction, looks: Sequence[TcpInfo], closing: Report) -> b
         acked_bytes * (1 - _SLACK_RATIO) - _SLACK_BYTES,
         sent_bytes * (1 + _SLACK_RATIO) + _SLACK_BYTES,
     )
-    return least <= closing.received_bytes <= most
+    came_bytes = closing.segments * (segment_bytes - looks[0].header_bytes)
+    return least <= closing.received_bytes <= most and came_bytes <= most
+
+
+def _doubled_ratio(direction: Direction, looks: Sequence[TcpInfo], closing: Report | None) -> float:
+    """Share of the segments counted that had come before; the sender knows from the receiver (RFC 2883)."""
+    if direction == "up":
+        doubled, came = sum(look.dsack_dups for look in looks), closing.segments if closing else 0
+    else:
+        doubled, came = closing.doubled_segments if closing else 0, sum(look.data_segs_in for look in looks)
+    return doubled / came if came else 0.0
+
+
+def _is_clock_off(heard_s: Sequence[tuple[float, float]], rtt_s: float) -> bool:
+    """Whether the reflector's seconds are others than ours; up, its clock is half of the rate."""
+    if not heard_s:
+        return False
+    (here_s, there_s), (here_now_s, there_now_s) = heard_s[0], heard_s[-1]
+    passed_s = here_now_s - here_s
+    return abs((there_now_s - there_s) - passed_s) > _CLOCK_RATIO * passed_s + _CLOCK_S + 2 * rtt_s
 
 
 def _is_window_limited(direction: Direction, looks: Sequence[TcpInfo], closing: Report | None) -> bool:

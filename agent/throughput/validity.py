@@ -38,7 +38,7 @@ def settle(reading: Reading, around: Around) -> Reading:
     doubts |= {Doubt.THROTTLED} if around.was_throttled else set()
     if around.line_bytes is not None and claimed > around.line_bytes * (1 + _SLACK_RATIO) + _SLACK_BYTES:
         doubts.add(Doubt.IMPLAUSIBLE)
-    return tuple(_settled(finding, doubts) for finding in reading)
+    return tuple(doubted(finding, doubts) for finding in reading)
 
 
 def moved_bytes(reading: Sequence[Finding]) -> int | None:
@@ -47,7 +47,8 @@ def moved_bytes(reading: Sequence[Finding]) -> int | None:
     return sum(n for n in counts if n is not None) if counts and None not in counts else None
 
 
-def _settled(finding: Finding, doubts: set[Doubt]) -> Finding:
+def doubted(finding: Finding, doubts: set[Doubt]) -> Finding:
+    """The same finding with these doubts as well; a figure that cannot be is taken away."""
     fields = finding.fields
     if not isinstance(fields, Throughput) or fields.mbps is None:
         return finding

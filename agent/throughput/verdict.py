@@ -42,6 +42,8 @@ class Doubt(enum.StrEnum):
     """The sender fell behind its plan."""
     DISAGREES = "disagrees"
     """Another method says something else."""
+    DOUBLED = "doubled"
+    """Packets came twice and were counted twice: less of them was of use."""
     INTERRUPTED = "interrupted"
     """The test ended early; the figure is from what was measured until then."""
     IMPLAUSIBLE = "implausible"

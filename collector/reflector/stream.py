@@ -77,6 +77,7 @@ class Session:
             retransmitted_bytes=sum(look.bytes_retrans for look in looks),
             rwnd_limited_ratio=sum(look.rwnd_limited_us for look in looks) / busy_us if busy_us else 0.0,
             last=last,
+            doubled_segments=sum(look.dsack_dups for look in looks),
         )
 
 

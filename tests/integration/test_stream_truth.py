@@ -69,6 +69,13 @@ def test_the_rate_is_found(served: tuple[Bed, str], link: dict[str, Any], direct
 
 
 @pytest.mark.parametrize("direction", ["down", "up"])
+def test_packets_that_come_twice_are_doubted(served: tuple[Bed, str], direction: str) -> None:
+    served[0].apply(Link(rate_bps=10e6, rtt_ms=40, duplicate_ratio=0.1))
+
+    assert "doubled" in measure(served, direction=direction)["doubts"]
+
+
+@pytest.mark.parametrize("direction", ["down", "up"])
 def test_a_full_queue_is_felt(served: tuple[Bed, str], direction: str) -> None:
     served[0].apply(Link(rate_bps=10e6, rtt_ms=20, queue_bytes=125_000))
 

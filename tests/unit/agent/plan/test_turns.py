@@ -159,6 +159,22 @@ async def test_tests_run_at_their_planned_times() -> None:
         planned = times.next(planned.at_s)
 
 
+async def test_a_test_is_compared_with_the_one_before_it() -> None:
+    school = School()
+    agent = Agent(school, Load(school=school))
+    verdicts = []
+    for method, mbps in (("capacity", 10.0), ("tcp_bbr_4", 20.0)):
+        async with agent.turns.turn(Load(school=school)) as turn:
+            school.rx += 10_000_000
+            told = Throughput(
+                direction="down", server="x", method=method, mbps=mbps, bytes=9, validity="valid"
+            )
+            (settled,) = turn.settle((Finding(told),))  # type: ignore[misc]
+            assert isinstance(settled.fields, Throughput)
+            verdicts.append((settled.fields.validity, settled.fields.reasons))
+    assert verdicts == [("valid", None), ("suspect", "disagrees")]
+
+
 async def test_a_clock_set_forward_leaves_out_what_was_missed() -> None:
     school = School()
     agent = Agent(school, Load(school=school))
