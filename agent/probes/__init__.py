@@ -26,6 +26,7 @@ PROBES: dict[str, str] = {
     "speedtest": "agent.probes.speedtest:SpeedtestProbe",
     "modem": "agent.probes.modem:ModemProbe",
     "router": "agent.probes.router:RouterProbe",
+    "satellite": "agent.probes.satellite:SatelliteProbe",
     "power": "agent.probes.power:PowerProbe",
     "gnss": "agent.probes.gnss:GnssProbe",
 }

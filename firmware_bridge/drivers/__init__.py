@@ -17,6 +17,7 @@ DRIVERS: dict[str, str] = {
     "telit_at": "firmware_bridge.drivers.telit_at:DRIVER",
     "fibocom_at": "firmware_bridge.drivers.fibocom_at:DRIVER",
     "cinterion_at": "firmware_bridge.drivers.cinterion_at:DRIVER",
+    "starlink": "firmware_bridge.drivers.starlink:DRIVER",
     "vedirect": "firmware_bridge.drivers.vedirect:DRIVER",
     "nut": "firmware_bridge.drivers.nut:DRIVER",
     "apcupsd": "firmware_bridge.drivers.apcupsd:DRIVER",

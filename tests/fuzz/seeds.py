@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import h2.config
+import h2.connection
 from cryptography.hazmat.primitives import serialization
 
 from agent.clock.offset import Offset
@@ -29,8 +31,10 @@ from agent.trace import told
 from agent.trace.told import Hop, Told
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.segment import MAGIC, Position, make_frame
+from firmware_bridge.drivers.starlink import GET_STATUS, METHOD
+from firmware_bridge.protocols.grpc import Call, framed
 from tests.contract.vectors import BATCHES
-from tests.drivers import talks, transcript, upses
+from tests.drivers import dishes, talks, transcript, upses
 from tests.fuzz.targets import TRACES
 from tests.parts import tls_site
 
@@ -250,10 +254,35 @@ def _upses(scheme: str) -> list[bytes]:
     return [upses.bytes_of(name) for name in upses.NAMES if name.startswith(scheme)]
 
 
+def _dishes() -> list[bytes]:
+    """Statuses and histories, each without its envelope."""
+    told = [dishes.responses(name) for name in dishes.NAMES]
+    return [b"\0\0\0".join(_inner(answer) for answer in answers.values()) for answers in told]
+
+
+def _inner(answer: bytes) -> bytes:
+    """Behind two bytes of a number of field, and its length."""
+    return answer[3:] if answer[2] < 0x80 else answer[4:]
+
+
+def _http2() -> list[bytes]:
+    """What a server answers: its settings, headers, a message, trailers."""
+    server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+    server.initiate_connection()
+    call = Call("127.0.0.1:9200", METHOD, GET_STATUS)
+    server.receive_data(call.begin())
+    server.send_headers(1, [(":status", "200"), ("content-type", "application/grpc")])
+    server.send_data(1, framed(b"\x08\1"))
+    server.send_headers(1, [("grpc-status", "0")], end_stream=True)
+    return [server.data_to_send()]
+
+
 _MADE: dict[str, Callable[[], list[bytes]]] = {
     "at_reply": lambda: [b"\r\n+CSQ: 18,99\r\n\r\nOK\r\n", b"AT+CGMM\r\r\nEC25\r\n+CREG: 1\r\nOK\r\n"],
     "modem": _modems,
     "modem_manager": _managed,
+    "starlink": _dishes,
+    "grpc": _http2,
     "nut": lambda: [*_upses("nut"), b"ERR DATA-STALE\n"],
     "apcupsd": lambda: _upses("apcupsd"),
     "vedirect": lambda: _talks("vedirect"),

@@ -55,13 +55,17 @@ from firmware_bridge.drivers.apcupsd import reading as apcupsd_reading
 from firmware_bridge.drivers.modem_manager import reading as managed_reading
 from firmware_bridge.drivers.nmea import Nmea
 from firmware_bridge.drivers.nut import reading as nut_reading
+from firmware_bridge.drivers.starlink import GET_STATUS, METHOD
+from firmware_bridge.drivers.starlink import reading as starlink_reading
 from firmware_bridge.drivers.vedirect import reading as vedirect_reading
 from firmware_bridge.protocols.apcupsd import Answer as ApcupsdAnswer
 from firmware_bridge.protocols.apcupsd import NoStatus
 from firmware_bridge.protocols.at import Exchange, Reply
+from firmware_bridge.protocols.grpc import Call, CallFailed
 from firmware_bridge.protocols.nmea import Sentences, checksum
 from firmware_bridge.protocols.nut import Answer as NutAnswer
 from firmware_bridge.protocols.nut import NoListing
+from firmware_bridge.protocols.protobuf import BadMessage, Message
 from firmware_bridge.protocols.vedirect import Blocks as VedirectBlocks
 from firmware_bridge.reading import DeviceFailed, Identity
 
@@ -375,6 +379,32 @@ def apcupsd(data: bytes) -> None:
             _keep(apcupsd_reading(lines, "ups").fields[0])
 
 
+def starlink(data: bytes) -> None:
+    """Whatever a satellite terminal answers; a NUL parts status and history."""
+    parts = data.split(b"\0\0\0", 1)
+    with contextlib.suppress(BadMessage):
+        status, history = Message(parts[0]), Message(parts[-1])
+        _keep(starlink_reading(status, history, "dish").fields[0])
+
+
+def grpc(data: bytes) -> None:
+    """Whatever an HTTP/2 server sends, whole and one byte at a time."""
+    told = [_called([data]), _called([data[at : at + 1] for at in range(len(data))])]
+    assert told[0] == told[1]
+
+
+def _called(pieces: list[bytes]) -> bytes | None:
+    call, found = Call("127.0.0.1:9200", METHOD, GET_STATUS), None
+    call.begin()
+    for piece in pieces:
+        try:
+            answer, _ = call.feed(piece)
+        except CallFailed:
+            return found
+        found = answer if found is None else found
+    return found
+
+
 class _Talk:
     """A device that says this."""
 
@@ -426,6 +456,8 @@ TARGETS: dict[str, Target] = {
         at_reply,
         modem,
         modem_manager,
+        starlink,
+        grpc,
         nut,
         apcupsd,
         vedirect,

@@ -63,7 +63,7 @@ def test_check_as_json_shows_every_option(config: str, capsys: pytest.CaptureFix
     on_by_default = {probe.table for probe in build_probes({})}
     assert set(plain["probes"]) == on_by_default - {"dns"}
     assert {"reach", "latency", "host"} <= on_by_default
-    assert not on_by_default & {"capacity", "modem", "power", "gnss"}
+    assert not on_by_default & {"capacity", "modem", "power", "gnss", "satellite"}
 
 
 def test_probes_lists_every_probe_with_a_sentence_for_each_option(capsys: pytest.CaptureFixture[str]) -> None:
