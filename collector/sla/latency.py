@@ -7,13 +7,15 @@ Percentiles are never averaged.
 
 from __future__ import annotations
 
+import bisect
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from agent.contract.histogram import Histogram, merge, quantile_ms
 from collector.sla.availability import share
-from collector.sla.rank import MEDIAN, P95, P99, nearest_rank
+from collector.sla.rank import MEDIAN, P95, P99, nearest_rank, nearest_rank_of
 from collector.sla.slotset import SlotSet
 from collector.sla.verdict import Verdict, of_all
 
@@ -112,7 +114,7 @@ class Latency:
 
 def judge_latency(samples: Iterable[Sample], counted: SlotSet, target: LatencyTarget) -> Latency:
     """Figures and verdicts over the slots that count."""
-    ours = [s for s in samples if s.slot in counted]
+    ours = _within(samples, counted)
     return Latency(
         idle=_figures([s for s in ours if not s.loaded], target, target.idle_rtt_ms, target.idle_loss_ratio),
         loaded=_figures(
@@ -121,13 +123,23 @@ def judge_latency(samples: Iterable[Sample], counted: SlotSet, target: LatencyTa
     )
 
 
+def _within(samples: Iterable[Sample], counted: SlotSet) -> list[Sample]:
+    """A month has 44,640 of them: each is looked at once, not once a span."""
+    ordered = sorted(samples, key=lambda s: s.slot)
+    slots = [s.slot for s in ordered]
+    found: list[Sample] = []
+    for first, end in counted.spans:
+        found += ordered[bisect.bisect_left(slots, first) : bisect.bisect_left(slots, end)]
+    return found
+
+
 def _figures(
     samples: list[Sample], target: LatencyTarget, rtt_target: Fraction | None, loss_target: Fraction | None
 ) -> LatencyFigures:
     rtts = sorted(s.rtt_ms for s in samples if s.rtt_ms is not None)
-    losses = sorted(Fraction(s.sent - s.received, s.sent) for s in samples if s.sent)
+    losses = Counter((s.sent - s.received, s.sent) for s in samples if s.sent)
     echoes = merge(s.rtt_histogram for s in samples)
-    rtt, loss = nearest_rank(rtts, target.quantile), nearest_rank(losses, target.quantile)
+    rtt, loss = nearest_rank(rtts, target.quantile), _loss(losses, target.quantile)
     return LatencyFigures(
         slots=len(rtts),
         rtt_ms=rtt,
@@ -139,13 +151,21 @@ def _figures(
         echo_p99_ms=quantile_ms(echoes, 0.99),
         lost=sum(s.sent - s.received for s in samples),
         sent=sum(s.sent for s in samples),
-        loss_slots=len(losses),
+        loss_slots=losses.total(),
         loss_ratio=loss,
         rtt_target_ms=rtt_target,
         loss_target_ratio=loss_target,
         rtt_verdict=_verdict(rtt, rtt_target, enough=len(rtts) >= target.slots_min),
-        loss_verdict=_verdict(loss, loss_target, enough=len(losses) >= target.slots_min),
+        loss_verdict=_verdict(loss, loss_target, enough=losses.total() >= target.slots_min),
     )
+
+
+def _loss(counts: Counter[tuple[int, int]], quantile: Fraction) -> Fraction | None:
+    """A percentile of the slots' losses, from how many slots lost how many of how many."""
+    shares: Counter[Fraction] = Counter()
+    for (lost, sent), slots in counts.items():
+        shares[Fraction(lost, sent)] += slots
+    return nearest_rank_of(shares, quantile)
 
 
 def _verdict(found: float | Fraction | None, target: Fraction | None, *, enough: bool) -> Verdict | None:

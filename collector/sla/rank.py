@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import TypeVar
@@ -21,3 +21,14 @@ def nearest_rank(ordered: Sequence[T], quantile: Fraction) -> T | None:
         quantile: above 0, up to 1.
     """
     return ordered[max(1, ceil(quantile * len(ordered))) - 1] if ordered else None
+
+
+def nearest_rank_of(counts: Mapping[Fraction, int], quantile: Fraction) -> Fraction | None:
+    """The same of values that are counted: value to how many there are of it."""
+    rank = max(1, ceil(quantile * sum(counts.values())))
+    seen = 0
+    for value in sorted(counts):
+        seen += counts[value]
+        if seen >= rank:
+            return value
+    return None
