@@ -15,8 +15,8 @@ from collector.alerts.sign import Sign
 
 MOST_CHANGES = 4
 HOUR_MS = 3_600_000
-_BESIDE_MS = 20_000
-"""Two devices of a school speak of the same minute; that counts once."""
+_SLOT_MS = 60_000
+"""What is said twice of the same minute, by two devices of a school perhaps, counts once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def _agreed(alarm: Alarm) -> Alarm:
 def _contradicted(alarm: Alarm, rule: Rule, *, is_bad: bool, at_ms: int) -> Alarm:
     if alarm.last_ms is not None and at_ms - alarm.last_ms > 1000 * rule.apart_s:
         alarm = _agreed(alarm)
-    if alarm.last_ms is not None and at_ms - alarm.last_ms < _BESIDE_MS:
+    if alarm.last_ms is not None and at_ms // _SLOT_MS == alarm.last_ms // _SLOT_MS:
         return alarm
     counted = replace(
         alarm,

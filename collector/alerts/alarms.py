@@ -52,7 +52,7 @@ class Alarms:
         before = self.get(after.rule, after.subject)
         if after is not before:
             self._put(after)
-            if before is None or _differ(before, after):
+            if _is_worth_storing(before, after):
                 self.changed[after.key] = after
         return after
 
@@ -67,6 +67,8 @@ class Alarms:
         return itertools.chain.from_iterable(of.values() for of in self._by_rule.values())
 
 
-def _differ(before: Alarm, after: Alarm) -> bool:
-    """Whether it is worth storing."""
+def _is_worth_storing(before: Alarm | None, after: Alarm) -> bool:
+    """Whether it would be missed; that a school was never heard of is known from its silence."""
+    if before is None:
+        return after.rule == "silent" or after.against > 0 or not after.is_at_rest
     return replace(before, **{name: getattr(after, name) for name in _PULSE}) != after

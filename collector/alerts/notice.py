@@ -51,13 +51,13 @@ def notice(
     )
 
 
-def alarm_labels(alarm: Alarm, rule: Rule, school: School | None) -> tuple[tuple[str, str], ...]:
-    """What an alarm is told with, to be kept in it."""
-    if rule.of == "many":
-        label = alarm.rule.partition("_")[0]
-        return ((label, alarm.subject),) if label in {"operator", "region"} else ()
-    found = {} if school is None else labels(school)
-    return tuple((found | ({"device": alarm.subject} if rule.of == "device" else {})).items())
+def alarm_labels(alarm: Alarm, rule: Rule, schools: Sequence[School]) -> tuple[tuple[str, str], ...]:
+    """What an alarm is told with, to be kept in it: what all its schools have in common."""
+    found = [set(labels(school).items()) for school in schools]
+    common = dict(sorted(set.intersection(*found))) if found else {}
+    if rule.of == "device":
+        common["device"] = alarm.subject
+    return tuple(common.items())
 
 
 def affected_school(alarm: Alarm, fleet: Fleet) -> Affected:

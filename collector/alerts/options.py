@@ -11,6 +11,7 @@ from agent.contract.decoder import DecodeError
 from agent.contract.option import option
 from collector.alerts.event import SEVERITIES, AlertEvent, Severity
 from collector.alerts.hours import read_hours
+from collector.alerts.rule import RULES
 
 _ALWAYS = frozenset({"heartbeat", "test"})
 
@@ -92,7 +93,7 @@ def wants(options: HookOptions, event: AlertEvent) -> bool:
         options.enabled
         and _rank(event.severity) >= _rank(options.least_severity)
         and (not options.rules or event.rule in options.rules or event.state == "digest")
-        and _has(event.labels, options.labels)
+        and _has(event.labels, options.labels, is_many=_is_many(event))
     )
 
 
@@ -100,5 +101,11 @@ def _rank(severity: Severity) -> int:
     return -SEVERITIES.index(severity)
 
 
-def _has(labels: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
-    return all(labels.get(name) == value for name, value in wanted.items())
+def _is_many(event: AlertEvent) -> bool:
+    rule = RULES.get(event.rule)
+    return event.state == "digest" or (rule is not None and rule.of == "many")
+
+
+def _has(labels: Mapping[str, Any], wanted: Mapping[str, str], *, is_many: bool) -> bool:
+    """Whether the labels are those that are wanted; where many schools differ in one, it may be any."""
+    return all(labels.get(name, value if is_many else None) == value for name, value in wanted.items())

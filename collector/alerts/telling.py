@@ -17,6 +17,7 @@ from collector.alerts.hours import Hours
 from collector.alerts.notice import alarm_labels, notice
 from collector.alerts.parents import Parents
 from collector.alerts.silence import SILENT
+from collector.registry import School
 
 UPDATE_EVERY_MS = 300_000
 _MAY_BE_MANY = frozenset({"outage", SILENT})
@@ -86,7 +87,7 @@ class Teller:
             is_told=True,
             is_flap_told=alarm.flaps,
             began_ms=alarm.since_ms,
-            labels=alarm_labels(alarm, rule, fleet.schools.get(alarm.school)),
+            labels=alarm_labels(alarm, rule, self._schools(alarm, fleet)),
         )
         if rule.of == "many":
             told = replace(told, value=self._count(alarm))
@@ -127,6 +128,10 @@ class Teller:
         """One event of an alarm."""
         rule = self.rules[alarm.rule]
         return notice(alarm, rule, state, now_ms=now_ms, fleet=fleet, affected=self._affected(alarm))
+
+    def _schools(self, alarm: Alarm, fleet: Fleet) -> list[School]:
+        about = {a.school for a in self._affected(alarm) or [alarm]}
+        return [fleet.schools[school] for school in sorted(about) if school in fleet.schools]
 
     def _count(self, alarm: Alarm) -> float:
         return float(len({a.school for a in self._affected(alarm)}))

@@ -27,6 +27,7 @@ BENCHES: dict[str, str] = {
     "capacity": "tests.bench.capacity",
     "beside": "tests.bench.beside",
     "outage": "tests.bench.outage",
+    "alerts": "tests.bench.alerts",
     "reflector": "tests.bench.reflector",
 }
 OUTPUT = Path("build/bench.json")

@@ -17,7 +17,7 @@ from collector.alerts.event import AlertEvent
 from collector.alerts.hours import read_hours
 from tests.unit.collector.alerts.day import MINUTE_MS, Day, fleet
 
-_DAYS = int(os.environ.get("SCHOOLPULSE_TEST_ALERT_DAYS", "40"))
+_DAYS = int(os.environ.get("SCHOOLPULSE_TEST_ALERT_DAYS", "20"))
 _STEPS = 25
 _HOURS = read_hours("mon-sun 08:00-20:00", "Asia/Almaty")
 _FIGURES = {"budget_spent_ratio": 1.2, "spool_free_mb": 500, "certificate_left_ratio": 0.9}
@@ -150,7 +150,7 @@ def test_no_alert_is_told_twice_or_left_open_or_ended_without_a_beginning(seed: 
 def test_fate_is_not_too_kind_to_tell_anything() -> None:
     """What the property above sees: nearly every rule in nearly every state."""
     seen = set()
-    for seed in range(12):
+    for seed in range(8):
         day = Day(fleet({"op1": 5, "op2": 4}, region="r" if seed % 2 else ""), None if seed % 3 else _HOURS)
         day.minute(times=3)
         fate = Fate(day, seed)

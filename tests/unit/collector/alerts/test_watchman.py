@@ -327,3 +327,102 @@ def test_a_rule_that_is_switched_off_is_over(post: Post) -> None:
     (over,) = post.watchman.tick()
     assert (over.alert, over.state) == (fired.alert, "resolved")
     assert post.minutes(_DOWN, times=10) == []
+
+
+def hooked(post: Post, tmp_path: Path, **tables: dict[str, Any]) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(new_secret())
+    more = {"url": "https://noc.example.org", "secret_file": str(secret)}
+    post.hooks = {name: {**more, **table} for name, table in tables.items()}
+    post.killed()
+
+
+def states(post: Post, hook: str) -> list[str]:
+    """What waits for a hook, in order."""
+    asked = """SELECT e.state FROM delivery d JOIN event e ON e.number = d.event
+               WHERE d.hook = ? ORDER BY e.number"""
+    with post.watchman.outbox.transaction() as base:
+        return [state for (state,) in base.execute(asked, (hook,))]
+
+
+def test_who_comes_later_is_told_of_what_nobody_took_care_of(post: Post, tmp_path: Path) -> None:
+    hooked(post, tmp_path, noc={}, chief={"after_s": 1800}, ministry={"after_s": 86_400})
+    post.minutes(_UP, times=3)
+    (fired,) = post.minutes(_DOWN, times=10)
+    post.minutes(_DOWN, times=15)
+    assert (states(post, "noc"), states(post, "chief")) == (["firing"], [])
+    until_ms = post.now_ms + 60 * MINUTE_MS
+    post.watchman.words.acknowledge(
+        Acknowledgement(alert=fired.alert, owner="Aigerim", until_ms=until_ms), post.now_ms
+    )
+    post.minutes(_DOWN, times=59)
+    assert (states(post, "noc"), states(post, "chief")) == (["firing", "acknowledged"], [])
+    post.killed()
+    post.minutes(_DOWN, times=2)
+    assert states(post, "chief") == ["firing"]
+    post.killed()
+    post.minutes(_DOWN, times=2)
+    post.minutes(_UP, times=10)
+    assert states(post, "chief") == ["firing", "resolved"]
+    assert states(post, "ministry") == []
+
+
+def test_what_is_muted_is_not_escalated(post: Post, tmp_path: Path) -> None:
+    hooked(post, tmp_path, noc={}, chief={"after_s": 1800})
+    post.minutes(_UP, times=3)
+    post.minutes(_DOWN, times=10)
+    mute = Mute(
+        scope="operator",
+        name="op",
+        from_ms=post.now_ms,
+        to_ms=post.now_ms + 120 * MINUTE_MS,
+        said_ms=post.now_ms,
+        owner="Aigerim",
+        reason="new dish",
+    )
+    post.watchman.words.mute(mute)
+    post.minutes(_DOWN, times=60)
+    assert states(post, "chief") == []
+    post.minutes(_DOWN, times=70)
+    assert states(post, "chief") == ["firing"]
+
+
+def test_a_hook_for_some_labels_is_told_of_many_that_may_be_its_own(post: Post, tmp_path: Path) -> None:
+    hooked(
+        post,
+        tmp_path,
+        op={"labels": {"operator": "op"}},
+        op2={"labels": {"operator": "op2"}},
+        far={"labels": {"region": "far"}},
+    )
+    schools = [School(id=f"s-{n}", operator="op", region=f"r{n}") for n in range(4)]
+    post.registry.become(registry(schools))
+
+    def minutes(fields: Any, times: int) -> None:
+        for _ in range(times):
+            post.now_ms += MINUTE_MS
+            post.write(*(post.record(fields, school) for school in schools))
+            post.watchman.tick()
+
+    minutes(_UP, 3)
+    minutes(_DOWN, 10)
+    assert (states(post, "op"), states(post, "op2"), states(post, "far")) == (["firing"], [], ["firing"])
+
+
+def test_a_school_of_two_devices_that_disagree_is_not_down(post: Post) -> None:
+    for _ in range(20):
+        post.now_ms += MINUTE_MS
+        post.write(
+            post.record(_DOWN), post.record(_UP, at_ms=post.now_ms + 20_000, received_ms=post.now_ms + 20_000)
+        )
+        assert post.watchman.tick() == []
+
+
+def test_what_is_said_twice_of_a_minute_counts_once(post: Post) -> None:
+    post.minutes(_UP, times=3)
+    for _ in range(2):
+        post.now_ms += MINUTE_MS
+        for second in range(4):
+            post.write(post.record(_DOWN, at_ms=post.now_ms + 1000 * second, received_ms=post.now_ms + 5000))
+    post.now_ms += 3 * MINUTE_MS
+    assert post.watchman.tick() == []
