@@ -36,9 +36,7 @@ class Confidence(StrEnum):
     """Nothing speaks for another one."""
 
 
-PROVIDER_CAUSES = frozenset(
-    {Cause.SIGNAL, Cause.LINE, Cause.OPERATOR, Cause.UPSTREAM, Cause.PORTAL, Cause.DNS, Cause.UNKNOWN}
-)
+PROVIDER_CAUSES = frozenset({Cause.SIGNAL, Cause.LINE, Cause.OPERATOR, Cause.UPSTREAM, Cause.PORTAL})
 """What the operator answers for where the gateway lives and every anchor is dead; a contract may differ."""
 
 SENTENCES: dict[Cause, str] = {

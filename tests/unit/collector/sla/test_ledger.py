@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.sla import window
+from collector.sla.book import Placed
+from collector.sla.ledger import STANDARD_TERMS
+from tests.unit.collector.sla.world import (
+    FIRST,
+    LAST,
+    SCHOOLS,
+    contents,
+    deliveries,
+    final,
+    ledger_of,
+    records,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_order_any_repetition_and_any_split_into_batches_give_the_same_ledger(
+    data: st.DataObject,
+) -> None:
+    said = data.draw(records())
+    batches = data.draw(deliveries(said))
+
+    assert contents(ledger_of(*batches)) == contents(ledger_of(final(said)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_records_one_by_one_give_the_same_as_all_at_once(data: st.DataObject) -> None:
+    said = data.draw(records())
+    order = data.draw(st.permutations(said))
+
+    assert contents(ledger_of(*([one] for one in order))) == contents(ledger_of(final(said)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(said=records())
+def test_a_slot_is_judged_the_same_alone_as_among_others(said: list[Placed]) -> None:
+    book = ledger_of(final(said)).book
+    for school in SCHOOLS:
+        whole = window.judge(book, school, FIRST - 50, LAST + 80, STANDARD_TERMS)
+        alone = [
+            window.judge(book, school, slot, slot, STANDARD_TERMS) for slot in range(FIRST - 50, LAST + 81)
+        ]
+        assert whole.rules == b"".join(a.rules for a in alone)
+        assert whole == book.verdicts(school, FIRST - 50, LAST + 80)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_late_record_changes_only_slots_that_it_says_it_judged(data: st.DataObject) -> None:
+    said = final(data.draw(records()))
+    late = data.draw(st.integers(0, len(said) - 1))
+    ledger = ledger_of(said[:late] + said[late + 1 :])
+    before = contents(ledger)
+
+    change = ledger.apply([said[late]])
+
+    after = contents(ledger)
+    for school in SCHOOLS:
+        judged = {s for span in change.judged.get(school, ()) for s in range(span.first, span.last + 1)}
+        pairs = itertools.count(FIRST - 50), *before[school][1], *after[school][1]
+        differing = {slot for slot, c, r, d, q in zip(*pairs, strict=False) if (c, r) != (d, q)}
+        assert differing <= judged
+    gone_or_come = {o.id for o in change.come} | set(change.gone)
+    told = {o.id: o for s in SCHOOLS for o in before[s][2]}, {o.id: o for s in SCHOOLS for o in after[s][2]}
+    assert gone_or_come == {i for i in told[0] | told[1] if told[0].get(i) != told[1].get(i)}
