@@ -152,7 +152,8 @@ class Router:
 
     def _read(self, within_s: float) -> DeviceReading:
         self._agent = self._agent or _agent(self._host, self._access, self._device)
-        reader = SnmpReader(self._agent, self._device, within_s=within_s)
+        silencing = self._memory.unanswered
+        reader = SnmpReader(self._agent, self._device, within_s=within_s, unanswered=silencing)
         known = self._memory.identity or identified(reader)
         self._memory.identity = known
         driver = driver_of(known)

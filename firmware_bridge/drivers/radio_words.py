@@ -6,10 +6,10 @@ from __future__ import annotations
 from firmware_bridge.protocols.snmp_values import of_text
 
 TECHNOLOGY = of_text(
-    (r"\b(5g|nr)[-_ ]?sa\b", "nr_sa"),
+    (r"(5g|nr)[-_ ]?sa\b", "nr_sa"),
     (r"\b5g|\bnr|en-?dc", "nr_nsa"),
     (r"nb-?iot|\bnb\d?\b", "nb_iot"),
-    (r"cat-?m|emtc|lte-?m\b", "lte_m"),
+    (r"cat[- ]?m|emtc|lte-?m\b", "lte_m"),
     (r"lte|\b4g|e-?utran", "lte"),
     (r"wcdma|umts|hs[du]?pa|\b3g|^utran", "umts"),
     (r"gsm|gprs|edge|\b2g", "gsm"),

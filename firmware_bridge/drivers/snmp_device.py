@@ -59,6 +59,7 @@ class Memory:
     uptimes: Uptimes | None = None
     ledger: Ledger = field(default_factory=Ledger)
     wan: str | None = None
+    unanswered: set[Oid] = field(default_factory=set)
 
 
 @dataclass(frozen=True, kw_only=True)

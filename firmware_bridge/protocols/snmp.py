@@ -86,14 +86,17 @@ class SnmpReader:
         link: to the agent.
         device: its name in errors.
         within_s: no request is begun after that.
+        unanswered: objects that kept the agent from answering before; they are not asked for, and those that
+            do so now are added.
     """
 
-    def __init__(self, link: SnmpLink, device: str, *, within_s: float) -> None:
+    def __init__(
+        self, link: SnmpLink, device: str, *, within_s: float, unanswered: set[Oid] | None = None
+    ) -> None:
         self._link = link
         self._device = device
         self._until_s = time.monotonic() + within_s
-        self.unanswered: list[Oid] = []
-        """Objects whose presence in a request keeps the agent from answering it."""
+        self._unanswered = set() if unanswered is None else unanswered
         self._has_answered = False
         self.seen: dict[Oid, Value] = {}
         """All that was asked for and told, by name."""
@@ -105,7 +108,7 @@ class SnmpReader:
             DeviceFailed: the agent is gone, refuses, or answers something else.
         """
         found: dict[Oid, Value] = {}
-        wanted = list(dict.fromkeys(names))
+        wanted = [name for name in dict.fromkeys(names) if name not in self._unanswered]
         for start in range(0, len(wanted), _MOST_AT_ONCE):
             portion = self._portion(wanted[start : start + _MOST_AT_ONCE])
             found |= {name: value for name, value in portion if value is not None}
@@ -156,24 +159,32 @@ class SnmpReader:
                 return found
 
     def _portion(self, names: list[Oid]) -> Iterator[tuple[Oid, Value | None]]:
-        """Halved until what the agent cannot answer stands alone."""
+        """Halved where it is too much; asked for one by one where something silences the agent."""
         if not names:
             return
         try:
             answer = self._ask(names)
         except Unanswered:
             self._assert_alive(names)
-            answer = None
-        if answer is not None and answer.error_status == 0:
+            yield from self._singly(names)
+            return
+        if answer.error_status == 0:
             yield from self._asked_for(names, answer)
-        elif answer is not None and (absent := _absent(names, answer)) is not None:
+        elif (absent := _absent(names, answer)) is not None:
             yield from self._portion([name for name in names if name != absent])
         elif len(names) == 1:
-            self.unanswered.append(names[0])
+            self._unanswered.add(names[0])
         else:
             middle = len(names) // 2
             yield from self._portion(names[:middle])
             yield from self._portion(names[middle:])
+
+    def _singly(self, names: list[Oid]) -> Iterator[tuple[Oid, Value | None]]:
+        if len(names) == 1:
+            self._unanswered.add(names[0])
+            return
+        for name in names:
+            yield from self._portion([name])
 
     def _asked_for(self, names: Sequence[Oid], answer: Answer) -> Iterator[tuple[Oid, Value | None]]:
         asked = set(names)
@@ -186,7 +197,7 @@ class SnmpReader:
     def _assert_alive(self, names: Sequence[Oid]) -> None:
         """Tell an agent that is gone from one that a single object makes mute."""
         if list(names) == [SYS_UPTIME]:
-            raise self._unanswered()
+            raise self._silent()
         self._ask([SYS_UPTIME])
 
     def _ask(self, names: Sequence[Oid]) -> Answer:
@@ -212,7 +223,7 @@ class SnmpReader:
                 self._fail(f"answers with error {error} when asked what follows {dotted(name)}")
             most = most // 5 or 1
 
-    def _unanswered(self) -> Unanswered:
+    def _silent(self) -> Unanswered:
         return Unanswered(self._device, Reason.TIMEOUT, "no answer; is SNMP on, for this address and name?")
 
     def _allowed(self, answer: Answer) -> Answer:
@@ -224,7 +235,7 @@ class SnmpReader:
     def _assert_in_time(self) -> None:
         if time.monotonic() >= self._until_s:
             if not self._has_answered:
-                raise self._unanswered()
+                raise self._silent()
             raise DeviceFailed(self._device, Reason.OVERRAN, "answers too slowly to be read in time")
 
     def _fail(self, detail: str) -> NoReturn:

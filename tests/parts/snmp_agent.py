@@ -72,6 +72,7 @@ class Faults:
         circle: what follows this object is this other one.
         damage: what it does to a finished answer; None sends nothing.
         before: datagrams sent ahead of each answer.
+        stranger: whether somebody else answers first, from another port, with all integers 7.
     """
 
     mute: frozenset[Oid] = frozenset()
@@ -82,6 +83,7 @@ class Faults:
     circle: Mapping[Oid, Oid] = field(default_factory=dict)
     damage: Callable[[bytes], bytes | None] = lambda answer: answer
     before: tuple[bytes, ...] = ()
+    stranger: bool = False
 
 
 class SnmpReplay:
@@ -147,6 +149,8 @@ class SnmpReplay:
         while not self._ends.is_set():
             with contextlib.suppress(TimeoutError, ConnectionRefusedError):
                 data, sender = self._socket.recvfrom(65536)
+                if self.faults.stranger:
+                    _answer_as_stranger(data, sender)
                 for answer in self._answers(data):
                     self._socket.sendto(answer, sender)
 
@@ -208,6 +212,15 @@ class SnmpReplay:
             return self.faults.circle[name]
         at = bisect.bisect_right(self._names, name)
         return self._names[at] if at < len(self._names) else None
+
+
+def _answer_as_stranger(data: bytes, sender: tuple[str, int]) -> None:
+    request = read_request(data)
+    answer = write_response(request, [(name, number(7)) for name in request.names], (0, 0))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.sendto(answer, sender)
+    time.sleep(0.01)
 
 
 def _as_asked(request: Request) -> list[tuple[Oid, Item]]:
