@@ -8,7 +8,6 @@ messages as load one way, JSON measurements as text, about ten seconds.
 from __future__ import annotations
 
 import json
-import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -112,6 +111,7 @@ def _table(plain: Any, name: str) -> dict[str, Any]:
 
 def _count(table: dict[str, Any], name: str) -> int | None:
     value = table.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
+    # Neither infinite nor no number passes, and a whole number of any length may be compared.
     return int(value) if 0 <= value < 1 << 63 else None

@@ -30,6 +30,7 @@ _SAID = {
     "name resolution": Reason.NAME_UNKNOWN,
 }
 MAX_MBPS = 1_000_000
+_OFF_RATIO = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,10 @@ def read(output: bytes) -> Iperf3Result:
     payload_bytes = number(received, "bytes")
     if bits is None or not seconds or not payload_bytes or bits > MAX_MBPS * 1e6:
         raise NoAnswer(Reason.BAD_ANSWER, "iperf3 told no rate")
+    if abs(bits * seconds / 8 - payload_bytes) > _OFF_RATIO * payload_bytes:
+        raise NoAnswer(
+            Reason.UNTRUE, f"iperf3 tells of {payload_bytes:.0f} bytes in {seconds:g} s, and {bits:.0f} bit/s"
+        )
     streams = end.get("streams")
     senders = [table(stream, "sender") for stream in streams] if isinstance(streams, list) else []
     rtts = [rtt for sender in senders if (rtt := number(sender, "mean_rtt"))]

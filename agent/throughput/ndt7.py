@@ -40,6 +40,10 @@ logging.getLogger("websockets.client").setLevel(logging.WARNING)
 
 _READ_BYTES = 1 << 18
 _SLACK_RATIO, _SLACK_BYTES = 0.05, 1 << 17
+_CLOCK_RATIO, _CLOCK_S = 0.1, 0.5
+_SHORT_RATIO = 0.8
+"""A server that hangs up earlier has given no mean over M-Lab's ten seconds."""
+_LONGEST_RTT_US = 60_000_000
 _STATUS = {401: Reason.NOT_PERMITTED, 403: Reason.NOT_PERMITTED, 429: Reason.BUSY, 503: Reason.BUSY}
 
 
@@ -234,6 +238,11 @@ def _figure(direction: Direction, test: _Test, moved: int) -> tuple[float | None
     most = own.bytes_sent * (1 + _SLACK_RATIO) + _SLACK_BYTES
     if not least <= last.received_bytes <= most:
         doubts.add(Doubt.DISAGREES)
+    if (
+        abs(last.elapsed_us / 1e6 - test.said_s)
+        > _CLOCK_RATIO * test.said_s + _CLOCK_S + 2 * own.rtt_us / 1e6
+    ):
+        doubts.add(Doubt.DISAGREES)
     return 8 * last.received_bytes / last.elapsed_us, doubts
 
 
@@ -248,6 +257,7 @@ class _Test:
         self.last = Measurement()
         self.own: TcpInfo | None = None
         self.acked_then = 0
+        self.said_s = 0.0
         self.elapsed_s = 0.0
         self.loaded_us: list[int] = []
         self.doubts: set[Doubt] = set()
@@ -260,12 +270,14 @@ class _Test:
                 while events := await self._wire.events():
                     received += self._take(events)
                     self._look()
-                    if received > self._max_bytes:
+                    if max(received, self._arrived_bytes()) > self._max_bytes:
                         self.doubts.add(Doubt.INTERRUPTED)
                         break
         except TimeoutError:
             self.doubts.add(Doubt.INTERRUPTED)
         self._judge_end()
+        if self.elapsed_s < _SHORT_RATIO * ndt7.TRANSFER_S:
+            self.doubts.add(Doubt.INTERRUPTED)
         return received
 
     async def upload(self) -> int:
@@ -313,8 +325,12 @@ class _Test:
         return sent
 
     async def _read(self) -> None:
-        while events := await self._wire.events():
+        while (events := await self._wire.events()) and self._arrived_bytes() <= self._max_bytes:
             self._take(events)
+
+    def _arrived_bytes(self) -> int:
+        """All that came, whatever it was: a server may send other things than load."""
+        return tcpinfo.look(self._wire.sock).bytes_received
 
     def _take(self, events: list[Any]) -> int:
         """Payload in it; measurements are kept."""
@@ -327,7 +343,8 @@ class _Test:
                 if said.elapsed_us is not None:
                     self.last, self.own = said, tcpinfo.look(self._wire.sock)
                     self.acked_then = self.own.bytes_acked
-                if said.rtt_us:
+                    self.said_s = time.monotonic() - self._began_s
+                if said.rtt_us and said.rtt_us < _LONGEST_RTT_US:
                     self.loaded_us.append(said.rtt_us)
         return load
 

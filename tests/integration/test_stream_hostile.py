@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import json
 import socket
 import ssl
 import subprocess
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 from agent.contract import tcpinfo
 from agent.contract.decoder import decode
@@ -381,6 +384,86 @@ def answering(status: str) -> Talk:
 async def test_a_bad_ndt7_server_is_a_reason(talk: Talk, expected: Reason) -> None:
     async with scripted(talk) as port:
         assert await ndt7_reason(port) is expected
+
+
+def acting_ndt7(act: Callable[[ServerProtocol, asyncio.StreamReader, asyncio.StreamWriter], Any]) -> Talk:
+    """A server that shakes hands, then does as written."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        protocol = ServerProtocol(subprotocols=[Subprotocol("net.measurementlab.ndt.v7")])
+        protocol.receive_data(await reader.readuntil(b"\r\n\r\n"))
+        (request,) = protocol.events_received()
+        protocol.send_response(protocol.accept(request))  # type: ignore[arg-type]
+        writer.writelines(protocol.data_to_send())
+        await act(protocol, reader, writer)
+
+    return talk
+
+
+async def chatters(protocol: ServerProtocol, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """No load at all, but text without end."""
+    while True:
+        protocol.send_text(b"[" * 100_000)
+        writer.writelines(protocol.data_to_send())
+        await writer.drain()
+
+
+async def hangs_up_early(
+    protocol: ServerProtocol, _: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    protocol.send_binary(bytes(200_000))
+    protocol.send_close(1000)
+    writer.writelines(protocol.data_to_send())
+    await writer.drain()
+    await asyncio.sleep(1)
+
+
+def tells(clock_ratio: float) -> Any:
+    """Takes what comes and tells of it by a clock of its own."""
+
+    async def act(
+        protocol: ServerProtocol, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        began_s, sock = time.monotonic(), writer.get_extra_info("socket")
+        said_s = 0.0
+        while await reader.read(1 << 18):
+            elapsed_s = time.monotonic() - began_s
+            if elapsed_s > said_s + 0.1:
+                said_s = elapsed_s
+                info = {
+                    "ElapsedTime": round(elapsed_s * clock_ratio * 1e6),
+                    "BytesReceived": tcpinfo.look(sock).bytes_received,
+                }
+                protocol.send_text(json.dumps({"TCPInfo": info}).encode())
+                writer.writelines(protocol.data_to_send())
+                await writer.drain()
+
+    return act
+
+
+async def test_an_ndt7_server_that_sends_anything_but_load_is_cut_off_at_the_plans_bytes() -> None:
+    async with scripted(acting_ndt7(chatters)) as port:
+        began_s = time.monotonic()
+        with contextlib.suppress(NoAnswer):
+            assert (await ndt7.run(place(port), "down", max_bytes=3_000_000)).mbps is None
+        assert time.monotonic() - began_s < 5
+
+
+async def test_an_ndt7_server_that_hangs_up_early_is_told_as_interrupted() -> None:
+    async with scripted(acting_ndt7(hangs_up_early)) as port:
+        found = await ndt7.run(place(port), "down", max_bytes=10_000_000)
+    assert Doubt.INTERRUPTED in found.doubts
+
+
+@pytest.mark.parametrize(("clock_ratio", "doubted"), [(1.0, False), (0.4, True), (2.0, True)])
+async def test_an_ndt7_server_with_seconds_of_its_own_is_doubted(
+    clock_ratio: float, *, doubted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.contract.ndt7.TRANSFER_S", 2.0)
+    async with scripted(acting_ndt7(tells(clock_ratio))) as port:
+        found = await ndt7.run(place(port), "up", max_bytes=10**10)
+    print(found.mbps, found.doubts)
+    assert (Doubt.DISAGREES in found.doubts) == doubted
 
 
 @pytest.mark.parametrize("direction", ["down", "up"])

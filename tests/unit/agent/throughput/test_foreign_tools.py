@@ -52,6 +52,19 @@ def test_iperf3s_errors_have_reasons(complaint: str, reason: Reason) -> None:
     assert refused.value.reason is reason
 
 
+@pytest.mark.parametrize("changed", [{"bits_per_second": 96e6}, {"bytes": 1}, {"seconds": 1.0}])
+def test_figures_of_iperf3_that_contradict_one_another_are_none(changed: dict[str, float]) -> None:
+    plain = {"end": {"sum_received": RECEIVED | changed}}
+    with pytest.raises(NoAnswer) as refused:
+        iperf3.read(json.dumps(plain).encode())
+    assert refused.value.reason is Reason.UNTRUE
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-1", "NaN", "Infinity", "1e400", "true", '"7"'])
+def test_numbers_of_ndt7_that_cannot_be_are_none(number: str) -> None:
+    assert ndt7.read(f'{{"TCPInfo": {{"RTT": {number}}}}}'.encode()).rtt_us is None
+
+
 def test_iperf3s_figure_is_that_of_the_receiver() -> None:
     plain = {"end": {"sum_sent": {"bits_per_second": 11e6}, "sum_received": RECEIVED}}
 
