@@ -40,15 +40,23 @@ SUITES: dict[str, tuple[str, ...]] = {
         "tests/drivers",
         "tests/powercut",
     ),
-    "integration": ("tests/integration",),
+    "bed": ("-m", "root", "tests/integration"),
+    "integration": ("-n", "2", "--dist", "loadfile", "-m", "not root", "tests/integration"),
     "system": ("tests/system",),
     "deploy": ("tests/deploy",),
     "fuzz": ("tests/fuzz",),
 }
 """Arguments of pytest by suite."""
 
-BESIDE = {"system": "integration"}
-"""A suite that mostly waits runs beside another that does; what it says is shown at its end."""
+STAGES: tuple[tuple[tuple[str, ...], ...], ...] = (
+    (("lint",),),
+    (("unit",),),
+    (("bed",), ("integration", "system")),
+    (("deploy",),),
+    (("fuzz",),),
+)
+"""One stage after the other. The lanes of a stage run side by side, since their suites mostly wait; those of
+a lane one after the other. What all but the first lane say is shown at their end."""
 
 MOST_AGAIN = 3
 """So many failed tests of a suite run once more when nothing runs beside them: real programs in real time on
@@ -78,7 +86,7 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
     COVERAGE.mkdir(parents=True)
     started = time.monotonic()
-    outcomes = [o for name in _first(options.suites) for o in _with_neighbour(name, options.suites)]
+    outcomes = [o for stage in STAGES for o in _side_by_side(stage, options.suites)]
     outcomes = [_once_more(o) for o in outcomes]
     if set(SUITES) <= set(options.suites):
         outcomes.append(_coverage())
@@ -98,17 +106,15 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _first(suites: Sequence[str]) -> list[str]:
-    """Those that do not run beside another."""
-    return [name for name in suites if BESIDE.get(name) not in suites]
-
-
-def _with_neighbour(name: str, suites: Sequence[str]) -> list[Outcome]:
-    beside = [other for other in suites if BESIDE.get(other) == name]
+def _side_by_side(stage: Sequence[Sequence[str]], wanted: Sequence[str]) -> list[Outcome]:
+    lanes = [lane for suites in stage if (lane := [name for name in suites if name in wanted])]
     with ThreadPoolExecutor() as pool:
-        others = [pool.submit(_pytest, other, is_shown=False) for other in beside]
-        outcome = _lint() if name == "lint" else _pytest(name)
-        return [outcome, *(other.result() for other in others)]
+        running = [pool.submit(_lane, lane, is_shown=lane is lanes[0]) for lane in lanes]
+        return [outcome for lane in running for outcome in lane.result()]
+
+
+def _lane(suites: Sequence[str], *, is_shown: bool) -> list[Outcome]:
+    return [_lint() if name == "lint" else _pytest(name, is_shown=is_shown) for name in suites]
 
 
 def _lint() -> Outcome:

@@ -225,14 +225,15 @@ def test_a_collector_whose_disk_is_full_acknowledges_nothing_says_so_and_goes_on
         wait_until(lambda: len(trio.stored()) > 0, 30, "something is stored")
         _fill(tmp_path / "journal/filler")
         wait_until(lambda: trio.metrics()["schoolpulse_journal_writable"] == 0, 30, "the figures say so")
-        stored, acks = len(trio.stored()), trio.metrics()["schoolpulse_acks_sent_total"]
+        stored = len(trio.stored())
         grows(trio, 18)
         assert "No space left" in trio.healthz()["parts"]["journal"]["detail"]
-        assert (len(trio.stored()), trio.metrics()["schoolpulse_acks_sent_total"]) == (stored, acks)
+        assert len(trio.stored()) == stored
         (tmp_path / "journal/filler").unlink()
         wait_until(lambda: trio.metrics()["schoolpulse_journal_writable"] == 1, 60, "it goes on")
         settle(trio)
-        print(f"\nnothing acknowledged while the disk was full; {compare(trio)}")
+        # What is stored may be acknowledged again meanwhile; anything else would be missing now.
+        print(f"\nnothing new acknowledged while the disk was full; {compare(trio)}")
 
 
 class Grudging:
