@@ -54,6 +54,7 @@ venv: check-python
 
 packages:
 	@sh tests/setup/debian.sh
+	@sh tests/setup/unpack.sh
 
 check-python:
 	@command -v $(PYTHON) >/dev/null || { echo "schoolpulse: needs Python 3.11 to 3.13, there is no $(PYTHON)"; exit 1; }

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from tests.parts.program import free_port
 from tests.parts.scripted_tcp import ScriptedTcp
 from tests.parts.smart_ups import SmartUps, configuration
 from tests.parts.upsd import Upsd
+from tests.setup import parts
 
 REAL = [name for name in NAMES if name.startswith("nut/") and about(name)["rung"] != "parsed"]
 ON_LINE, SMART = "nut/backups_on_line", "apcupsd/smartups_on_battery"
@@ -120,22 +120,19 @@ def test_a_hanging_server_costs_only_itself() -> None:
     assert (good.mains_present, good.meaning) == (False, "mains_lost,battery_low,power_fault")
 
 
-APCUPSD = os.environ.get("SCHOOLPULSE_TEST_APCUPSD", "")
-
-
-@pytest.mark.skipif(
-    not APCUPSD, reason="Debian's apcupsd excludes nut-server; name it in SCHOOLPULSE_TEST_APCUPSD"
-)
+@pytest.mark.parts("apcupsd")
 def test_a_real_apcupsd_tells_what_a_smart_ups_at_a_pty_says(tmp_path: Path) -> None:
     port = free_port()
     with SmartUps() as ups:
         config = tmp_path / "apcupsd.conf"
         config.write_text(configuration(ups.path, port, tmp_path))
-        with subprocess.Popen([APCUPSD, "-b", "-f", str(config), "-P", str(tmp_path / "pid")]) as program:
+        program = parts.find("apcupsd")
+        assert program is not None
+        with subprocess.Popen([program, "-b", "-f", str(config), "-P", str(tmp_path / "pid")]) as running:
             try:
                 (fields,) = _patiently(f"apcupsd://127.0.0.1:{port}").fields
             finally:
-                program.kill()
+                running.kill()
     assert isinstance(fields, Power)
     assert (fields.state, fields.mains_v, fields.battery_v, fields.runtime_s) == (
         "on_line",

@@ -53,6 +53,7 @@ async def until_read(tab: Browser, url: str) -> None:
         if not await tab.ask(
             "[...document.querySelectorAll('tr.up td.since')].some(e => e.innerText == '≥ 59 min')"
         ):
+            tab.complaints.clear()  # that the store was still being read
             return
         await asyncio.sleep(0.5)
     pytest.fail("the days were never all read")

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+UNPACKED = Path(__file__).resolve().parents[2] / "build" / "parts"
+"""Packages that exclude an installed one (`unpack.sh`)."""
+PATH = f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:{UNPACKED / 'apcupsd' / 'sbin'}"
 
 PROGRAMS = {
+    "apcupsd": "apcupsd",
     "cc": "cc",
     "chromium": "chromium",
     "dnsmasq": "dnsmasq",
