@@ -26,6 +26,7 @@ from collector.config import DEFAULT_FILE, Config, load_config
 from collector.contracts import commands as exclusions
 from collector.contracts.ledger import read_exclusions
 from collector.errors import CollectorError, ConfigError
+from collector.evidence import commands as reports
 from collector.playback import START
 from collector.reflector import commands as reflector
 from collector.segment import Position
@@ -187,9 +188,11 @@ def _verify(options: argparse.Namespace) -> int:
     from collector.checkpoint import kept_in  # noqa: PLC0415  # the others need no cryptography
     from collector.verify import verify  # noqa: PLC0415
 
+    kept = [c for file in options.checkpoint or () for c in kept_in(file, key=options.public_key)]
+    if options.bundle is not None:
+        return _verify_bundle(options, kept)
     config = load_config(options.config, with_broker=False)
     journal = config.options.journal
-    kept = [c for file in options.checkpoint or () for c in kept_in(file, key=options.public_key)]
     verdict = verify(
         Path(journal.directory),
         archive=journal.archive,
@@ -217,6 +220,17 @@ def _verify(options: argparse.Namespace) -> int:
     return EXIT_FAILED if verdict.faults else 0
 
 
+def _verify_bundle(options: argparse.Namespace, kept: list[Any]) -> int:
+    """A closed month, from its folder alone."""
+    from collector.evidence.audit import audit  # noqa: PLC0415  # it brings the pages and their templates
+
+    found = dataclasses.asdict(audit(options.bundle, key=options.public_key, kept=kept))
+    faults = found.pop("faults")
+    said = [f if options.json else f"{f['at']}: {f['problem']}" for f in faults]
+    _print({"verified": not faults, **found, "faults": said}, as_json=options.json)
+    return EXIT_FAILED if faults else 0
+
+
 def _device_keys(config: Config) -> dict[str, list[bytes]] | None:
     """None where there is no authority: then nobody can say whose signatures they are."""
     authority = config.open_authority()
@@ -228,6 +242,13 @@ def _device_keys(config: Config) -> dict[str, list[bytes]] | None:
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
     _reading_arguments(parser)
+    parser.add_argument(
+        "bundle",
+        type=Path,
+        nargs="?",
+        metavar="BUNDLE",
+        help="folder of a closed month, which needs nothing else (default: the journal of the configuration)",
+    )
     parser.add_argument(
         "--public-key",
         metavar="HEX",
@@ -281,8 +302,13 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     ),
     "replay": Subcommand("feed one sink from the journal", _replay, _replay_arguments),
     "enrol": Subcommand("certificates: make devices known, or unknown again", _enrol, _enrol_arguments),
+    "report": Subcommand(
+        "monthly reports: close a month, list what was closed, make PDF of it",
+        reports.run,
+        reports.add_arguments,
+    ),
     "verify": Subcommand(
-        "read journal, archive and checkpoints; name the first entry that does not fit",
+        "read journal, archive and checkpoints, or a closed month; name the first entry that does not fit",
         _verify,
         _verify_arguments,
     ),

@@ -32,6 +32,7 @@ from collector.enrolment import load_csv_registry, load_registry
 from collector.errors import ConfigError
 from collector.journal import SEGMENT_BYTES
 from collector.registry import Registry
+from collector.reports.options import ReportOptions
 from collector.sinks import SINKS, sink_class
 from collector.sinks.base import Sink
 from collector.tables import load_toml
@@ -133,6 +134,7 @@ class CollectorOptions:
     authority: AuthorityOptions = field(default_factory=AuthorityOptions, metadata={"doc": "who is who"})
     web: WebOptions = field(default_factory=WebOptions, metadata={"doc": "the page"})
     contracts: ContractOptions = field(default_factory=ContractOptions, metadata={"doc": "what is promised"})
+    reports: ReportOptions = field(default_factory=ReportOptions, metadata={"doc": "closed months"})
     alerts: AlertOptions = field(default_factory=AlertOptions, metadata={"doc": "who is told what"})
     hooks: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per hook, by a name"})
     sinks: dict[str, Any] = field(default_factory=dict, metadata={"doc": "one table per sink"})

@@ -87,7 +87,9 @@ class Words:
 def words(language: str) -> Words:
     """The words of one of `LANGUAGES`."""
     content = (FOLDER / f"{language}.toml").read_text(encoding="utf-8")
-    return Words(language=language, text=dict(_flat(tomllib.loads(content))))
+    flat = dict(_flat(tomllib.loads(content)))
+    units = {key: said.replace(" ", NO_BREAK) for key, said in flat.items() if key.startswith("unit.")}
+    return Words(language=language, text={**flat, **units})
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -34,6 +34,7 @@ class SchoolMonth:
         always: every minute of the month, whether a contract held or not.
         figures: what became of its contract's promises; None where none held.
         lost: service time, nothing excluded; what is not known is not among it.
+        high_loss_minutes: bad minutes of the service time in runs too short for an outage.
     """
 
     school: str
@@ -44,6 +45,7 @@ class SchoolMonth:
     always: Counts
     figures: MonthFigures | None = None
     lost: tuple[Lost, ...] = ()
+    high_loss_minutes: int = 0
 
     @property
     def verdict(self) -> Verdict | None:
@@ -100,7 +102,7 @@ class OutageLine:
     ended_ms: int | None
     slot_class: str
     cause: str
-    confidence: str
+    confidence: str | None
     service_minutes: int
     wall_minutes: int
     is_carried_in: bool = False

@@ -16,7 +16,9 @@ from markupsafe import Markup
 
 from collector.reports import graph
 from collector.reports.catalogue import Words, words
+from collector.reports.change import Change
 from collector.reports.compare import LEAST_RANKED
+from collector.reports.frozen import Frozen
 from collector.reports.model import Figures, OutageLine, SchoolMonth
 from collector.reports.tally import FAULTS, STANDINGS, Group, group, grouped, standing
 from collector.sla.cost import Costs
@@ -28,36 +30,6 @@ _TEMPLATES = Path(__file__).with_name("templates")
 STANDARDS = ("contract", "kazakhstan_pilot", "itu")
 COSTS = tuple(f.name for f in dataclasses.fields(Costs) if f.name != "fee")
 _FILL = {"provider": "down_provider", "power": "power", "school": "down_other", "unknown": "unknown"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frozen:
-    """What a revision is frozen by, as the page prints it.
-
-    Attributes:
-        previous: number of the revision that this one replaces.
-        entries: of the journal, up to `journal_end`.
-    """
-
-    revision: int
-    previous: int | None
-    data_sha256: str
-    configuration_sha256: str
-    code: str
-    key: str
-    journal_end: str
-    journal_root: str
-    entries: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One thing that differs from the revision before; what, and how it was and is."""
-
-    school: str
-    what: str
-    before: str
-    after: str
 
 
 def page(figures: Figures, frozen: Frozen, changes: Sequence[Change], language: str) -> str:

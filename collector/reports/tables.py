@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from collector.reports.change import Change
 from collector.reports.model import Figures, SchoolMonth
-from collector.reports.page import Change
 from collector.reports.sheet import DIALECTS, Cell, sheet
 from collector.sla.assessment import Penalty, PenaltyTotal
 from collector.sla.availability import Counts

@@ -9,10 +9,11 @@ import zoneinfo
 from decimal import Decimal
 from fractions import Fraction
 
+from collector.reports.change import Change
 from collector.reports.compare import compare
 from collector.reports.exclusions import exclusion_lines
+from collector.reports.frozen import Frozen
 from collector.reports.model import Figures, Lost, OutageLine, SchoolMonth
-from collector.reports.page import Change, Frozen
 from collector.sla.availability import Classes
 from collector.sla.calendar import Calendar, Timetable
 from collector.sla.exclusion import Exclusion, ExclusionType, Scope, ScopeKind, Status

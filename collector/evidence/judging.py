@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What did the schools' records of a month say, judged from the extract of the journal and nothing else?
+
+The journal is read twice for each device: once to learn where its entries stand and when each of its boots
+knew the time, once to judge. One school is in memory at a time. An outage that lasts on at the month's end is
+open in that month, whatever is known of it later.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.contract.decoder import DecodeError
+from agent.contract.record import to_plain as record_plain
+from collector.entry import Entry
+from collector.evidence.configuration import Configuration
+from collector.evidence.manifest import canonical
+from collector.evidence.measured import samples, speed_tests
+from collector.measuring import batch_of, measurements
+from collector.moment import SETTLED, TimeBasis, Witness, witnesses
+from collector.playback import START, Playback
+from collector.registry import Registry
+from collector.reports.model import Lost, OutageLine, SchoolMonth
+from collector.segment import Position
+from collector.sinks.base import Measurement
+from collector.sla.availability import Classes
+from collector.sla.book import Placed, Verdicts
+from collector.sla.figures import MonthFigures, Seen
+from collector.sla.ledger import Ledger
+from collector.sla.memory import MemoryBook
+from collector.sla.month import judge_month
+from collector.sla.outage import Outage, ParametersAt, Part, high_loss
+from collector.sla.period import Month
+from collector.sla.repair import Interruption
+from collector.sla.rule import RULES
+from collector.sla.sighting import Basis, sight
+from collector.sla.slot import SlotClass, slot_of
+from collector.sla.slotset import NO_SLOTS, SlotSet
+
+_BAD = (SlotClass.DOWN_PROVIDER, SlotClass.DOWN_OTHER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedSchool:
+    """One school's month.
+
+    Attributes:
+        slots: class of each slot, as runs such as `1x120 3x5`, from the month's first.
+        records: how many records were made in the month.
+        data_sha256: of these records and of the slots.
+    """
+
+    school: SchoolMonth
+    outages: tuple[OutageLine, ...]
+    slots: str
+    records: int
+    data_sha256: str
+
+
+@dataclass
+class Reading:
+    """The extract, by device.
+
+    Attributes:
+        unreadable: entries whose payload this version cannot read.
+    """
+
+    playback: Playback
+    places: dict[str, list[Position]] = field(default_factory=dict)
+    boots: dict[str, dict[str, Witness]] = field(default_factory=dict)
+    unreadable: int = 0
+
+    @classmethod
+    def of(cls, journal: Path) -> Reading:
+        """Look through all of it once."""
+        reading = cls(Playback(journal, start=START))
+        for entry in _entries(Playback(journal, start=START)):
+            reading._note(entry)
+        return reading
+
+    def measurements(self, device: str, registry: Registry) -> Iterator[Measurement]:
+        """What the device's entries brought, each record once, placed by all that is known of its boot."""
+        for at in self.places.get(device, ()):
+            self.playback.seek(at)
+            for entry in self.playback.read(at_most=1).entries:
+                yield from measurements(entry, batch_of(entry), registry, self.boots[device])
+
+    def _note(self, entry: Entry) -> None:
+        try:
+            batch = batch_of(entry)
+        except DecodeError:
+            self.unreadable += 1
+            return
+        self.places.setdefault(entry.device, []).append(entry.at)
+        boots = self.boots.setdefault(entry.device, {})
+        for boot, witness in witnesses(batch, entry.received_ms).items():
+            boots.setdefault(boot, witness)
+
+
+def judge_schools(journal: Path, configuration: Configuration, month: Month) -> Iterator[JudgedSchool]:
+    """Every school of the registry, in the order of their ids."""
+    reading = Reading.of(journal)
+    for school in sorted(configuration.registry.schools(), key=lambda s: s.id):
+        yield _Case(reading, configuration, month, school.id).judged()
+
+
+def _entries(playback: Playback) -> Iterator[Entry]:
+    at = None
+    while at != playback.at:
+        at = playback.at
+        yield from playback.read().entries
+
+
+@dataclass
+class _Case:
+    """One school."""
+
+    reading: Reading
+    configuration: Configuration
+    month: Month
+    id: str
+    book: MemoryBook = field(default_factory=MemoryBook)
+    ours: list[Measurement] = field(default_factory=list)
+
+    def judged(self) -> JudgedSchool:
+        """Everything of it."""
+        slots = self.configuration.slots_of(self.month, self.id)
+        first, end = slots.spans[0]
+        self._take()
+        verdicts = self.book.verdicts(self.id, first, end - 1)
+        outages = self.book.outages(self.id, first, end - 1)
+        lines = [(o, _parts(o, first, end)) for o in outages]
+        classes = Classes(first=first, data=verdicts.classes)
+        figures = self._figures(classes, outages, end)
+        service = self._service(slots)
+        runs = _runs(verdicts.classes)
+        made = [m for m in self.ours if slot_of(m.at_ms) in slots]
+        return JudgedSchool(
+            school=self._school(classes, slots, service, figures, verdicts),
+            outages=tuple(_line(o, parts, service, first, end) for o, parts in lines if parts),
+            slots=runs,
+            records=len(made),
+            data_sha256=_digest(made, runs),
+        )
+
+    def _take(self) -> None:
+        """Everything that was seen by devices that ever stood here, wherever it was seen."""
+        registry = self.configuration.registry
+        placed: list[Placed] = []
+        for device in sorted({p.device for p in registry.devices_of(self.id)}):
+            for m in self.reading.measurements(device, registry):
+                if m.school.id == self.id:
+                    self.ours.append(m)
+                if m.time_basis is not TimeBasis.UNKNOWN:
+                    placed.append(_placed(m))
+        Ledger(self.book, self.configuration.contracts).apply(placed)
+
+    def _service(self, slots: SlotSet) -> SlotSet:
+        first, end = slots.spans[0]
+        found = NO_SLOTS
+        for contract in self.configuration.contracts.of(self.id):
+            found |= contract.service(first, end)
+        return found & slots
+
+    def _figures(self, classes: Classes, outages: Iterable[Outage], end: int) -> MonthFigures | None:
+        """Under the contract that held last; a school is under one at a time."""
+        seen = Seen(
+            classes=classes,
+            outages=tuple(_interruption(o, end) for o in outages if o.slot_class is SlotClass.DOWN_PROVIDER),
+            tests=speed_tests(self.ours),
+            samples=samples(self.ours),
+        )
+        found = None
+        for contract in self.configuration.contracts.of(self.id):
+            found = judge_month(self.month, seen, contract, self.configuration.exclusions) or found
+        return found
+
+    def _school(
+        self,
+        classes: Classes,
+        slots: SlotSet,
+        service: SlotSet,
+        figures: MonthFigures | None,
+        verdicts: Verdicts,
+    ) -> SchoolMonth:
+        label = next(s for s in self.configuration.registry.schools() if s.id == self.id)
+        marks = high_loss(verdicts.classes, self._parameters_at(classes.first))
+        return SchoolMonth(
+            school=self.id,
+            name=label.name,
+            region=label.region,
+            operator=label.operator,
+            technology=label.technology,
+            always=classes.count(slots),
+            figures=figures,
+            lost=_lost(verdicts, service, classes.first),
+            high_loss_minutes=sum(1 for slot in service if marks[slot - classes.first]),
+        )
+
+    def _parameters_at(self, first: int) -> ParametersAt:
+        terms = self.configuration.contracts.terms
+        return lambda index: next(iter(terms(self.id, first + index, first + index))).parameters
+
+
+def _placed(m: Measurement) -> Placed:
+    basis = Basis.CLOCK if m.time_basis in SETTLED else Basis.ARRIVAL
+    return Placed(m.school.id, sight(m.device, m.session, m.record, m.at_ms, basis))
+
+
+def _interruption(outage: Outage, end: int) -> Interruption:
+    """As the month sees it."""
+    is_over = not outage.is_open and outage.last_slot + 1 < end
+    return Interruption(id=outage.id, first=outage.first_slot, end=outage.last_slot + 1 if is_over else None)
+
+
+def _parts(outage: Outage, first: int, end: int) -> list[Part]:
+    """The parts that lie in the month, cut to it."""
+    return [
+        dataclasses.replace(p, first_slot=max(p.first_slot, first), last_slot=min(p.last_slot, end - 1))
+        for p in outage.parts
+        if p.first_slot < end and p.last_slot >= first
+    ]
+
+
+def _line(outage: Outage, parts: list[Part], service: SlotSet, first: int, end: int) -> OutageLine:
+    """What the month saw of it; its cause is that of most of its minutes here, of several the first."""
+    lengths = Counter[tuple[SlotClass, str]]()
+    for part in parts:
+        lengths[part.slot_class, part.cause.value] += part.last_slot - part.first_slot + 1
+    main = max(lengths, key=lambda key: lengths[key])
+    part = next(p for p in parts if (p.slot_class, p.cause.value) == main)
+    here = SlotSet.of([(max(outage.first_slot, first), min(outage.last_slot + 1, end))])
+    is_over = not outage.is_open and outage.last_slot + 1 < end
+    return OutageLine(
+        id=outage.id,
+        school=outage.school,
+        began_ms=outage.begin_ms,
+        ended_ms=outage.end_ms if is_over else None,
+        slot_class=part.slot_class.name.lower(),
+        cause=part.cause.value,
+        confidence=None if part.confidence is None else part.confidence.value,
+        service_minutes=len(here & service),
+        wall_minutes=len(here),
+        is_carried_in=outage.first_slot < first,
+        evidence=tuple("/".join(map(str, identity)) for p in parts for identity in p.evidence),
+    )
+
+
+def _lost(verdicts: Verdicts, service: SlotSet, first: int) -> tuple[Lost, ...]:
+    """Bad slots of the service time, by class and by the cause that their rule names."""
+    found = Counter[tuple[int, int]]()
+    for begin, end in service.spans:
+        found.update(
+            zip(verdicts.classes[begin - first : end - first], verdicts.rules[begin - first : end - first],
+                strict=True)
+        )  # fmt: skip
+    minutes = Counter[tuple[str, str]]()
+    for (slot_class, rule), n in found.items():
+        if slot_class in _BAD:
+            cause = RULES[rule].cause
+            minutes[SlotClass(slot_class).name.lower(), "unknown" if cause is None else cause.value] += n
+    return tuple(Lost(slot_class=c, cause=cause, minutes=n) for (c, cause), n in sorted(minutes.items()))
+
+
+def _runs(classes: bytes) -> str:
+    """`1x120 3x5`: class, and how many slots in a row."""
+    runs: list[list[int]] = []
+    for value in classes:
+        if runs and runs[-1][0] == value:
+            runs[-1][1] += 1
+        else:
+            runs.append([value, 1])
+    return " ".join(f"{value}x{n}" for value, n in runs)
+
+
+def _digest(made: Iterable[Measurement], runs: str) -> str:
+    """Of all that was said of the month, in an order that does not depend on when it came."""
+    digest = hashlib.sha256()
+    for m in sorted(made, key=lambda m: (m.device, m.session, m.record.seq)):
+        said = {"device": m.device, "session": m.session, "at_ms": m.at_ms, "record": record_plain(m.record)}
+        digest.update(hashlib.sha256(canonical(said)).digest())
+    digest.update(runs.encode())
+    return digest.hexdigest()
