@@ -210,7 +210,13 @@ class _Pipeline:
         store = self.config.sinks.get("store")
         if store is None:
             return
-        view = View(registry=self.config.registry, reader=StoreReader(Path(store.path)), health=self.health)
+        watchmen = [sink for sink in self.sinks if isinstance(sink, Watchman)]
+        view = View(
+            registry=self.config.registry,
+            reader=StoreReader(Path(store.path)),
+            health=self.health,
+            firing=lambda: next((w.firing for w in watchmen), None),
+        )
         await self._store_is_there()
         backoff = Backoff(first_s=5, most_s=300)
         while self.config.options.web.enabled:

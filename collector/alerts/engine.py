@@ -17,6 +17,7 @@ from collector.alerts.alarm import Alarm, advance, over, woken
 from collector.alerts.alarms import Alarms
 from collector.alerts.digest import digests
 from collector.alerts.event import AlertEvent
+from collector.alerts.firing import Firing, firing
 from collector.alerts.fleet import Fleet
 from collector.alerts.hours import Hours
 from collector.alerts.notice import notice
@@ -93,6 +94,10 @@ class Engine:
                 taken = self.alarms.set(replace(alarm, owner=owner, acknowledged_until_ms=until_ms))
                 events.append(self._teller.say(taken, "acknowledged", now_ms, fleet))
         return events
+
+    def firing(self, now_ms: int) -> tuple[Firing, ...]:
+        """What was told and is not over, for people who look."""
+        return firing(self._teller, now_ms)
 
     def _retired(self, now_ms: int, fleet: Fleet) -> Iterator[AlertEvent]:
         """What a rule told that was switched off since is over."""

@@ -90,7 +90,7 @@ class Teller:
             labels=alarm_labels(alarm, rule, self._schools(alarm, fleet)),
         )
         if rule.of == "many":
-            told = replace(told, value=self._count(alarm))
+            told = replace(told, value=self.count(alarm))
             self._updated_ms[alarm.key] = now_ms
         self.alarms.set(told)
         yield self.say(told, "firing", now_ms, fleet)
@@ -117,7 +117,7 @@ class Teller:
 
     def _update(self, alarm: Alarm, now_ms: int, fleet: Fleet) -> Iterator[AlertEvent]:
         """More schools or less, but not every minute."""
-        count = self._count(alarm)
+        count = self.count(alarm)
         is_due = now_ms - self._updated_ms.get(alarm.key, 0) >= UPDATE_EVERY_MS
         if alarm.is_bad and count != alarm.value and is_due:
             self._updated_ms[alarm.key] = now_ms
@@ -133,7 +133,8 @@ class Teller:
         about = {a.school for a in self._affected(alarm) or [alarm]}
         return [fleet.schools[school] for school in sorted(about) if school in fleet.schools]
 
-    def _count(self, alarm: Alarm) -> float:
+    def count(self, alarm: Alarm) -> float:
+        """How many schools one about many stands for."""
         return float(len({a.school for a in self._affected(alarm)}))
 
     def _affected(self, alarm: Alarm) -> list[Alarm]:

@@ -23,6 +23,7 @@ from pathlib import Path
 from collector.alerts.dispatch import Dispatch, sound_outbox
 from collector.alerts.engine import Engine
 from collector.alerts.event import AlertEvent
+from collector.alerts.firing import Firing
 from collector.alerts.fleet import Fleet
 from collector.alerts.hours import read_hours
 from collector.alerts.memory import Memory
@@ -90,6 +91,8 @@ class Watchman:
         self._stored_ms = 0
         self._ticked_s = time.monotonic()
         self.engine = self._woken_engine()
+        self.firing: tuple[Firing, ...] = self.engine.firing(clock_ms())
+        """What fires, as of the last look; any thread may read it."""
 
     def _woken_engine(self) -> Engine:
         at_ms, alive = self._clock_ms(), self.memory.noted(_ALIVE)
@@ -174,6 +177,7 @@ class Watchman:
             if self._untold or self.engine.alarms.changed or at_ms - self._stored_ms >= _STORED_EVERY_MS:
                 self._store()
             self._escalate(at_ms, fleet)
+            self.firing = self.engine.firing(at_ms)
         return events
 
     def _fleet(self, at_ms: int) -> Fleet:

@@ -11,7 +11,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from collector.sinks.base import SinkUnavailable
-from collector.web import api, healthz, inside, metrics, overview, school
+from collector.web import alerts, api, healthz, inside, metrics, overview, school
 from collector.web.board import Board
 from collector.web.fleet import Fleet
 from collector.web.healthz import Part
@@ -42,6 +42,7 @@ class Site:
             web.get("/", self.overview),
             web.get("/school/{id}", self.school),
             web.get("/api/schools.json", self.schools_json),
+            web.get("/api/alerts.json", self.alerts_json),
             web.get("/collector", self.collector),
             web.get("/healthz", self.healthz),
             web.get("/checkpoints", self.checkpoints),
@@ -57,7 +58,8 @@ class Site:
         query, fleet = Query.of(request.query), self._fleet()
         shown = self._times(query)
         made = overview.make(fleet, query, shown, per_page=self._options.schools_per_page)
-        return self._html("overview.html", view=made, query=query, fleet=fleet, times=shown)
+        shared = {"view": made, "query": query, "fleet": fleet, "times": shown}
+        return self._html("overview.html", **shared, alerts=alerts.make(self._view))
 
     async def school(self, request: web.Request) -> web.Response:
         """One school."""
@@ -94,6 +96,11 @@ class Site:
             )
         query = Query.of(request.query)
         made = api.answer(self._fleet(), query, per_page=self._options.schools_per_page)
+        return web.json_response(made, dumps=functools.partial(json.dumps, ensure_ascii=False))
+
+    async def alerts_json(self, _request: web.Request) -> web.Response:
+        """What fires, for machines."""
+        made = alerts.answer(self._view)
         return web.json_response(made, dumps=functools.partial(json.dumps, ensure_ascii=False))
 
     async def healthz(self, _request: web.Request) -> web.Response:

@@ -135,6 +135,33 @@ class Schools(Protocol):
     def devices_of(self, school_id: str, /) -> Iterable[Placement]: ...
 
 
+class Firing(Protocol):
+    """One alert that was told and is not over."""
+
+    @property
+    def alert(self) -> str: ...
+    @property
+    def rule(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def says(self) -> str: ...
+    @property
+    def about(self) -> str: ...
+    @property
+    def school(self) -> str: ...
+    @property
+    def schools(self) -> int: ...
+    @property
+    def since_ms(self) -> int: ...
+    @property
+    def flaps(self) -> bool: ...
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def owned_until_ms(self) -> int | None: ...
+
+
 class SinkHealth(Protocol):
     """How one sink keeps up with the journal."""
 
@@ -219,6 +246,8 @@ class View:
     reader: Reader
     health: Health
     now: Callable[[], float] = time.time
+    firing: Callable[[], Sequence[Firing] | None] = lambda: None
+    """What fires; None where no alerts are made."""
 
     def now_ms(self) -> int:
         """Unix time in milliseconds."""

@@ -377,6 +377,15 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[bytes] = []
         self.answer = "250 taken"
+        self.refuses: tuple[str, ...] = ("nobody@example.org",)
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if address in self.refuses:
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         if self.answer.startswith("250"):
@@ -419,6 +428,18 @@ def test_a_mail_that_is_refused_says_whether_for_good(
         hook.send(event(), 5)
     assert failed.value.permanent is is_permanent
     assert box.mails == []
+
+
+def test_one_recipient_who_is_refused_costs_the_others_nothing(mailbox: tuple[Mailbox, int]) -> None:
+    box, port = mailbox
+    table = mail_table(port, recipients=["nobody@example.org", "noc@example.org"])
+    hook = make_hook("mail", read_hooks({"mail": table})["mail"])
+    hook.send(event(), 1)
+    assert len(box.mails) == 1
+    box.refuses = ("nobody@example.org", "noc@example.org")
+    with pytest.raises(HookFailed, match="550") as failed:
+        hook.send(event(), 2)
+    assert failed.value.permanent
 
 
 def talks_without_end(connection: socket.socket, ends: threading.Event) -> None:

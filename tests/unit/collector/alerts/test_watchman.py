@@ -426,3 +426,13 @@ def test_what_is_said_twice_of_a_minute_counts_once(post: Post) -> None:
             post.write(post.record(_DOWN, at_ms=post.now_ms + 1000 * second, received_ms=post.now_ms + 5000))
     post.now_ms += 3 * MINUTE_MS
     assert post.watchman.tick() == []
+
+
+def test_what_fires_can_be_looked_at(post: Post) -> None:
+    post.minutes(_UP, times=3)
+    post.minutes(_DOWN, Host(disk_free_bytes=10**8), times=10)
+    outage, card = post.watchman.firing
+    assert (outage.rule, outage.school, outage.about, outage.schools) == ("outage", "kz-1", "", 1)
+    assert (card.rule, card.about, card.says) == ("spool_low", "kz-1-pi", "little space on the card: 100 MB")
+    post.killed()
+    assert post.watchman.firing == (outage, card)
