@@ -178,7 +178,13 @@ class Config:
         options = self.options.alerts
         try:
             with _explained(self.file):
-                return Watchman(options, self.hooks, self.registry, hourly=self._certificate_signs)
+                return Watchman(
+                    options,
+                    self.hooks,
+                    self.registry,
+                    contracts=self.contracts,
+                    hourly=self._certificate_signs,
+                )
         except (OSError, sqlite3.Error) as e:
             problem = f"{options.directory} cannot be used: {e}"
             raise ConfigError(f"{self.file}: alerts.directory", problem) from e

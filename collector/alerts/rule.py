@@ -87,12 +87,21 @@ RULES: dict[str, Rule] = {
         sentence="the internet is poor", figure="degraded", open_after=10, close_after=10, beneath="outage"
     ),
     "throughput_low": Rule(
-        sentence="{value:.0%} of the contracted rate",
+        sentence="tests reach {value:.0%} of what the contract asks of one",
         figure="throughput_ratio",
         open_after=3,
         close_after=2,
-        raise_at=0.8,
-        clear_at=0.9,
+        raise_at=0.99,
+        clear_at=1.05,
+        apart_s=2 * _DAY_S,
+    ),
+    "upload_low": Rule(
+        sentence="tests reach {value:.0%} of what the contract asks of an upload",
+        figure="upload_ratio",
+        open_after=3,
+        close_after=2,
+        raise_at=0.99,
+        clear_at=1.05,
         apart_s=2 * _DAY_S,
     ),
     "budget_50": Rule(

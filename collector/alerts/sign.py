@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does one record say to the rules? Pure; a record that says nothing of a figure gives no sign.
 
-Figures that no record holds (what the judge computes, what the authority knows) come as signs too, by
-`Watchman.feed`.
+What is promised is asked of the contracts. Figures that no record holds (what the judge computes, what the
+authority knows) come as signs too, by `Watchman.feed`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from agent.contract.kinds import Host, Portal, Reach
+from agent.contract.kinds import Host, Portal, Reach, Throughput
+from collector.contracts.book import NO_CONTRACTS, Contracts
 from collector.moment import TimeBasis
 from collector.sinks.base import Measurement
+from collector.sla.budget import Budget
+from collector.sla.slot import slot_of
+from collector.sla.throughput import VALID
 from collector.web.state import State, classify
 
 _MB, _GB = 1e6, 1e9
 _GOOD_CLOCK_S = 86_400
+_RATIOS = {"down": "throughput_ratio", "up": "upload_ratio"}
+_NOTHING_ALLOWED = 10.0
+"""Of a budget of nothing: spent, by far."""
 _PORTALS = frozenset({"portal", "quota"})
 
 FIGURES: dict[str, str] = {
@@ -31,7 +38,8 @@ FIGURES: dict[str, str] = {
     "portal": "1 while a portal or a quota page stands before the internet, else 0",
     "data_plan_used_ratio": "share of the month's data plan that crossed the line, by `data_plan_gb`",
     "certificate_left_ratio": "share of its life that is left of a device's newest certificate",
-    "throughput_ratio": "a valid test's rate by the contracted one",
+    "throughput_ratio": "a valid test's rate to the school, in service time, by what the contract asks",
+    "upload_ratio": "the same from the school",
     "budget_spent_ratio": "downtime of the month so far by what the contract allows for the whole",
 }
 """Name, and what it is."""
@@ -63,13 +71,24 @@ class Sign:
             raise ValueError(f"{self.figure} of {self.school}: {self.value} is not a finite number")
 
 
-def signs(measurement: Measurement, plans_gb: Mapping[str, float] | None = None) -> Iterator[Sign]:
-    """Everything that a record says.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promised:
+    """What schools were promised.
 
-    Args:
-        measurement: the record and where it belongs.
+    Attributes:
+        contracts: rates and service times.
         plans_gb: a month's data plan, by the schools' label `contract`.
     """
+
+    contracts: Contracts = NO_CONTRACTS
+    plans_gb: Mapping[str, float] = field(default_factory=dict)
+
+
+NOTHING_PROMISED = Promised()
+
+
+def signs(measurement: Measurement, promised: Promised = NOTHING_PROMISED) -> Iterator[Sign]:
+    """Everything that a record says."""
     fields = measurement.record.fields
     # A clock ahead of ours would make all that comes after it look old.
     school, at_ms = measurement.school.id, min(measurement.at_ms, measurement.received_ms)
@@ -78,7 +97,9 @@ def signs(measurement: Measurement, plans_gb: Mapping[str, float] | None = None)
         yield from _of_reach(fields, school, at_ms)
     elif isinstance(fields, Host):
         yield from _of_host(fields, measurement, at_ms)
-        yield from _of_plan(fields, measurement, at_ms, plans_gb or {})
+        yield from _of_plan(fields, measurement, at_ms, promised.plans_gb)
+    elif isinstance(fields, Throughput):
+        yield from _of_test(fields, school, at_ms, promised.contracts)
     elif isinstance(fields, Portal) and fields.verdict is not None:
         yield Sign("portal", school, at_ms, float(fields.verdict in _PORTALS), fields.verdict)
 
@@ -117,3 +138,23 @@ def _of_plan(
     if plan_gb and fields.line_bytes_month is not None:
         used_ratio = fields.line_bytes_month / (plan_gb * _GB)
         yield Sign("data_plan_used_ratio", measurement.school.id, at_ms, used_ratio)
+
+
+def _of_test(fields: Throughput, school: str, at_ms: int, contracts: Contracts) -> Iterator[Sign]:
+    """By the version of the contract that held then; a test outside the service time says nothing."""
+    figure, slot = _RATIOS.get(fields.direction), slot_of(at_ms)
+    if figure is None or fields.mbps is None or fields.validity != VALID:
+        return
+    for contract in contracts.of(school):
+        promise = contract.at(slot)
+        required = promise.required(fields.direction) if promise is not None else None
+        if required is not None and required.mbps and contract.service(slot, slot + 1):
+            asked_mbps = float(required.mbps * required.target.reach_ratio)
+            yield Sign(figure, school, at_ms, fields.mbps / asked_mbps, f"{fields.mbps:.1f} Mbit/s")
+
+
+def budget_sign(school: str, budget: Budget, at_ms: int) -> Sign:
+    """What the judge says of a school's month so far."""
+    ratio = budget.spent_ratio
+    value = float(ratio) if ratio is not None else (_NOTHING_ALLOWED if budget.spent else 0.0)
+    return Sign("budget_spent_ratio", school, at_ms, value, f"{budget.spent} minutes")

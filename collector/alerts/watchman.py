@@ -29,8 +29,9 @@ from collector.alerts.hours import read_hours
 from collector.alerts.memory import Memory
 from collector.alerts.options import AlertOptions, HookOptions
 from collector.alerts.rule import read_rules
-from collector.alerts.sign import Sign, signs
+from collector.alerts.sign import Promised, Sign, signs
 from collector.alerts.word import Words
+from collector.contracts.book import NO_CONTRACTS, Contracts
 from collector.registry import Registry, School
 from collector.sinks.base import Gap, Measurement, SinkUnavailable
 
@@ -63,6 +64,7 @@ class Watchman:
         options: the table `[alerts]`.
         hooks: options of the hooks, by name.
         registry: who is where.
+        contracts: what schools are promised.
         clock_ms: wall clock.
         hourly: signs that somebody else knows; asked once an hour, with the time.
     """
@@ -77,11 +79,13 @@ class Watchman:
         hooks: Mapping[str, HookOptions],
         registry: Registry,
         *,
+        contracts: Contracts = NO_CONTRACTS,
         clock_ms: Callable[[], int] = now_ms,
         hourly: Hourly = _nothing,
     ) -> None:
         self._options, self._registry = options, registry
         self._clock_ms, self._hourly = clock_ms, hourly
+        self._promised = Promised(contracts=contracts, plans_gb=options.data_plan_gb)
         self.outbox = sound_outbox(Path(options.directory))
         self.memory, self.words = Memory(self.outbox), Words(self.outbox)
         self.dispatch = Dispatch(self.outbox, hooks, is_well=self._is_well)
@@ -202,7 +206,7 @@ class Watchman:
                     raise SinkUnavailable(f"alerts: {e}") from e
 
     def _signs(self, measurement: Measurement, at_ms: int) -> Iterator[Sign]:
-        found = signs(measurement, self._options.data_plan_gb)
+        found = signs(measurement, self._promised)
         came_ms = max(at_ms, measurement.received_ms)
         is_live = came_ms - measurement.at_ms <= LIVE_MS and not measurement.backlog
         return (sign for sign in found if is_live or sign.figure == _HEARD)

@@ -28,7 +28,13 @@ CREATE TABLE IF NOT EXISTS mute (
     ended_ms INTEGER
 );
 """
-SCOPES = ("school", "operator", "region", "all")
+_SCOPES = {
+    "school": ScopeKind.SITE,
+    "operator": ScopeKind.OPERATOR,
+    "region": ScopeKind.REGION,
+    "all": ScopeKind.ALL,
+}
+SCOPES = tuple(_SCOPES)
 _COLUMNS = "id, scope, name, from_ms, to_ms, said_ms, owner, reason, ended_ms"
 
 
@@ -43,10 +49,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mute:
-    """Maintenance: of whom nothing is told for a while, who said so, and why. It excludes nothing by itself.
-
-    One that was ended before it began, or as it began, proposes nothing: `is_void`.
-    """
+    """Maintenance: of whom nothing is told for a while, who said so, and why; alone it excludes nothing."""
 
     id: int = 0
     scope: str
@@ -71,27 +74,31 @@ class Mute:
         return self.to_ms if self.ended_ms is None else min(self.to_ms, self.ended_ms)
 
     @property
-    def is_void(self) -> bool:
-        """Whether it never held."""
-        return self.ends_ms <= self.from_ms
-
-    @property
     def proposal(self) -> Act:
         """The exclusion that it proposes, for somebody else to approve."""
-        scope = Scope(
-            kind=ScopeKind.SITE if self.scope == "school" else ScopeKind(self.scope), name=self.name
-        )
+        return self._propose(f"mute-{self.id}", self.to_ms, self.said_ms)
+
+    def correction(self, now_ms: int) -> Act:
+        """What takes the place of that once it was ended before its time; withdrawn if it never held."""
+        if self.ends_ms <= self.from_ms:
+            return Act(verb=Verb.WITHDRAW, id=f"mute-{self.id}", by=self.owner, at_ms=now_ms)
+        return self._propose(f"mute-{self.id}-ended", self.ends_ms, now_ms, supersedes=f"mute-{self.id}")
+
+    def _propose(self, name: str, to_ms: int, now_ms: int, supersedes: str | None = None) -> Act:
         exclusion = Exclusion(
-            id=f"mute-{self.id}",
+            id=name,
             type=ExclusionType.PLANNED_MAINTENANCE,
-            scope=scope,
+            scope=Scope(kind=_SCOPES[self.scope], name=self.name),
             from_ms=self.from_ms,
-            to_ms=self.ends_ms,
-            declared_at_ms=self.said_ms,
+            to_ms=to_ms,
+            declared_at_ms=now_ms,
             declared_by=self.owner,
             reason=self.reason,
+            supersedes=supersedes,
         )
-        return Act(verb=Verb.PROPOSE, id=exclusion.id, by=self.owner, at_ms=self.said_ms, proposed=exclusion)
+        return Act(
+            verb=Verb.PROPOSE, id=name, by=self.owner, at_ms=now_ms, reason=self.reason, proposed=exclusion
+        )
 
     def holds(self, school: School, now_ms: int) -> bool:
         """Whether nothing is told of a school now."""

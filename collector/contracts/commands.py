@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from agent.contract.decoder import DecodeError, nearest
-from collector.alerts.commands.console import add_common, name, show
+from collector.alerts.commands.console import account, add_common, name, show
 from collector.config import Config, load_config
 from collector.contracts.act_form import read_scope, read_time, write_scope, write_time
 from collector.contracts.ledger import Contents, add, add_next, read_ledger
@@ -112,9 +110,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.act == Verb.PROPOSE:
             _refuse_unknown(options.scope, config)
-            after = add_next(ledger, lambda contents: _proposal(options, contents), _account())
+            after = add_next(ledger, lambda contents: _proposal(options, contents), account())
         else:
-            after = add(ledger, _act(options), _account())
+            after = add(ledger, _act(options), account())
     except ValueError as e:
         raise NotAllowed(str(e)) from e
     show(_shown(after, is_in_force=None), as_json=options.json)
@@ -200,11 +198,6 @@ def _shown(e: Exclusion, *, is_in_force: bool | None) -> dict[str, Any]:
         "disputed_by": e.disputed_by,
         "dispute_reason": e.dispute_reason,
     }
-
-
-def _account() -> str:
-    """Whose account of this machine it is; behind sudo, who asked for it."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
 def _now_ms() -> int:

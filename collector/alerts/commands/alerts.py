@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.alerts.alarm import Alarm
-from collector.alerts.commands.console import add_common, length, moment, name, show
+from collector.alerts.commands.console import account, add_common, length, moment, name, show
 from collector.alerts.dispatch import open_outbox
 from collector.alerts.event import timestamp
 from collector.alerts.memory import Memory
@@ -24,7 +24,10 @@ from collector.alerts.outbox import Outbox
 from collector.alerts.rule import RULES, read_rules
 from collector.alerts.word import SCOPES, Acknowledgement, Mute, Words
 from collector.config import Config, load_config
-from collector.errors import CollectorError
+from collector.contracts.ledger import add
+from collector.errors import CollectorError, ConfigError
+from collector.sla.exclusion import Act as ExclusionAct
+from collector.sla.exclusion import ActRefused
 
 Act = Callable[[argparse.Namespace, Config, Outbox], int]
 
@@ -139,9 +142,18 @@ def _mute(options: argparse.Namespace, config: Config, outbox: Outbox) -> int:
         raise NotSo(f"mute {options.scope}: {e}") from e
     if said.to_ms <= _now_ms():
         raise NotSo("mute: that is over already; what was told is not taken back")
-    number = Words(outbox).mute(said)
-    show(_shown(dataclasses.replace(said, id=number)), as_json=options.json)
+    muted = dataclasses.replace(said, id=Words(outbox).mute(said))
+    _add(config, muted.proposal)
+    show(_shown(muted), as_json=options.json)
     return 0
+
+
+def _add(config: Config, act: ExclusionAct) -> None:
+    """Propose, in the ledger where somebody else decides."""
+    try:
+        add(Path(config.options.contracts.exclusions_file), act, account())
+    except (ConfigError, ActRefused) as e:
+        raise NotSo(f"it is done, but the ledger of exclusions could not be told of it: {e}") from e
 
 
 def _known(options: argparse.Namespace, config: Config) -> str:
@@ -157,11 +169,14 @@ def _known(options: argparse.Namespace, config: Config) -> str:
     return str(options.name)
 
 
-def _unmute(options: argparse.Namespace, _: Config, outbox: Outbox) -> int:
-    if not Words(outbox).unmute(options.number, _now_ms()):
+def _unmute(options: argparse.Namespace, config: Config, outbox: Outbox) -> int:
+    words = Words(outbox)
+    if not words.unmute(options.number, _now_ms()):
         raise NotSo(
             f"no mute {options.number} goes on or is to come; `school-collector alerts mutes` shows them"
         )
+    for ended in (mute for mute in words.mutes() if mute.id == options.number):
+        _add(config, ended.correction(_now_ms()))
     show({"mute": options.number, "ended": timestamp(_now_ms())}, as_json=options.json)
     return 0
 
@@ -181,7 +196,7 @@ def _shown(said: Mute) -> dict[str, Any]:
         "to": timestamp(said.ends_ms),
         "owner": said.owner,
         "reason": said.reason,
-        "proposes_exclusion": None if said.is_void else said.proposal.id,
+        "proposes_exclusion": said.proposal.id,
     }
 
 

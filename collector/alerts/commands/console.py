@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +58,11 @@ def name(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise argparse.ArgumentTypeError("must be words on one line")
     return " ".join(text.split())
+
+
+def account() -> str:
+    """Whose account of this machine it is; behind sudo, who asked for it."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
 def show(found: dict[str, Any], *, as_json: bool) -> None:

@@ -18,7 +18,8 @@ from collector.alerts.rule import RULES
 from collector.alerts.sign import Sign
 from collector.alerts.watchman import Watchman
 from collector.config import load_config
-from collector.sla.exclusion import Act, ActRefused, Status, Verb, apply
+from collector.contracts.ledger import add, read_exclusions
+from collector.sla.exclusion import Act, ActRefused, Status, Verb
 
 Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
 
@@ -32,6 +33,7 @@ def file(tmp_path: Path) -> Path:
     config.write_text(
         f'[registry]\nfile = "{registry}"\n[alerts]\nenabled = true\ndirectory = "{tmp_path}/alerts"\n'
         "[alerts.rules.degraded]\nenabled = false\n"
+        f'[contracts]\nexclusions_file = "{tmp_path}/exclusions.jsonl"\n'
     )
     return config
 
@@ -87,28 +89,41 @@ def test_what_is_not_told_is_listed_with_its_reason(run: Run, watchman: Watchman
     assert states == {"budget_50": "not told", "budget_75": "not told", "budget_100": "not told"}
 
 
-def test_a_mute_proposes_an_exclusion_and_approves_none(run: Run, watchman: Watchman) -> None:
+def test_a_mute_proposes_an_exclusion_and_approves_none(run: Run, watchman: Watchman, tmp_path: Path) -> None:
     code, (said,), _ = run(
         "mute", "operator", "op1", "--owner", "Aigerim", "--reason", "new dish", "--for", "4h"
     )
     assert (code, said["proposes_exclusion"]) == (0, "mute-1")
-    (mute,) = watchman.words.mutes()
-    proposed = apply({}, mute.proposal)
+    ledger = tmp_path / "exclusions.jsonl"
+    (proposed,) = read_exclusions(ledger)
     assert (proposed.status, proposed.scope.name, proposed.reason) == (Status.PROPOSED, "op1", "new dish")
     with pytest.raises(ActRefused, match="somebody else must decide"):
-        apply({proposed.id: proposed}, Act(verb=Verb.APPROVE, id=proposed.id, by="aigerim", at_ms=1))
+        add(ledger, Act(verb=Verb.APPROVE, id=proposed.id, by="aigerim", at_ms=1), "root")
     assert [found["mute"] for found in run("mutes")[1]] == [1]
     assert run("unmute", "1")[0] == 0
     assert run("mutes")[1] == []
     assert [found["mute"] for found in run("mutes", "--all")[1]] == [1]
+    _, shorter = read_exclusions(ledger)
+    assert (shorter.supersedes, shorter.status) == ("mute-1", Status.PROPOSED)
+    assert shorter.to_ms < proposed.to_ms
+    assert watchman.words.mutes()[0].ends_ms == shorter.to_ms
 
 
-def test_a_mute_that_never_held_proposes_nothing(run: Run, watchman: Watchman) -> None:
+def test_a_mute_that_never_held_takes_its_proposal_back(run: Run, tmp_path: Path) -> None:
     words = ("--owner", "A", "--reason", "r", "--from", "2099-01-01", "--to", "2099-01-02")
     assert run("mute", "all", *words)[0] == 0
     assert run("unmute", "1")[0] == 0
-    (mute,) = watchman.words.mutes()
-    assert mute.is_void
+    assert [e.status for e in read_exclusions(tmp_path / "exclusions.jsonl")] == [Status.WITHDRAWN]
+
+
+def test_a_mute_holds_where_its_exclusion_cannot_be_proposed(
+    run: Run, watchman: Watchman, tmp_path: Path
+) -> None:
+    (tmp_path / "exclusions.jsonl").write_text("no ledger\n")
+    code, _, err = run("mute", "all", "--owner", "A", "--reason", "r", "--for", "1h")
+    assert code == 1
+    assert "it is done, but the ledger" in err
+    assert len(watchman.words.mutes()) == 1
 
 
 @pytest.mark.parametrize(
