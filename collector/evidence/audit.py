@@ -98,7 +98,16 @@ def audit(folder: Path, *, key: str | None = None, kept: Sequence[Checkpoint] = 
         return found
     try:
         _recount(folder, signed, found)
-    except (CollectorError, ValueError, KeyError, TypeError, RecursionError) as e:
+    except (
+        CollectorError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        OSError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as e:  # whoever holds the key can sign anything
         found.faults.append(BundleFault(at=CONFIGURATION, problem=f"nothing can be counted again: {e}"))
     found.faults = found.faults[:MOST_FAULTS]
     return found

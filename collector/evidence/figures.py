@@ -42,7 +42,7 @@ class Counted:
 def count(journal: Path, configuration: Configuration, month: Month) -> Counted:
     """Judge every school and put the month together."""
     judged = list(judge_schools(journal, configuration, month))
-    schools = tuple(one.school for one in judged)
+    schools = tuple(school for one in judged for school in one.schools)
     first, end = month.slots(configuration.zone).spans[0]
     figures = Figures(
         month=str(month),
@@ -61,14 +61,14 @@ def count(journal: Path, configuration: Configuration, month: Month) -> Counted:
     )
     return Counted(
         figures=figures,
-        slots={one.school.school: one.slots for one in judged},
-        records={one.school.school: one.records for one in judged},
+        slots={one.id: one.slots for one in judged},
+        records={one.id: one.records for one in judged},
         data_sha256=_data_sha256(judged),
     )
 
 
 def _data_sha256(judged: Iterable[JudgedSchool]) -> str:
-    lines = (f"{one.school.school} {one.records} {one.data_sha256}\n" for one in judged)
+    lines = (f"{one.id} {one.records} {one.data_sha256}\n" for one in judged)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

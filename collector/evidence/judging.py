@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from collector.segment import Position
 from collector.sinks.base import Measurement
 from collector.sla.availability import Classes
 from collector.sla.book import Placed, Verdicts
-from collector.sla.figures import MonthFigures, Seen
+from collector.sla.figures import Seen
 from collector.sla.ledger import Ledger
 from collector.sla.memory import MemoryBook
 from collector.sla.month import judge_month
@@ -50,12 +50,14 @@ class JudgedSchool:
     """One school's month.
 
     Attributes:
+        schools: a line for each contract that held in the month; one where none did.
         slots: class of each slot, as runs such as `1x120 3x5`, from the month's first.
         records: how many records were made in the month.
         data_sha256: of these records and of the slots.
     """
 
-    school: SchoolMonth
+    id: str
+    schools: tuple[SchoolMonth, ...]
     outages: tuple[OutageLine, ...]
     slots: str
     records: int
@@ -136,13 +138,12 @@ class _Case:
         outages = self.book.outages(self.id, first, end - 1)
         lines = [(o, _parts(o, first, end)) for o in outages]
         classes = Classes(first=first, data=verdicts.classes)
-        figures = self._figures(classes, outages, end)
-        service = self._service(slots)
         runs = _runs(verdicts.classes)
         made = [m for m in self.ours if slot_of(m.at_ms) in slots]
         return JudgedSchool(
-            school=self._school(classes, slots, service, figures, verdicts),
-            outages=tuple(_line(o, parts, service, first, end) for o, parts in lines if parts),
+            id=self.id,
+            schools=self._schools(classes, slots, outages, verdicts),
+            outages=tuple(_line(o, parts, self._service(slots), first, end) for o, parts in lines if parts),
             slots=runs,
             records=len(made),
             data_sha256=_digest(made, runs),
@@ -161,35 +162,42 @@ class _Case:
         Ledger(self.book, self.configuration.contracts).apply(placed)
 
     def _service(self, slots: SlotSet) -> SlotSet:
+        """Service time of all contracts together."""
         first, end = slots.spans[0]
         found = NO_SLOTS
         for contract in self.configuration.contracts.of(self.id):
             found |= contract.service(first, end)
         return found & slots
 
-    def _figures(self, classes: Classes, outages: Iterable[Outage], end: int) -> MonthFigures | None:
-        """Under the contract that held last; a school is under one at a time."""
+    def _schools(
+        self, classes: Classes, slots: SlotSet, outages: Sequence[Outage], verdicts: Verdicts
+    ) -> tuple[SchoolMonth, ...]:
+        first, end = slots.spans[0]
         seen = Seen(
             classes=classes,
             outages=tuple(_interruption(o, end) for o in outages if o.slot_class is SlotClass.DOWN_PROVIDER),
             tests=speed_tests(self.ours),
             samples=samples(self.ours),
         )
-        found = None
+        marks = high_loss(verdicts.classes, self._parameters_at(first))
+        found = []
         for contract in self.configuration.contracts.of(self.id):
-            found = judge_month(self.month, seen, contract, self.configuration.exclusions) or found
-        return found
+            figures = judge_month(self.month, seen, contract, self.configuration.exclusions)
+            if figures is not None:
+                service = contract.service(first, end) & slots
+                found.append(
+                    dataclasses.replace(
+                        self._bare(classes, slots),
+                        figures=figures,
+                        lost=_lost(verdicts, service, first),
+                        high_loss_minutes=sum(1 for slot in service if marks[slot - first]),
+                    )
+                )
+        return tuple(found) or (self._bare(classes, slots),)
 
-    def _school(
-        self,
-        classes: Classes,
-        slots: SlotSet,
-        service: SlotSet,
-        figures: MonthFigures | None,
-        verdicts: Verdicts,
-    ) -> SchoolMonth:
+    def _bare(self, classes: Classes, slots: SlotSet) -> SchoolMonth:
+        """What is known without a contract."""
         label = next(s for s in self.configuration.registry.schools() if s.id == self.id)
-        marks = high_loss(verdicts.classes, self._parameters_at(classes.first))
         return SchoolMonth(
             school=self.id,
             name=label.name,
@@ -197,9 +205,6 @@ class _Case:
             operator=label.operator,
             technology=label.technology,
             always=classes.count(slots),
-            figures=figures,
-            lost=_lost(verdicts, service, classes.first),
-            high_loss_minutes=sum(1 for slot in service if marks[slot - classes.first]),
         )
 
     def _parameters_at(self, first: int) -> ParametersAt:

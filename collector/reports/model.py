@@ -27,7 +27,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchoolMonth:
-    """Everything of one school.
+    """Everything of one school under one contract; of a school that changed contracts there are two.
 
     Attributes:
         school: its id; name and labels are the registry's.
@@ -46,6 +46,11 @@ class SchoolMonth:
     figures: MonthFigures | None = None
     lost: tuple[Lost, ...] = ()
     high_loss_minutes: int = 0
+
+    @property
+    def contract(self) -> str:
+        """Its name; empty where none held."""
+        return "" if self.figures is None else self.figures.contract
 
     @property
     def verdict(self) -> Verdict | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import zoneinfo
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -47,6 +48,7 @@ def page(figures: Figures, frozen: Frozen, changes: Sequence[Change], language: 
         parameters=dict(figures.parameters),
         floor=graph.scale_floor(s.service.availability for s in figures.schools),
         by_id={s.school: s for s in figures.schools},
+        several={name: n > 1 for name, n in Counter(s.school for s in figures.schools).items()},
         outages=_longest(figures.outages),
         judged_schools=[s for s in figures.schools if s.figures is not None],
         owing=[s for s in figures.schools if s.figures is not None and s.figures.counted.penalties],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -16,6 +17,8 @@ from typing import Any
 
 from collector.sla.period import Month
 
+_DIGITS = 9
+"""Of a number that is not exact; the last ones of a logarithm differ from one machine to another."""
 _NAMES = ("id", "school", "day", "name", "rule", "operator")
 
 
@@ -37,6 +40,8 @@ def _scalar(value: Any) -> Any:
         return f"{value.numerator}/{value.denominator}"
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
     return str(value) if isinstance(value, dt.date | Month) else value
 
 
@@ -46,8 +51,12 @@ def flat(plain: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         for key, item in plain.items():
             yield from flat(item, f"{path}.{key}" if path else key)
     elif isinstance(plain, list):
+        seen: Counter[str] = Counter()
         for place, item in enumerate(plain):
-            yield from flat(item, f"{path}[{_named(item, place)}]")
+            name = _named(item, place)
+            seen[name] += 1
+            name += f"#{seen[name]}" if seen[name] > 1 else ""
+            yield from flat(item, f"{path}[{name}]")
     else:
         yield path, plain
 

@@ -46,7 +46,7 @@ def _schools(figures: Figures) -> Iterator[Row]:
         }
         yield {
             **_label(s),
-            "contract": s.figures.contract if s.figures else None,
+            "contract": s.contract,
             "lot": s.figures.lot if s.figures else None,
             "students": s.figures.students if s.figures else None,
             "target_ratio": s.target,

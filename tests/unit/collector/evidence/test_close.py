@@ -185,3 +185,23 @@ def test_a_month_of_which_nothing_is_known_can_be_closed(tmp_path: Path) -> None
 
     assert figures(closed)["kz-1"]["figures"]["counted"]["service"]["counts"]["unknown"] == 240
     assert audit(closed.folder).faults == []
+
+
+def test_a_school_that_changes_contracts_has_a_line_for_each(tmp_path: Path) -> None:
+    """kz-1 is under the first contract on Monday and under the other on Tuesday: 120 slots each."""
+    world = november(tmp_path)
+    contracts = tmp_path / "contracts.toml"
+    text = contracts.read_text().replace("last = 2026-11-03", "last = 2026-11-02")
+    second = text[text.index("[[contract]]") :].replace("kz-2026-1", "kz-2026-2")
+    second = second.replace("first = 2026-11-02\nlast = 2026-11-02", "first = 2026-11-03\nlast = 2026-11-03")
+    contracts.write_text(text + second)
+    closed = world.close()
+
+    lines = [
+        (s["figures"]["contract"], s["figures"]["counted"]["service"]["counts"]["up"])
+        for s in json.loads((closed.folder / "figures.json").read_bytes())["schools"]
+        if s["school"] == "kz-1"
+    ]
+    assert lines == [("kz-2026-1", 120), ("kz-2026-2", 120)]
+    assert audit(closed.folder).faults == []
+    assert "kz-1, kz-2026-2" in (closed.folder / "report.en.html").read_text()
