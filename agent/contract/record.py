@@ -144,6 +144,11 @@ class Ack:
         for low, high in self.ranges:
             _require(1 <= low <= high <= MAX_SEQ, "ranges", f"[{low}, {high}] is not a range")
 
+    @property
+    def newest(self) -> int:
+        """The greatest number it speaks of, 0 for none."""
+        return max([self.up_to_seq, *(high for _, high in self.ranges)])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:

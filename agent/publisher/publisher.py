@@ -220,6 +220,10 @@ class Publisher:
             self._waiting.remove(waiting)
 
     def _on_ack(self, ack: Ack) -> None:
+        if ack.session == self._spool.session and ack.newest > self._spool.last_seq:
+            # Believed, it would make this agent call numbers gone that it has yet to use.
+            log.warning("publisher.bad_ack newest=%d made=%d", ack.newest, self._spool.last_seq)
+            return
         self.on_time(ack.wall_ms)
         if ack.session == self._spool.session:
             self._drop_timer()

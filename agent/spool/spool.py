@@ -212,7 +212,7 @@ class Spool:
 
     def newest_covered(self, ack: Ack) -> Position | None:
         """Position of the newest number an acknowledgement speaks of; what waits before it was lost."""
-        newest = max([ack.up_to_seq, *(high for _, high in ack.ranges)])
+        newest = ack.newest
         if not newest or ack.session not in self.pending_sessions():
             return None
         return self._queue.sessions.index(ack.session), newest

@@ -212,6 +212,29 @@ async def test_two_agents_of_one_name_back_off(tmp_path: Path) -> None:
     assert 3 <= broker.log.count("already connected") <= 12
 
 
+@pytest.mark.parametrize("session", ["its own", "another"])
+async def test_an_acknowledgement_of_what_was_never_made_is_not_believed(
+    tmp_path: Path, session: str
+) -> None:
+    """Believed, the agent would soon say that numbers are gone which it has yet to use."""
+    spool = Spool(tmp_path / "spool", lambda: CLOCK)
+    liar = spool.session if session == "its own" else "f" * 16
+    lie = Ack(session=liar, up_to_seq=100_000, wall_ms=1_795_000_000_000)
+    with Mosquitto(tmp_path) as broker, contextlib.closing(spool):
+        collector = StandInCollector(broker.port)
+        async with publishing(spool, broker.port):
+            await until(lambda: collector.batches)
+            for _ in range(30):
+                collector.client.publish(topics.ack("kz-1"), encode_ack(lie))
+                fill(spool, 1)
+                await asyncio.sleep(0.2)
+            await until(lambda: is_complete(collector, spool, 30))
+        collector.stop()
+
+    assert sorted(collector.stored) == [(spool.session, n) for n in range(1, 31)]
+    assert all(batch.last_seq <= 30 for batch in collector.batches)
+
+
 async def test_no_broker_at_start_stops_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", lambda: CLOCK)
     broker = Mosquitto(tmp_path)
