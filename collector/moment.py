@@ -54,8 +54,11 @@ class Witness:
 
 
 def is_good(clock: ClockState, received_ms: int) -> bool:
-    """Whether the device knew the time then; nothing can have arrived before it was made."""
-    return clock.age_s is not None and clock.wall_ms <= received_ms + MAX_AHEAD_MS
+    """Whether the device knew the time then; nothing can have arrived before it was made.
+
+    A time service may be wrong, too: a receiver whose week counter has rolled over is off by twenty years.
+    """
+    return clock.age_s is not None and _NEVER_BEFORE_MS <= clock.wall_ms <= received_ms + MAX_AHEAD_MS
 
 
 def witnesses(batch: Batch, received_ms: int) -> dict[str, Witness]:

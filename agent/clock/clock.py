@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.clock import system
-from agent.clock.offset import Offset, better, from_answer
+from agent.clock.offset import PLAUSIBLE_MS, Offset, better, from_answer
 from agent.clock.saved import Saved, SavedClock
 from agent.contract.kinds import Event
 from agent.contract.record import ClockState
@@ -70,7 +70,7 @@ class Clock:
         """Learn from an answer the collector gave at its `wall_ms`, asked for and heard at these mono_ms."""
         shown = self._look()
         answer = from_answer(wall_ms, asked_ms, answered_ms)
-        if answer is not None and not shown.is_synchronised:
+        if answer is not None and not _is_sure(shown):
             self._know(better(self._offset, answer), shown)
 
     def take_events(self) -> list[Event]:
@@ -113,7 +113,7 @@ class Clock:
         if abs(step_ms) >= _STEP_MS:
             log.warning("clock.stepped step_ms=%d", step_ms)
             self._steps_ms.append(step_ms)
-        if shown.is_synchronised:
+        if _is_sure(shown):
             self._know(Offset(shift_ms, shown.mono_ms, _KERNEL_ERROR_MS, "kernel"), shown)
         return shown
 
@@ -153,3 +153,8 @@ class Clock:
         if problem is not None and self._problem is None:
             log.warning("clock.not_saved problem=%s", problem)
         self._problem = problem
+
+
+def _is_sure(shown: system.Shown) -> bool:
+    """Whether the kernel vouches for a time that can be."""
+    return shown.is_synchronised and shown.wall_ms in PLAUSIBLE_MS

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 MAX_ROUND_TRIP_MS = 20_000
 """A slower answer says too little."""
 
-_PLAUSIBLE_MS = range(1_735_689_600_000, 7_258_118_400_000)
-"""2025 to 2200: before and after, whoever answers knows the time no better than we do."""
+PLAUSIBLE_MS = range(1_735_689_600_000, 7_258_118_400_000)
+"""2025 to 2200: before and after, who says so, a time service or a collector, does not know it."""
 
 _DRIFT = 200e-6
 """More than the worst Raspberry Pi does, hot or cold."""
@@ -43,7 +43,7 @@ class Offset:
 def from_answer(wall_ms: int, asked_ms: int, answered_ms: int) -> Offset | None:
     """What an answer says whose sender's clock showed `wall_ms`; None where it says nothing of use."""
     round_trip_ms = answered_ms - asked_ms
-    if not 0 <= round_trip_ms <= MAX_ROUND_TRIP_MS or wall_ms not in _PLAUSIBLE_MS:
+    if not 0 <= round_trip_ms <= MAX_ROUND_TRIP_MS or wall_ms not in PLAUSIBLE_MS:
         return None
     middle_ms = asked_ms + round_trip_ms // 2
     return Offset(wall_ms - middle_ms, answered_ms, round_trip_ms // 2 + 1, "collector")

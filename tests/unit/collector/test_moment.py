@@ -18,6 +18,14 @@ def test_a_good_clock_is_believed() -> None:
     assert place_in_time(clock(30_000), bad_batch, RECEIVED_MS) == Moment(NOW_MS + 30_000, TimeBasis.DEVICE)
 
 
+def test_a_clock_that_a_wrong_time_service_set_is_not_believed() -> None:
+    rolled_over = clock(30_000, wall_ms=1_174_000_000_000)
+
+    assert place_in_time(rolled_over, batch(clock=clock(90_000)), RECEIVED_MS) == Moment(
+        NOW_MS + 30_000, TimeBasis.CORRECTED
+    )
+
+
 def test_a_clock_set_after_the_measurement_corrects_it() -> None:
     early = clock(30_000, wall_ms=12_345, age_s=None)
 

@@ -38,6 +38,18 @@ def test_a_synchronised_clock_is_believed_and_stays_known(machine: Machine) -> N
     assert (clock.now().wall_ms, clock.now().age_s) == (machine.true_ms, 90)
 
 
+@pytest.mark.parametrize("wrong_ms", [-56 * YEAR_MS, -20 * YEAR_MS, 300 * YEAR_MS])
+def test_a_time_service_that_says_what_cannot_be_is_not_believed_and_the_collector_is(
+    machine: Machine, wrong_ms: int
+) -> None:
+    machine.wrong_ms, machine.is_synchronised = wrong_ms, True
+    clock = machine.start()
+    assert clock.now().age_s is None
+
+    machine.ask(clock, 100, 100)
+    assert (clock.now().wall_ms, clock.now().age_s) == (machine.true_ms, 0)
+
+
 @pytest.mark.parametrize("step_ms", [-2000, 2000, -YEAR_MS, 10 * YEAR_MS])
 def test_a_step_while_running_changes_no_time_that_was_known(machine: Machine, step_ms: int) -> None:
     clock = machine.start()
