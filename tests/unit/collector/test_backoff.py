@@ -30,3 +30,7 @@ def test_chance_keeps_clients_apart() -> None:
 
 def test_the_other_side_may_ask_for_more() -> None:
     assert Backoff(first_s=1, most_s=8).next_s(at_least_s=30) == pytest.approx(30)
+
+
+def test_the_other_side_may_not_ask_for_ever() -> None:
+    assert Backoff(first_s=1, most_s=8).next_s(at_least_s=1e12) == pytest.approx(3600)
