@@ -39,6 +39,7 @@ from agent.scheduler import Scheduler
 from agent.spool.alone import Alone
 from agent.spool.sessions import Sessions
 from agent.spool.spool import Spool
+from agent.spool.value import age_days
 
 log = logging.getLogger("agent.service")
 
@@ -278,14 +279,12 @@ class Service:
         if not isinstance(fields, Host):
             return fields
         state, now = self._spool.state(), self._clock.now()
-        oldest_s = None
-        if state.oldest and state.oldest.boot == now.boot:
-            oldest_s = float((now.mono_ms - state.oldest.mono_ms) // 1000)
+        oldest_days = age_days(state.oldest, now) if state.oldest else None
         return dataclasses.replace(
             fields,
             spool_records=state.records,
             spool_bytes=state.bytes,
-            spool_oldest_s=oldest_s,
+            spool_oldest_s=None if oldest_days is None else float(round(oldest_days * 86_400)),
             spool_writable=state.problem is None,
             spool_dropped=state.dropped,
             wire_bytes_today=self._wire_bytes_today(),
