@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from collector.condition import Condition
+
 
 @dataclass(kw_only=True)
 class SinkHealth:
@@ -62,6 +64,7 @@ class Health:
         inbox_messages: messages that wait to be stored.
         pause_s: for how long agents are asked to hold back at present, None when they need not.
         heard_ms: by registered device, when something of it was last accepted.
+        conditions: by registered device, how it said it was.
         device_drops: messages not taken because the device sent more than its share.
         presence: by device, whether it said it was there (`status` topic).
     """
@@ -98,6 +101,7 @@ class Health:
     inbox_messages: int = 0
     pause_s: int | None = None
     heard_ms: dict[str, int] = field(default_factory=dict)
+    conditions: dict[str, Condition] = field(default_factory=dict)
     device_drops: Counter[str] = field(default_factory=Counter)
     presence: dict[str, bool] = field(default_factory=dict)
     sinks: dict[str, SinkHealth] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from collector.acknowledgement import Answer, answers
 from collector.admission import MAX_MESSAGE_BYTES, Admitted, Refusal, RefusalReason, admit
 from collector.authority.desk import Desk
 from collector.authority.signers import Signers
+from collector.condition import condition
 from collector.coverage import Open, advance
 from collector.deadletters import DeadLetters
 from collector.entry import MAX_RANGES, NewEntry
@@ -154,6 +155,8 @@ class Intake:
         """Count, and write letters, only now that the journal has the batch: else it all comes again."""
         batch, is_new = taken.admitted.batch, RangeSet(taken.new)
         self.health.heard_ms[batch.device] = taken.admitted.message.received_ms
+        if found := condition(batch, self.health.conditions.get(batch.device)):
+            self.health.conditions[batch.device] = found
         accepted = sum(record.seq in is_new for record in batch.records)
         self._note_unplaced(taken)
         refused = taken.admitted.refused if taken.new else ()

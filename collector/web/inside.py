@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from collector.condition import Condition
 from collector.web.fleet import SchoolNow
 from collector.web.healthz import Part
 from collector.web.metrics import COUNTERS, GAUGES
@@ -22,6 +23,7 @@ class Device:
     Attributes:
         heard_age_s: since something of it was last stored; None: not since the collector started.
         lost: records it said no longer exist.
+        condition: how it said it was; None: not since the collector started.
         drops: messages not taken because it sent more than its share.
     """
 
@@ -30,6 +32,7 @@ class Device:
     heard_age_s: float | None
     lost: int
     drops: int
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ def _devices(view: View, school: SchoolNow, lost: Mapping[str, int]) -> list[Dev
             heard_age_s=None if (ms := health.heard_ms.get(device)) is None else max(0, now_ms - ms) / 1000,
             lost=lost.get(device, 0),
             drops=health.device_drops.get(device, 0),
+            condition=health.conditions.get(device),
         )
         for device in standing
     ]

@@ -42,6 +42,15 @@ GAUGES = {
     "inbox_messages": "messages waiting to be stored",
 }
 
+SPOOL = {
+    "spool_records": ("spool_records", "records that wait on the device"),
+    "spool_bytes": ("spool_bytes", "bytes of its spool"),
+    "spool_oldest_s": ("spool_oldest_seconds", "age of the oldest record that waits on the device"),
+    "spool_dropped": ("spool_dropped_records", "records its spool had to drop since its agent started"),
+    "spool_writable": ("spool_writable", "1 while its card takes what the spool writes"),
+}
+"""Fields of a device's newest `host` record, and what they are called here."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scrape(Collector):
@@ -105,13 +114,33 @@ class Scrape(Collector):
         drops = CounterMetricFamily(
             "schoolpulse_device_queue_drops", "messages over the device's share", labels=["device"]
         )
+        yield from self._conditions()
         for device, count in sorted(self.lost.items()):
             lost.add_metric([device], count)
         for device, heard_ms in sorted(self.health.heard_ms.items()):
             age.add_metric([device], max(0.0, (self.now_ms - heard_ms) / 1000))
         for device, count in sorted(self.health.device_drops.items()):
             drops.add_metric([device], count)
-        return lost, age, drops
+        yield from (lost, age, drops)
+
+    def _conditions(self) -> Iterable[Metric]:
+        """What devices said of themselves last; what one did not say has no sample."""
+        known = GaugeMetricFamily(
+            "schoolpulse_device_clock_known", "1 while the device knows the time", labels=["device"]
+        )
+        since = GaugeMetricFamily(
+            "schoolpulse_device_clock_age_seconds", "since its clock was last known good", labels=["device"]
+        )
+        spool = [
+            (name, GaugeMetricFamily(f"schoolpulse_device_{metric}", doc, labels=["device"]))
+            for name, (metric, doc) in SPOOL.items()
+        ]
+        for device, said in sorted(self.health.conditions.items()):
+            known.add_metric([device], said.clock_age_s is not None)
+            _add_known(since, device, said.clock_age_s)
+            for name, family in spool:
+                _add_known(family, device, getattr(said.host, name, None))
+        return known, since, *(family for _, family in spool)
 
     def _refused(self) -> Metric:
         family = CounterMetricFamily(

@@ -14,6 +14,7 @@ from typing import Protocol
 from agent.contract.histogram import Histogram
 from agent.contract.kinds import Fields
 from agent.contract.record import ClockState
+from collector.condition import Condition
 from collector.registry import Placement, School
 
 
@@ -222,6 +223,8 @@ class Health(Protocol):
     def pause_s(self) -> int | None: ...
     @property
     def heard_ms(self) -> Mapping[str, int]: ...
+    @property
+    def conditions(self) -> Mapping[str, Condition]: ...
     @property
     def device_drops(self) -> Mapping[str, int]: ...
     @property

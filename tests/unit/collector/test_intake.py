@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from agent.contract import topics
 from agent.contract.codec import decode_ack, decode_batch, encode
+from agent.contract.kinds import Host
 from agent.contract.ranges import RangeSet
 from collector.admission import MAX_RECORDS, admit
+from collector.condition import Condition
 from collector.errors import JournalUnavailable
 from collector.intake import Intake
 from collector.message import Message
 from collector.playback import Playback
 from collector.registry import Placement, Registry
 from tests.unit.collector import samples
-from tests.unit.collector.samples import DEVICE, NOW_MS, SCHOOL, batch, message
+from tests.unit.collector.samples import DEVICE, NOW_MS, SCHOOL, batch, clock, message, record
 
 
 @pytest.fixture
@@ -56,6 +58,18 @@ def test_a_batch_is_stored_as_received_then_acknowledged(intake: Intake, tmp_pat
     assert decode_ack(answer.payload).up_to_seq == 3
     assert samples.payloads(tmp_path / "journal") == [encode(batch([1, 2, 3]))]
     assert (intake.health.records_accepted, intake.health.journal_entries) == (3, 1)
+
+
+def test_how_a_device_is_follows_its_live_batches(intake: Intake) -> None:
+    def told(seq: int, waiting: int, **changes: Any) -> Message:
+        made = record(seq, kind="host", fields=Host(spool_records=waiting))
+        return message(batch(records=(made,), first_seq=seq, **changes))
+
+    intake.take([told(5, 40, clock=clock(age_s=None)), told(1, 9000, backlog=True)])
+    assert intake.health.conditions == {DEVICE: Condition(clock_age_s=None, host=Host(spool_records=40))}
+
+    intake.take([message(batch([6]))])
+    assert intake.health.conditions == {DEVICE: Condition(clock_age_s=5, host=Host(spool_records=40))}
 
 
 def test_what_each_message_cost_is_told(intake: Intake) -> None:

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from agent.contract.kinds import Dns, Latency
+from agent.contract.kinds import Dns, Host, Latency
+from collector.condition import Condition
 from collector.health import Health
 from collector.registry import School
 from collector.web.api import ENVELOPE, FIELDS
@@ -118,11 +119,15 @@ async def test_the_collectors_page_tells_its_parts_figures_and_silent_devices() 
     health.messages_refused["unknown_device"] = 12
     health.heard_ms["pi-kz-1"] = NOW_MS - 7_200_000
     health.device_drops["pi-kz-1"] = 31
+    host = Host(spool_records=54_321, spool_oldest_s=7 * 86_400.0, spool_dropped=678)
+    health.conditions["pi-kz-1"] = Condition(clock_age_s=540, host=host)
     other = School(id="kz-2", name="Never heard")
     async with client(view(one_school(PLAIN), PLAIN, other, health=health)) as site:
         answer = await site.get("/collector")
         page = words(await answer.text())
     for said in ("429 Too Many Requests", "4 711", "hold back for", "2026-11-18", "unknown_device", "31"):
+        assert said in page
+    for said in ("54 321", "7 d", "678", "good 9 min ago"):
         assert said in page
     assert page.index("not since the start") < page.index("2 h")
 
