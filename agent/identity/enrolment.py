@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from agent.contract.address import host_problem
 from agent.contract.decoder import DecodeError
 from agent.contract.enrolment import (
     MAX_ANSWER_BYTES,
@@ -50,11 +51,19 @@ def load(file: Path) -> EnrolmentFile:
     """
     try:
         with file.open("rb") as content:
-            return read_file(content.read(MAX_FILE_BYTES + 1))
+            given = read_file(content.read(MAX_FILE_BYTES + 1))
     except OSError as e:
         raise EnrolmentFailed(f"{file} cannot be read: {e.strerror}", permanent=True) from e
     except DecodeError as e:
         raise EnrolmentFailed(f"{file}: {e}", permanent=True) from e
+    if problem := host_problem(given.broker_host):
+        raise EnrolmentFailed(f"{file}: broker_host: {problem}", permanent=True)
+    try:
+        _trusting(given.ca)
+    except (ssl.SSLError, ValueError) as e:
+        problem = "ca: holds no certificate in PEM form; was the file damaged on its way?"
+        raise EnrolmentFailed(f"{file}: {problem}", permanent=True) from e
+    return given
 
 
 def enrol(given: EnrolmentFile, directory: Path) -> None:
@@ -67,13 +76,21 @@ def enrol(given: EnrolmentFile, directory: Path) -> None:
 
 
 def request(given: EnrolmentFile, directory: Path) -> bytes:
-    """The request, with keys that are made here and now unless an earlier attempt has."""
+    """The request, with keys that are made here and now unless an earlier attempt has.
+
+    Raises:
+        EnrolmentFailed: those of an earlier attempt are damaged.
+    """
     folder.prepare(directory)
     signing_file, tls_file = directory / folder.SIGNING_KEY, directory / folder.MAKING_KEY
     keys.ensure_signing_key(signing_file)
     keys.ensure_tls_key(tls_file)
-    signing_key = SigningKey.read(signing_file)
-    csr = keys.certificate_request(given.device, tls_file)
+    try:
+        signing_key = SigningKey.read(signing_file)
+        csr = keys.certificate_request(given.device, tls_file)
+    except (ValueError, TypeError) as e:
+        problem = f"a key in {directory} is damaged: {e}; `school-agent enrol FILE --again` makes new ones"
+        raise EnrolmentFailed(problem, permanent=True) from e
     signature = signing_key.sign(enrolment_bytes(given.device, given.token, csr))
     return encode(
         EnrolmentRequest(
@@ -98,7 +115,11 @@ def accept(given: EnrolmentFile, directory: Path, answer: bytes) -> None:
         raise EnrolmentFailed(f"the answer makes no sense: {e}", permanent=False) from e
     if issued.certificate is None:
         raise EnrolmentFailed(f"refused: {issued.refused}", permanent=True)
-    if not keys.belongs(issued.certificate, directory / folder.MAKING_KEY):
+    try:
+        is_ours = keys.belongs(issued.certificate, directory / folder.MAKING_KEY)
+    except ValueError as e:
+        raise EnrolmentFailed(f"the answer holds no certificate: {e}", permanent=False) from e
+    if not is_ours:
         raise EnrolmentFailed("the certificate is for another key", permanent=False)
     folder.write(directory / folder.CA, given.ca.encode())
     folder.add(directory, issued, "current")
@@ -106,11 +127,17 @@ def accept(given: EnrolmentFile, directory: Path, answer: bytes) -> None:
     folder.finish(directory, who)
 
 
-def _post(given: EnrolmentFile, body: bytes) -> bytes:
+def _trusting(ca: str) -> ssl.SSLContext:
+    """TLS that trusts this authority alone; `ssl.SSLError` or `ValueError` where it is none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cadata=given.ca)
+    context.load_verify_locations(cadata=ca.encode("ascii").decode())
     context.verify_flags |= _NO_TIME_CHECK
+    return context
+
+
+def _post(given: EnrolmentFile, body: bytes) -> bytes:
+    context = _trusting(given.ca)
     asked = urllib.request.Request(  # noqa: S310 -- https, checked when the file was read
         given.enrol_url, body, {"Content-Type": "application/json"}
     )
@@ -123,5 +150,5 @@ def _post(given: EnrolmentFile, body: bytes) -> bytes:
     except urllib.error.HTTPError as e:
         with e:
             return bytes(e.read(MAX_ANSWER_BYTES + 1))
-    except (OSError, http.client.HTTPException) as e:
+    except (OSError, http.client.HTTPException, ValueError) as e:  # ValueError: a name that can be no host's
         raise EnrolmentFailed(f"{given.enrol_url} is out of reach: {e}", permanent=False) from e

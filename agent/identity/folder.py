@@ -136,6 +136,13 @@ def promote(directory: Path) -> None:
     _remove_unused(directory)
 
 
+def drop_candidate(directory: Path) -> None:
+    """The candidate is of no use; another one will be asked for, with another key."""
+    (directory / "candidate").unlink(missing_ok=True)
+    _sync(directory)
+    _remove_unused(directory)
+
+
 def _remove_unused(directory: Path) -> None:
     """Remove certificates that no link names, and the key that has its certificate now."""
     (directory / MAKING_KEY).unlink(missing_ok=True)

@@ -94,7 +94,7 @@ class Keeper:
         while True:
             try:
                 await self._care()
-            except OSError as e:  # a full or read-only card: what there is goes on
+            except (OSError, DecodeError) as e:  # a full, read-only or damaged card: what there is goes on
                 log.warning("certificate.not_renewed problem=%s", e)
             await asyncio.sleep(self._pause_s())
 
@@ -164,7 +164,13 @@ class Keeper:
         """Connect with the new certificate; back to the old one when that does not work."""
         candidate = folder.certificate(self._directory, "candidate")
         before = self._link.connections
-        self._link.use(self._with(certificate=candidate))
+        try:
+            self._link.use(self._with(certificate=candidate))
+        except DecodeError as e:
+            log.warning("certificate.unusable problem=%s back=old", e)
+            self._with(certificate=folder.certificate(self._directory))
+            folder.drop_candidate(self._directory)
+            return
         try:
             async with asyncio.timeout(_TRIAL_S):
                 while self._link.connections == before:  # noqa: ASYNC110 -- the link may be another's

@@ -26,10 +26,20 @@ def request(directory: Path) -> bytes:
     if who is None:
         raise FileNotFoundError(f"{directory} is not enrolled")
     folder.prepare(directory)
-    keys.ensure_tls_key(directory / folder.MAKING_KEY)
-    csr = keys.certificate_request(who.device, directory / folder.MAKING_KEY)
+    csr = _certificate_request(who.device, directory / folder.MAKING_KEY)
     signature = SigningKey.read(directory / folder.SIGNING_KEY).sign(renewal_bytes(who.device, csr))
     return encode(RenewalRequest(csr=csr, signature=signature.hex()))
+
+
+def _certificate_request(device: str, key_file: Path) -> str:
+    """With the key that is being made; one that is damaged has no certificate yet, and is made anew."""
+    keys.ensure_tls_key(key_file)
+    try:
+        return keys.certificate_request(device, key_file)
+    except (ValueError, TypeError):
+        key_file.unlink()
+    keys.ensure_tls_key(key_file)
+    return keys.certificate_request(device, key_file)
 
 
 if __name__ == "__main__":
