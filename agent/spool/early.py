@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.contract.decoder import DecodeError
 from agent.contract.record import Record, record_from_plain, to_plain
 from agent.spool.card import Place
 from agent.spool.disk import Disk, OpenFile
@@ -144,16 +143,20 @@ def _plain(early: Early, boot: str) -> Iterable[dict[str, Any]]:
 def _early(frames: Iterable[dict[str, Any]]) -> Early:
     early = Early()
     for plain in frames:
-        if "record" in plain:
-            try:
-                early.records.append((plain["session"], record_from_plain(plain["record"])))
-            except DecodeError as e:
-                log.warning("spool.early_record_unknown problem=%s", e)
-        elif "payload" in plain:
-            early.payloads.append(base64.b85decode(plain["payload"]))
-        else:
-            early.spoiled += [Place(*p) for p in plain.get("spoiled", ())]
+        try:
+            _take_in(early, plain)
+        except (ValueError, KeyError, TypeError) as e:  # DecodeError is a ValueError
+            log.warning("spool.early_record_unknown problem=%s", e)
     return early
+
+
+def _take_in(early: Early, plain: dict[str, Any]) -> None:
+    if "record" in plain:
+        early.records.append((plain["session"], record_from_plain(plain["record"])))
+    elif "payload" in plain:
+        early.payloads.append(base64.b85decode(plain["payload"]))
+    else:
+        early.spoiled += [Place(*p) for p in plain.get("spoiled", ())]
 
 
 def _frame(plain: dict[str, Any]) -> bytes:
@@ -167,8 +170,18 @@ def _frames(data: bytes) -> Iterator[dict[str, Any]]:
     while (at := data.find(_MARKER, at)) >= 0 and at + _HEAD.size <= len(data):
         _, length, checksum = _HEAD.unpack_from(data, at)
         content = data[at + _HEAD.size : at + _HEAD.size + length]
-        if len(content) == length and zlib.crc32(content) == checksum:
-            yield json.loads(content)
-            at += _HEAD.size + length
-        else:
+        plain = _table(content) if len(content) == length and zlib.crc32(content) == checksum else None
+        if plain is None:
             at += 1
+            continue
+        yield plain
+        at += _HEAD.size + length
+
+
+def _table(content: bytes) -> dict[str, Any] | None:
+    """None for what is no table: zeros have the check sum of an empty frame."""
+    try:
+        plain = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return plain if isinstance(plain, dict) else None

@@ -177,6 +177,19 @@ def test_a_torn_block_is_counted_emptied_and_the_rest_is_read(tmp_path: Path) ->
     assert Spool(tmp_path / "card", _now, early=tmp_path / "run").state().damaged_bytes == 0
 
 
+@pytest.mark.parametrize("hole", [bytes(10), bytes(510), b"\xa5\x5a" * 40, b"\xa5\x5a" + bytes(9)])
+def test_a_hole_in_the_early_log_costs_what_was_in_it(tmp_path: Path, hole: bytes) -> None:
+    """A marker before zeros looks like an empty frame, whose check sum is right; found by a fuzzer."""
+    first = Spool(tmp_path / "card", _now, early=tmp_path / "run")
+    made = _fill(first, 3)
+    log = tmp_path / "run" / "early.log"
+    whole = log.read_bytes()
+    made += _fill(first, 1)
+    log.write_bytes(whole + b"\xa5\x5a" + hole + log.read_bytes()[len(whole) :])
+
+    assert [r for _, r in _pending(Spool(tmp_path / "card", _now, early=tmp_path / "run"))] == made
+
+
 @given(st.data())
 def test_no_damage_makes_a_record_that_was_never_written(data: st.DataObject) -> None:
     made = [

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,7 @@ class World:
         committed: what a commit that came back covered.
         acknowledged: what must not be asked for any more.
         drops: what exactly each record of a drop counts.
+        early: where the early log is: beside the spool, where there is no runtime directory.
     """
 
     disk: MemoryDisk
@@ -103,6 +104,7 @@ class World:
     boot: int = 1
     spool: Spool | None = None
     sizes: tuple[int, int] = (2**20, 16384)
+    early: Path = RUN
 
     def now(self) -> ClockState:
         self.mono_ms += 50
@@ -113,7 +115,7 @@ class World:
             self,
             CARD,
             self.now,
-            early=RUN,
+            early=self.early,
             disk=self.disk,
             max_bytes=self.sizes[0],
             segment_bytes=self.sizes[1],
@@ -204,7 +206,7 @@ class Cutter:
     """Cuts the power at some operations of a history, in a copy, and looks at what is left."""
 
     def __init__(self, world: World, share: float) -> None:
-        self.cuts = 0
+        self.cuts = self.again = 0
         self._world, self._share = world, share
         self._dice = random.Random(world.dice.random())
         world.disk.watch = self._maybe
@@ -212,45 +214,73 @@ class Cutter:
     def _maybe(self) -> None:
         if self._dice.random() < self._share:
             self.cuts += 1
-            check_recovery(self._world, self._world.disk.survivor(self._dice))
+            self.again += check_recovery(self._world, self._world.disk.survivor(self._dice))
 
 
-def check_recovery(world: World, disk: MemoryDisk) -> None:
-    again = World(disk, random.Random(disk.dice.random()), boot=world.boot + 1, sizes=world.sizes)
+def check_recovery(world: World, disk: MemoryDisk) -> int:
+    """What is found after a cut; says how many cuts of that start itself were looked at."""
+    again = _after(world, disk, random.Random(disk.dice.random()))
+    second: list[MemoryDisk] = []
+
+    def maybe() -> None:
+        if again.dice.random() < 0.03 and not second:
+            second.append(disk.survivor(again.dice))
+
+    disk.watch = maybe
     again.start()
-    found = pending(again.alive())
-    told = [i for i in world.drops if i in found or i in world.acknowledged]
-    gone = set().union(*(world.drops[i] for i in told))
-    missing = world.committed - world.acknowledged - set(found) - gone
-
-    assert found.items() <= world.made.items(), "something was invented or changed"
-    assert not missing, f"committed and lost: {sorted(missing)[:5]}"
-    assert not gone & set(found) - world.acknowledged, "something came back that was counted as dropped"
-    assert again.alive().state().problem is None
+    found = expect_kept([world], again)
     if again.dice.random() < 0.2:
-        check_going_on(again, set(found))
+        again.state_change()
+        second.append(disk.survivor(again.dice))
+    disk.watch = None
+    for image in second:
+        third = _after(again, image, again.dice)
+        third.start()
+        still = expect_kept([world, again], third)
+        assert found - _gone([again], still) <= still
+    return len(second)
 
 
-def check_going_on(world: World, found: set[Identity]) -> None:
-    """What came back stands the next cut, too."""
-    world.state_change()
-    again = World(world.disk.survivor(world.dice), world.dice, boot=world.boot + 1, sizes=world.sizes)
-    again.start()
-    told = [i for i in world.drops if i in pending(again.alive())]
-    gone = set().union(*(world.drops[i] for i in told))
-    assert found - gone <= set(pending(again.alive()))
+def _after(world: World, disk: MemoryDisk, dice: random.Random) -> World:
+    return World(disk, dice, boot=world.boot + 1, sizes=world.sizes, early=world.early)
+
+
+def _gone(worlds: Sequence[World], found: set[Identity]) -> set[Identity]:
+    """What drops say is gone that are there, or that the collector has."""
+    told = [drop for w in worlds for i, drop in w.drops.items() if i in found or i in w.acknowledged]
+    return set().union(*told)
+
+
+def expect_kept(worlds: Sequence[World], again: World) -> set[Identity]:
+    """All that was committed, and nothing that was not made in these."""
+    here, world = pending(again.alive()), worlds[0]
+    found, made = set(here), {i: r for w in worlds for i, r in w.made.items()}
+    gone = _gone(worlds, found)
+    missing = world.committed - world.acknowledged - found - gone
+
+    assert here.items() <= made.items(), "something was invented or changed"
+    assert not missing, f"committed and lost: {sorted(missing)[:5]}"
+    assert not gone & found - world.acknowledged, "something came back that was counted as dropped"
+    assert again.alive().state().problem is None
+    return found
 
 
 @pytest.mark.timeout(3600)
-def test_after_a_cut_at_any_operation_everything_committed_comes_back_and_nothing_else() -> None:
+def test_after_a_cut_at_any_operation_everything_committed_comes_back_and_nothing_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     dice = random.Random(SEED)
-    cuts = histories = operations = 0
+    cuts = again = histories = operations = 0
     while cuts < CUTS:
-        world = a_world(dice.randrange(2**32), is_small=dice.random() < 0.4)
+        early = CARD if dice.random() < 0.25 else RUN
+        world = a_world(dice.randrange(2**32), is_small=dice.random() < 0.4, early=early)
         cutter = Cutter(world, share=0.1)
         live(world)
-        cuts, histories, operations = cuts + cutter.cuts, histories + 1, operations + world.disk.operations
-    print(f"\nspool: {cuts} power cuts in {histories} histories of {operations} disk operations, seed {SEED}")
+        cuts, again, histories = cuts + cutter.cuts, again + cutter.again, histories + 1
+        operations += world.disk.operations
+    with capsys.disabled():
+        print(f"\nspool: {cuts} power cuts in {histories} histories of {operations} disk operations,", end="")
+        print(f" {again} of the start after, seed {SEED}")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
@@ -270,10 +300,10 @@ def test_errors_at_any_operation_lose_and_invent_nothing(number: int) -> None:
         assert all(world.made[i].fields.count == len(seqs) for i, seqs in world.drops.items())  # type: ignore[union-attr]
 
 
-def a_world(seed: int, *, is_small: bool) -> World:
+def a_world(seed: int, *, is_small: bool, early: Path = RUN) -> World:
     dice = random.Random(seed)
     sizes = dice.choice(((65536, 16384), (60_000, 8192), (32_768, 4096))) if is_small else (2**20, 16384)
-    return World(MemoryDisk(volatile=RUN, seed=seed), dice, sizes=sizes)
+    return World(MemoryDisk(volatile=RUN, seed=seed), dice, sizes=sizes, early=early)
 
 
 def live(world: World) -> None:
