@@ -12,6 +12,7 @@ from pathlib import Path
 import h2.config
 import h2.connection
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.clock.offset import Offset
 from agent.clock.saved import Saved, SavedClock
@@ -20,6 +21,15 @@ from agent.contract.capacity import message as messages
 from agent.contract.capacity.legs import Leg
 from agent.contract.codec import encode_ack
 from agent.contract.dictionary import DICTIONARIES
+from agent.contract.enrolment import (
+    EnrolmentFile,
+    EnrolmentRequest,
+    Issued,
+    RenewalRequest,
+    encode,
+    write_file,
+)
+from agent.contract.envelope import CHAIN_BYTES, KEY_ID_BYTES, TAG_BYTES, Chained, Envelope, Tagged, seal
 from agent.contract.record import Ack, ClockState, Record
 from agent.contract.stream import Join, Joined, Open, Opened, Report, write
 from agent.echo import message, packet
@@ -27,10 +37,14 @@ from agent.plan.counters import HostCounters
 from agent.plan.ledger import Ledger
 from agent.plan.options import PlanOptions
 from agent.spool.block import frame, pack
+from agent.spool.disk import Disk
+from agent.spool.early import EarlyLog
 from agent.trace import told
 from agent.trace.told import Hop, Told
+from collector.checkpoint import Checkpoints
+from collector.cursor import FileCursor
 from collector.entry import Header, NewEntry, entry_body, header_body
-from collector.segment import MAGIC, Position, make_frame
+from collector.segment import MAGIC, End, Position, make_frame
 from firmware_bridge.drivers.starlink import GET_STATUS, METHOD
 from firmware_bridge.protocols.grpc import Call, framed
 from tests.contract.vectors import BATCHES
@@ -109,6 +123,65 @@ def _csv() -> list[bytes]:
     schools = b"id,name,country,region,operator,technology,contract\ns-1,One,kz,east,op,lte,c1\n"
     devices = b"id,school,from,to\nkz-1,s-1,2026-01-01,2026-09-01T00:00:00+05:00\nkz-1,s-1,2026-09-02,\n"
     return [schools + b"\0" + devices]
+
+
+def _enrolment() -> EnrolmentFile:
+    return EnrolmentFile(
+        device="kz-1",
+        token="t" * 43,
+        enrol_url="https://centre.test:8884/enrol",
+        broker_host="centre.test",
+        broker_port=8883,
+        expires_at="2026-12-01",
+        ca=tls_site.issuer("Root").certificate.public_bytes(serialization.Encoding.PEM).decode(),
+    )
+
+
+def _enrolment_messages() -> list[bytes]:
+    csr, signature = "-----BEGIN CERTIFICATE REQUEST-----", "ab" * 64
+    first = EnrolmentRequest(
+        device="kz-1", token="t" * 43, csr=csr, signing_key="cd" * 32, signature=signature
+    )
+    certificate = Issued(certificate="-----BEGIN CERTIFICATE-----", not_before_s=1, not_after_s=9)
+    said = (first, RenewalRequest(csr=csr, signature=signature), certificate, Issued(refused="no"))
+    return [encode(each) for each in said]
+
+
+def _envelopes() -> list[bytes]:
+    return [
+        seal(Envelope(bytes(KEY_ID_BYTES), bytes(64), b"{}")),
+        seal(Tagged(bytes(TAG_BYTES), b"{}")),
+        seal(Chained(3, bytes(CHAIN_BYTES), bytes(64), b"{}")),
+    ]
+
+
+def _early() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as directory:
+        log = EarlyLog(Disk(), Path(directory), "0badcafe")
+        log.recover()
+        for record in list(_records())[:3]:
+            log.add("00000000000000aa", record)
+        log.close()
+        return _files_in(directory)
+
+
+def _checkpoints() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as directory:
+        made = Checkpoints(Path(directory), Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+        for day in (1, 2):
+            made.make_if_due(End(Position(1, 100 * day), bytes(32), day), f"2026-11-0{day}")
+        return _files_in(directory)
+
+
+def _cursor() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as directory:
+        cursor = FileCursor(None, Path(directory, "sink"))  # type: ignore[arg-type]  # only its file is used
+        cursor.save(Position(3, 4096))
+        return _files_in(directory)
+
+
+def _files_in(directory: str) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(Path(directory).iterdir())]
 
 
 def _dns() -> list[bytes]:
@@ -303,6 +376,12 @@ _MADE: dict[str, Callable[[], list[bytes]]] = {
     ),
     "registry_toml": lambda: _files("deploy/collector/registry.toml"),
     "registry_csv": _csv,
+    "enrolment_file": lambda: [write_file(_enrolment()).encode()],
+    "enrolment_message": _enrolment_messages,
+    "envelope": _envelopes,
+    "early_log": _early,
+    "checkpoints": _checkpoints,
+    "cursor": _cursor,
     "dns": _dns,
     "icmp": _icmp,
     "http_response": _responses,

@@ -7,6 +7,7 @@ A target takes any bytes. It returns when the reader read or refused them as it 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -23,6 +24,8 @@ from agent.contract.capacity import message as messages
 from agent.contract.codec import decode_ack, decode_batch, encode, encode_ack
 from agent.contract.decoder import DecodeError, decode
 from agent.contract.dictionary import DICTIONARIES, NEWEST
+from agent.contract.enrolment import EnrolmentRequest, Issued, RenewalRequest, read_message
+from agent.contract.envelope import open_envelope, seal
 from agent.contract.kinds import Fields, NetworkPath
 from agent.contract.packed import FORMAT
 from agent.contract.record import ClockState, Record, to_plain
@@ -30,19 +33,26 @@ from agent.contract.stream import Joined, Opened, Report, read, read_first
 from agent.echo import message, packet
 from agent.echo.problem import NoAnswer
 from agent.errors import ConfigError as AgentConfigError
+from agent.identity.enrolment import EnrolmentFailed
+from agent.identity.enrolment import load as load_enrolment
 from agent.plan.counters import HostCounters
 from agent.plan.ledger import Ledger
 from agent.plan.options import PlanOptions
 from agent.probes.path import finding_of
 from agent.spool.block import scan as spool_blocks
 from agent.spool.block import unpack
+from agent.spool.disk import Disk
+from agent.spool.early import EarlyLog
 from agent.throughput import iperf3, speedtest
 from agent.trace import answer
 from agent.trace.told import Method, read_told
 from agent.web import certificate
 from agent.web.response import BadResponse, Response
 from agent.web.url import led_to, parse_url
+from collector.checkpoint import check as check_checkpoints
 from collector.config import load_config as load_collector
+from collector.cursor import read_file as read_cursor
+from collector.disk import Disk as CollectorDisk
 from collector.enrolment import load_csv_registry, load_registry
 from collector.entry import read_frame
 from collector.errors import ConfigError
@@ -169,6 +179,62 @@ def registry_csv(data: bytes) -> None:
     schools, _, devices = data.partition(b"\0")
     with _file(schools) as first, _file(devices) as second, contextlib.suppress(ConfigError):
         load_csv_registry(first, second)
+
+
+def enrolment_file(data: bytes) -> None:
+    """What a technician brings is taken, or refused with a sentence."""
+    with _file(data) as path, contextlib.suppress(EnrolmentFailed):
+        given = load_enrolment(path)
+        assert given.ca.startswith("-----BEGIN ")
+
+
+def enrolment_message(data: bytes) -> None:
+    """A request for a certificate, the first or the next, and the answer."""
+    for kind in (EnrolmentRequest, RenewalRequest, Issued):
+        with contextlib.suppress(DecodeError):
+            read_message(kind, data)
+
+
+def envelope(data: bytes) -> None:
+    """A signed, tagged or chained payload is the one that is made of its parts."""
+    with contextlib.suppress(DecodeError):
+        assert seal(open_envelope(data)) == data
+
+
+def early_log(data: bytes) -> None:
+    """What an agent that was killed left in memory."""
+    with _file(data) as path:
+        log = EarlyLog(_Renamed(path), Path("/run/agent"), "0badcafe")
+        assert all(record.seq > 0 for _, record in log.recover().records)
+
+
+class _Renamed(Disk):
+    """Another file in place of every one that is read, and nowhere to write."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def read(self, _path: Path, offset: int = 0, size: int | None = None) -> bytes:
+        return super().read(self._file, offset, size)
+
+    def make_directory(self, directory: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(directory))
+
+    def remove(self, path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+
+def checkpoints(data: bytes) -> None:
+    """The journal's checkpoints, as somebody kept or changed them."""
+    good, problem = check_checkpoints(data, key=None)
+    assert problem is not None or len(good) == data.count(b"\n")
+
+
+def cursor(data: bytes) -> None:
+    """Up to where a sink was fed."""
+    with _file(data) as path:
+        at = read_cursor(path, CollectorDisk())
+        assert at is None or str(at).encode() in data
 
 
 def dns(data: bytes) -> None:
@@ -437,6 +503,12 @@ TARGETS: dict[str, Target] = {
         collector_config,
         registry_toml,
         registry_csv,
+        enrolment_file,
+        enrolment_message,
+        envelope,
+        early_log,
+        checkpoints,
+        cursor,
         dns,
         icmp,
         http_response,
