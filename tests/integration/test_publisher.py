@@ -23,7 +23,7 @@ from agent.contract.record import Ack, Batch, ClockState
 from agent.publisher.link import Link
 from agent.publisher.publisher import Publisher
 from agent.spool.spool import Spool
-from tests.parts.mosquitto import Mosquitto
+from tests.parts.mosquitto import Mosquitto, hang_up
 
 CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=1000, boot="0badcafe")
 
@@ -45,8 +45,7 @@ class StandInCollector:
         self.client.loop_start()
 
     def stop(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
+        hang_up(self.client)
 
     def _message(self, client: mqtt.Client, _user: Any, message: mqtt.MQTTMessage) -> None:
         if self.is_deaf:
