@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from agent.contract.kinds import Fields
+from firmware_bridge.protocols.at_fields import may_be_private
 
 F = TypeVar("F", bound=Fields)
 
@@ -28,7 +29,7 @@ def checked(kind: type[F], keys: Mapping[str, Any], values: Mapping[str, Any]) -
         if _is_within(value, ranges[name]):
             good[name] = value
         else:
-            refused.append(f"{name}={value}")
+            refused.append(f"{name}={'…' if may_be_private(str(value)) else value}")
     made: Callable[..., F] = kind
     return made(**keys, **good), tuple(refused)
 

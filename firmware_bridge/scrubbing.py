@@ -7,6 +7,18 @@ import re
 
 _LONG_DIGITS = re.compile(r"\d{10,}")
 _LONG_HEX = re.compile(r"\b(?=[0-9A-Fa-f]*\d)[0-9A-Fa-f]{12,}\b")
+_GROUPS = re.compile(r"\d(?:[ -]?\d){10,}")
+_CELLS = (
+    # What stands before the numbers of an area and a cell, what between, and the numbers.
+    re.compile(r"(\+CPSI: ?(?:LTE[\w -]*|NR5G_SA),\w+,[\d-]+,0x)([0-9A-Fa-f]+)(,)(\d+)"),
+    re.compile(r"(\^SMONI: ?4G(?:,[^,]*){7},)([^,]*)(,)([^,]*)"),
+    re.compile(r"(\^SMONI: ?3G(?:,[^,]*){6},)([^,]*)(,)([^,]*)"),
+    re.compile(r'(#RFSTS: ?"[^"]*"(?:,[^,]*){4},)([^,]*)((?:,[^,]*){5},)([^,]*)'),
+    re.compile(r"((?:^|: ?)[12],[49],\d*,\d*,)([0-9A-Fa-f]*)(,)([0-9A-Fa-f]*)"),
+    re.compile(r'("LTE"(?:,[^,]*){3},)([0-9A-Fa-f]+)((?:,[^,]*){5},)([0-9A-Fa-f]+)'),
+    re.compile(r'("NR5G-SA"(?:,[^,]*){3},)([0-9A-Fa-f]+)(,[^,]*,)([0-9A-Fa-f]+)'),
+    re.compile(r'("WCDMA",\d*,\d*,)([0-9A-Fa-f]+)(,)([0-9A-Fa-f]+)'),
+)
 _ADDRESS = re.compile(r"\b(\d{1,3}\.\d{1,3})(?:\.\d{1,3}){2,14}\b")
 _SERVING_CELL = re.compile(r"((?:LTE|NR5G-SA|CAT-\w+|eMTC)\"?,\"?[TF]DD\"?,\d{3},\d{2,3},)[0-9A-Fa-f]+")
 _REGISTERED_AT = re.compile(r'(\+C(?:|G|E|5G)REG: ?\d{1,3},\d{1,3}),"?[0-9A-Fa-f ]+"?,"?[0-9A-Fa-f ]+"?')
@@ -17,9 +29,12 @@ _LABELLED = re.compile(
 
 def scrubbed(line: str) -> str:
     """One line of an answer, with numbers of people, SIMs, devices, cells and hosts made zeros."""
+    for cell in _CELLS:
+        line = cell.sub(r"\g<1>0\g<3>0", line)
     line = _LABELLED.sub(r"\g<1>0", line)
     line = _SERVING_CELL.sub(r"\g<1>0", line)
     line = _REGISTERED_AT.sub(r'\g<1>,"0","0"', line)
     line = _ADDRESS.sub(r"\g<1>.0.1", line)
+    line = _GROUPS.sub(lambda found: re.sub(r"\d", "0", found[0]), line)
     line = _LONG_DIGITS.sub(lambda found: "0" * len(found[0]), line)
     return _LONG_HEX.sub(lambda found: "0" * len(found[0]), line)

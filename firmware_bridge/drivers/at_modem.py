@@ -16,15 +16,17 @@ from agent.contract.devices import Modem
 from firmware_bridge.checking import checked, merged
 from firmware_bridge.meaning import told
 from firmware_bridge.protocols.at import Reply
+from firmware_bridge.protocols.at_fields import may_be_private
 from firmware_bridge.reading import DeviceReading, Identity, Unanswered
 
 Values = dict[str, Any]
 Parser = Callable[[Sequence[str], Identity], Values]
 
-_NO_SIM = frozenset({"10", "13", "15", "SIM not inserted", "SIM failure", "SIM wrong"})
-"""Not there, or it cannot be read (TS 27.007 §9.2)."""
-_LOCKED_SIM = frozenset({"5", "11", "12", "17", "18"})
-_LONG_DIGITS = re.compile(r"\d{10,}")
+_NO_SIM = frozenset({"10", "13", "15", "310", "313", "315", "sim not inserted", "sim failure", "sim wrong"})
+"""Not there, or it cannot be read (TS 27.007 §9.2, TS 27.005 §3.2.5)."""
+_LOCKED_SIM = frozenset({"5", "11", "12", "311", "312", "316", *(str(code) for code in range(40, 49))})
+_LOCKED_WORDS = re.compile(r"(?:sim|ph-\w+|.* personali[sz]ation) (?:pin|puk)(?: required)?")
+_LABEL = re.compile(r"(?:manufacturer|model|revision): ?", re.IGNORECASE)
 _WEAK_DBM = -120.0
 
 
@@ -98,24 +100,37 @@ class AtModem:
 
 
 def identify(link: AtLink) -> Identity:
-    """Who is there: maker, model, firmware."""
-    answers = [_first(link.ask(command)) for command in ("AT+CGMI", "AT+CGMM", "AT+CGMR")]
+    """Who is there: maker, model, firmware.
+
+    Raises:
+        DeviceFailed: it answered none of the three questions.
+    """
+    answers: list[str | None] = []
+    unanswered: Unanswered | None = None
+    for command in ("AT+CGMI", "AT+CGMM", "AT+CGMR"):
+        try:
+            answers.append(_first(link.ask(command)))
+        except Unanswered as e:
+            unanswered = e
+            answers.append(None)
+    if unanswered is not None and answers == [None] * len(answers):
+        raise unanswered
     return Identity(maker=answers[0], model=answers[1], firmware=answers[2])
 
 
 def _first(reply: Reply) -> str | None:
-    line = next((line for line in reply.lines if line), None)
     # Some put a serial number there.
-    return None if line is None or _LONG_DIGITS.search(line) else line.strip('"')[:60]
+    line = next((line for line in reply.lines if line and not may_be_private(line)), None)
+    return None if line is None else _LABEL.sub("", line, count=1).strip('"')[:60]
 
 
 def _reading(
     driver: str, device: str, known: Identity, values: Values, errors: Mapping[str, str]
 ) -> DeviceReading:
-    sim = errors.get("AT+CPIN?")
+    sim = errors.get("AT+CPIN?", "").lower()
     if sim in _NO_SIM:
         values |= {"sim_ready": False, "state": "sim_missing"}
-    elif sim in _LOCKED_SIM:
+    elif sim in _LOCKED_SIM or _LOCKED_WORDS.fullmatch(sim):
         values |= {"sim_ready": False, "state": "sim_locked"}
     values, meanings = judged(driver, known, values)
     fields, refused = checked(Modem, {"port": device}, values)

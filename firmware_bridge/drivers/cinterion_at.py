@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from firmware_bridge.drivers.at_modem import AtModem, Question, Values
 from firmware_bridge.drivers.standard_at import QUESTIONS
-from firmware_bridge.protocols.at_fields import Part, decimal, integer, part, parts
+from firmware_bridge.protocols.at_fields import Part, band, decimal, integer, part, parts
 from firmware_bridge.reading import Identity
 
 _LTE_PARTS = 14
@@ -21,11 +21,10 @@ def monitor(lines: Sequence[str], _: Identity) -> Values:
         return _umts(found)
     if part(found, 0) != "4G" or len(found) < _LTE_PARTS:
         return {}
-    band = integer(part(found, 2))
     return {
         "access_technology": "lte",
         "channel": integer(part(found, 1)),
-        "band": None if band is None else f"B{band}",
+        "band": band("B", part(found, 2)),
         "rsrp_dbm": decimal(part(found, 12)),
         "rsrq_db": decimal(part(found, 13)),
     }

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from firmware_bridge.checking import merged
 from firmware_bridge.drivers.at_modem import AtModem, Question, Values
 from firmware_bridge.drivers.standard_at import QUESTIONS, extended_signal
-from firmware_bridge.protocols.at_fields import integer, part, parts
+from firmware_bridge.protocols.at_fields import Part, band, integer, part, parts
 from firmware_bridge.reading import Identity
 
 _SERVING, _LTE, _NR = 1, 4, 9
@@ -20,22 +21,29 @@ _BAND_FROM = 100
 
 def cells(lines: Sequence[str], known: Identity) -> Values:
     """AT+GTCCINFO?: the serving row ends with …,RSSNR,RxLev,RSRP,RSRQ as indices, counted from the end."""
+    values: Values = {}
     for line in lines:
-        found = parts(line)
-        row = [integer(p) for p in found]
-        if len(row) < _LEAST or row[0] != _SERVING or row[1] not in {_LTE, _NR}:
-            continue
-        rsrp, rsrq = part(found, -2), part(found, -1)
-        band = row[8] if row[8] is not None and row[8] > _BAND_FROM else None
-        if row[1] == _LTE:
-            powers = extended_signal([f"99,99,255,255,{rsrq or 255},{rsrp or 255}"], known)
-            place = "lte", "B"
-        else:
-            powers = extended_signal([f"99,99,255,255,255,255,{rsrq or 255},{rsrp or 255}"], known)
-            place = "nr_sa", "n"
-        named = {"band": f"{place[1]}{band - _BAND_FROM}"} if band is not None and row[1] == _LTE else {}
-        return powers | {"access_technology": place[0], "channel": row[6], **named}
-    return {}
+        told = _cell(parts(line), known)
+        is_joined = {"lte", "nr_sa"} <= {values.get("access_technology"), told.get("access_technology")}
+        values |= told | ({"access_technology": "nr_nsa"} if is_joined else {})
+    return values
+
+
+def _cell(found: Sequence[Part], known: Identity) -> Values:
+    row = [integer(p) for p in found]
+    if len(row) < _LEAST or row[0] != _SERVING or row[1] not in {_LTE, _NR}:
+        return {}
+    rsrp, rsrq = part(found, -2) or "255", part(found, -1) or "255"
+    if row[1] == _NR:
+        powers = merged([extended_signal([f"99,99,255,255,255,255,{rsrq},{rsrp}"], known)])
+        return powers | {"access_technology": "nr_sa", "channel": row[6]}
+    powers = merged([extended_signal([f"99,99,255,255,{rsrq},{rsrp}"], known)])
+    coded = row[8] or 0
+    return powers | {
+        "access_technology": "lte",
+        "channel": row[6],
+        "band": band("B", str(coded - _BAND_FROM)),
+    }
 
 
 def extended(lines: Sequence[str], known: Identity) -> Values:

@@ -12,14 +12,25 @@ from firmware_bridge.reading import Identity
 
 _UNKNOWN = 255
 _MODES = {"LTE": "lte", "WCDMA": "umts", "HSPA": "umts", "GSM": "gsm", "NR": "nr_sa"}
-_NO_SIM, _SIMS = frozenset({0, 255}), frozenset({0, 1, 240, 255})
+_NO_SIM, _SIMS = frozenset({0, 255}), frozenset({0, 1, 2, 3, 4, 240, 255})
+_REFUSED_SIM = frozenset({2, 3, 4})
+"""There, but the network takes it not for calls, not for data, or for neither."""
 _ABSENT_SIM = 255
 _SERVICES = frozenset({0, 1, 2, 3, 4})
 
 
 def signal(lines: Sequence[str], _: Identity) -> Values:
-    """AT^HCSQ?: mode, then indices whose number differs with it."""
-    found = parts(lines[-1]) if lines else []
+    """AT^HCSQ?: mode, then indices whose number differs with it; a line for each joined network."""
+    values: Values = {}
+    modes = set()
+    for line in lines:
+        values |= (told := _signal(line))
+        modes.add(told.get("access_technology"))
+    return values | ({"access_technology": "nr_nsa"} if {"lte", "nr_sa"} <= modes else {})
+
+
+def _signal(line: str) -> Values:
+    found = parts(line)
     mode, indices = part(found, 0), [integer(p) for p in found[1:]]
     indices += [None] * 4
     if mode == "LTE":
@@ -63,7 +74,7 @@ def system(lines: Sequence[str], _: Identity) -> Values:
     if service not in _SERVICES or sim not in _SIMS:
         return {}
     return {
-        "sim_ready": sim not in _NO_SIM,
+        "sim_ready": None if sim in _REFUSED_SIM else sim not in _NO_SIM,
         "state": "sim_missing" if sim == _ABSENT_SIM else None,
         "roaming": bool(roaming) if service == 2 and roaming in {0, 1} else None,
         "access_technology": _MODES.get(part(found, 6) or ""),

@@ -13,7 +13,7 @@ from typing import Any
 from agent.contract.devices import Modem
 from firmware_bridge.checking import checked
 from firmware_bridge.drivers.at_modem import Values, judged
-from firmware_bridge.protocols.at_fields import decimal
+from firmware_bridge.protocols.at_fields import decimal, name
 from firmware_bridge.reading import DeviceReading, Identity
 
 NAME = "modem_manager"
@@ -33,9 +33,9 @@ _NO_SIM, _LOCKED = "sim-missing", frozenset({"sim-pin", "sim-puk"})
 def reading(told: Mapping[str, Any], device: str) -> DeviceReading:
     """The record, from the object `modem` of `mmcli --modem`, with `signal` of `--signal-get` beside."""
     known = Identity(
-        maker=_at(told, "generic", "manufacturer"),
-        model=_at(told, "generic", "model"),
-        firmware=_at(told, "generic", "revision"),
+        maker=name(_at(told, "generic", "manufacturer")),
+        model=name(_at(told, "generic", "model")),
+        firmware=name(_at(told, "generic", "revision")),
     )
     values = _registration(told) | _signal(told) | _sim(told)
     values, meanings = judged(NAME, known, values)
@@ -54,7 +54,7 @@ def _registration(told: Mapping[str, Any]) -> Values:
         "registered": None if state is None or state == "unknown" else state in _REGISTERED,
         "roaming": state == _ROAMING if state in _REGISTERED else None,
         "denied": True if state == "denied" else None,
-        "operator": _at(told, "3gpp", "operator-name"),
+        "operator": name(_at(told, "3gpp", "operator-name")),
         "access_technology": "nr_nsa" if is_joined else known[0] if known else None,
         "attached": {"attached": True, "detached": False}.get(
             _at(told, "3gpp", "packet-service-state") or ""
@@ -63,8 +63,8 @@ def _registration(told: Mapping[str, Any]) -> Values:
 
 
 def _signal(told: Mapping[str, Any]) -> Values:
-    def figure(group: str, name: str) -> float | None:
-        return decimal(_at(told.get("signal"), group, name))
+    def figure(group: str, of: str) -> float | None:
+        return decimal(_at(told.get("signal"), group, of))
 
     return {
         "rssi_dbm": figure("lte", "rssi"),

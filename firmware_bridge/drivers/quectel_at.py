@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from firmware_bridge.drivers.at_modem import AtModem, Question, Values
 from firmware_bridge.drivers.standard_at import QUESTIONS
-from firmware_bridge.protocols.at_fields import Part, decimal, integer, name, part, parts
+from firmware_bridge.protocols.at_fields import Part, band, decimal, integer, name, part, parts
 from firmware_bridge.reading import Identity
 
 _SINR_INDEX = re.compile(r"R[GM]5\d\d")
@@ -22,10 +22,30 @@ _QCSQ_FIFTHS = re.compile(r"E[CGMP](?:06|12|2[015]|9[15])|BG9[56]|BG77|R[GM]5\d\
 """Models whose manual says that the LTE figure of QCSQ is X / 5 - 20 dB, X from 0 to 250."""
 _UNKNOWN = frozenset({-32768.0, -3276.0, -140.0, 255.0})
 _MODES = {"LTE": "lte", "NR5G-NSA": "nr_nsa", "NR5G-SA": "nr_sa", "WCDMA": "umts", "GSM": "gsm"}
-_MODES |= {"CAT-M": "lte_m", "CAT-M1": "lte_m", "CAT-NB": "nb_iot", "CAT-NB1": "nb_iot", "eMTC": "lte_m"}
-_NETWORKS = {"NR5G": "nr_sa", "LTE": "lte", "WCDMA": "umts", "HSDPA": "umts", "HSUPA": "umts"}
+_MODES |= {
+    "NBIoT": "nb_iot",
+    "CAT-NB2": "nb_iot",
+    "CAT-M": "lte_m",
+    "CAT-M1": "lte_m",
+    "CAT-NB": "nb_iot",
+    "CAT-NB1": "nb_iot",
+    "eMTC": "lte_m",
+}
+_NETWORKS = {
+    "NR5G-NSA": "nr_nsa",
+    "NR5G": "nr_sa",
+    "CAT-M": "lte_m",
+    "CAT-NB": "nb_iot",
+    "LTE": "lte",
+    "WCDMA": "umts",
+    "HSDPA": "umts",
+    "HSUPA": "umts",
+}
 _NETWORKS |= {"HSPA+": "umts", "GSM": "gsm", "GPRS": "gsm", "EDGE": "gsm", "eMTC": "lte_m", "NBIoT": "nb_iot"}
+_LTE_LIKE = frozenset({"LTE", "CAT-M", "CAT-M1", "CAT-NB", "CAT-NB1", "CAT-NB2", "NBIoT", "eMTC"})
 _LTE_LEAST, _NR_LEAST, _SA_LEAST = 13, 9, 12
+_MOST_DIGITS = 13
+"""Of a count of bytes; an IMSI or IMEI has 14 or more."""
 
 
 def serving_cell(lines: Sequence[str], known: Identity) -> Values:
@@ -39,8 +59,10 @@ def serving_cell(lines: Sequence[str], known: Identity) -> Values:
 
 
 def _cell(mode: Part, rest: Sequence[Part], known: Identity) -> Values:
-    if mode in {"LTE", "CAT-M", "CAT-M1", "CAT-NB", "CAT-NB1", "eMTC"}:
+    if mode is not None and mode in _LTE_LIKE:
         return _lte(mode, rest, known)
+    if mode == "GSM":
+        return {"access_technology": "gsm"}
     if mode == "NR5G-NSA":
         return _nsa(rest)
     return _sa(rest) if mode == "NR5G-SA" else _wcdma(rest) if mode == "WCDMA" else {}
@@ -51,11 +73,10 @@ def _lte(mode: str, rest: Sequence[Part], known: Identity) -> Values:
     if len(rest) < _LTE_LEAST:
         return {}
     raw = _known(part(rest, 13))
-    band = integer(part(rest, 6))
     return {
         "access_technology": _MODES[mode],
         "channel": integer(part(rest, 5)),
-        "band": None if band is None else f"B{band}",
+        "band": band("B", part(rest, 6)),
         "rsrp_dbm": _known(part(rest, 10)),
         "rsrq_db": _known(part(rest, 11)),
         "rssi_dbm": _known(part(rest, 12)),
@@ -87,9 +108,8 @@ def _nr(rsrp: Part, rsrq: Part, sinr: Part) -> Values:
     return {"nr_rsrp_dbm": _known(rsrp), "nr_rsrq_db": _known(rsrq), "nr_sinr_db": _known(sinr)}
 
 
-def _nr_place(channel: Part, band: Part) -> Values:
-    number = integer(band)
-    return {"channel": integer(channel), "band": None if number is None else f"n{number}"}
+def _nr_place(channel: Part, number: Part) -> Values:
+    return {"channel": integer(channel), "band": band("n", number)}
 
 
 def _wcdma(rest: Sequence[Part]) -> Values:
@@ -103,12 +123,20 @@ def _wcdma(rest: Sequence[Part]) -> Values:
 
 
 def quality(lines: Sequence[str], known: Identity) -> Values:
-    """AT+QCSQ: mode, then figures whose number differs with it."""
-    found = parts(lines[0]) if lines else []
-    mode, figures = part(found, 0), [_known(p) for p in found[1:]]
+    """AT+QCSQ: mode, then figures whose number differs with it; a line each where two networks are joined."""
+    values: Values = {}
+    for line in lines:
+        found = parts(line)
+        values |= _quality(part(found, 0), [_known(p) for p in found[1:]], known)
+    return values
+
+
+def _quality(mode: Part, figures: Sequence[float | None], known: Identity) -> Values:
     if mode == "NR5G" and len(figures) == 3:
         return {"nr_rsrp_dbm": figures[0], "nr_sinr_db": figures[1], "nr_rsrq_db": figures[2]}
-    if mode not in {"LTE", "CAT-M1", "CAT-NB1", "eMTC"} or len(figures) < 4:
+    if mode == "WCDMA" and len(figures) == 3:
+        return {"rssi_dbm": figures[0], "rscp_dbm": figures[1], "ecio_db": figures[2]}
+    if mode not in _LTE_LIKE or len(figures) < 4:
         return {}
     rssi, rsrp, raw, rsrq = figures[:4]
     is_fifths = raw is not None and 0 <= raw <= 250 and _QCSQ_FIFTHS.match(known.model or "")
@@ -122,11 +150,12 @@ def quality(lines: Sequence[str], known: Identity) -> Values:
 
 
 def network(lines: Sequence[str], _: Identity) -> Values:
-    """AT+QNWINFO: technology, network, band, channel."""
+    """AT+QNWINFO: technology, network, band, channel; a line each where two networks are joined."""
     found = parts(lines[0]) if lines else []
-    said, band = part(found, 0), part(found, 2)
-    technology = next((v for k, v in _NETWORKS.items() if said and k in said), None)
-    number = re.search(r"(LTE|NR5G) BAND (\d{1,3})", band or "")
+    said = [part(parts(line), 0) or "" for line in lines]
+    named = [next((v for k, v in _NETWORKS.items() if k in word), None) for word in said]
+    technology = "nr_nsa" if {"lte", "nr_sa"} <= set(named) else next(iter(named), None)
+    number = re.search(r"(LTE|NR5G) BAND (\d{1,3})(?!\d)", part(found, 2) or "")
     kind = {"LTE": "B", "NR5G": "n"}
     return {
         "access_technology": technology,
@@ -146,7 +175,13 @@ def temperature(lines: Sequence[str], _: Identity) -> Values:
 def traffic(lines: Sequence[str], _: Identity) -> Values:
     """AT+QGDCNT?: bytes sent, then bytes received."""
     found = parts(lines[0]) if lines else []
-    return {"tx_bytes": integer(part(found, 0)), "rx_bytes": integer(part(found, 1))}
+    sent, received = (_count(part(found, at)) for at in (0, 1))
+    return {"tx_bytes": sent, "rx_bytes": received}
+
+
+def _count(text: Part) -> int | None:
+    is_count = text is not None and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return integer(text) if is_count and (text == "0" or not str(text).startswith("0")) else None
 
 
 def _known(text: Part) -> float | None:

@@ -24,13 +24,17 @@ def status(lines: Sequence[str], _: Identity) -> Values:
     mode = re.search(r"System mode:\s*([A-Z0-9]+)", text)
     band = re.search(r"LTE band:\s*B(\d{1,3})", text)
     nr_band = re.search(r"NR5G band:\s*n(\d{1,3})", text)
+    channel = re.search(r"LTE Rx chan:\s*(\d{1,6})(?!\w)", text)
     bands = [f"B{band[1]}" if band else "", f"n{nr_band[1]}" if nr_band else ""]
     return {
         "access_technology": _MODES.get(mode[1]) if mode else None,
         "band": ",".join(filter(None, bands)) or None,
+        "channel": int(channel[1]) if channel else None,
         "temperature_c": _after(text, r"Temperature:"),
-        "rssi_dbm": _after(text, r"PCC RxM RSSI:"),
-        "rsrp_dbm": _after(text, r"PCC RxM RSSI:[^\n]*?RSRP \(dBm\):") or _after(text, r"PCC RxM RSRP:"),
+        "rssi_dbm": _after(text, r"PCC RxM RSSI:") or _after(text, r"^RSSI \(dBm\):"),
+        "rsrp_dbm": _after(text, r"PCC RxM RSSI:[^\n]*?RSRP \(dBm\):")
+        or _after(text, r"PCC RxM RSRP:")
+        or _after(text, r"^RSRP \(dBm\):"),
         "rsrq_db": _after(text, r"(?<!NR5G )RSRQ \(dB\):"),
         "sinr_db": _after(text, r"(?<!NR5G )SINR \(dB\):"),
         "nr_rsrp_dbm": _after(text, r"NR5G RSRP \(dBm\):"),

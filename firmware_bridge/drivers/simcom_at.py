@@ -44,7 +44,7 @@ def _lte(found: Sequence[Part]) -> Values:
     band = re.search(r"BAND(\d{1,3})", found[6] or "")
     rsrq, rsrp, rssi, rssnr = (decimal(p) for p in (*found[10:14], None, None)[:4])
     values: Values = {"band": f"B{band[1]}" if band else None, "channel": integer(found[7])}
-    if rsrp is None:
+    if rsrp is None or rsrp == 0:
         return values
     if rsrp > 0:
         return values | _indexed(rsrq, rsrp)
@@ -81,18 +81,19 @@ def _old_nr(found: Sequence[Part], *, beside_lte: bool) -> Values:
 
 
 def _nr(found: Sequence[Part]) -> Values:
-    """…,band,ARFCN,RSRP,RSRQ,SNR, all in tenths; the band says where it begins."""
+    """…,band,ARFCN,RSRP,RSRQ,SNR, in tenths or whole; the band says where it begins."""
     at = next((i for i, p in enumerate(found) if p and re.fullmatch(r"NR5G_BAND\d{1,3}", p)), None)
     figures = [decimal(p) for p in found[at + 2 : at + 5]] if at is not None else []
-    if at is None or len(figures) < 3 or figures[0] is None or figures[0] > _TENTHS_BELOW:
+    if at is None or len(figures) < 3 or figures[0] is None or figures[0] >= 0:
         return {}
     rsrp, (rsrq, snr) = figures[0], figures[1:]
+    tenth = 10 if rsrp < _TENTHS_BELOW else 1
     return {
         "band": f"n{(found[at] or '').removeprefix('NR5G_BAND')}",
         "channel": integer(part(found, at + 1)),
-        "nr_rsrp_dbm": rsrp / 10,
-        "nr_rsrq_db": None if rsrq is None else rsrq / 10,
-        "nr_sinr_db": None if snr is None else snr / 10,
+        "nr_rsrp_dbm": rsrp / tenth,
+        "nr_rsrq_db": None if rsrq is None else rsrq / tenth,
+        "nr_sinr_db": None if snr is None else snr / tenth,
     }
 
 

@@ -8,6 +8,7 @@ documents have them).
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 from firmware_bridge.drivers.at_modem import AtModem, Question, Values
@@ -33,15 +34,22 @@ ACCESS_TECHNOLOGIES = {
 """<AcT> of TS 27.007 §7.3."""
 
 _REGISTERED, _ROAMING, _DENIED = frozenset({1, 5, 6, 7, 9, 10}), frozenset({5, 7, 10}), 3
-_STATES = 12
+_LAST_STATE = 11
+_ANSWER = re.compile(r"\s*0*[0-5]\s*,\s*0*(\d{1,2})\s*(?:$|,(?!\s*\w+\s*$))")
+"""<n>, <stat>, and more than one part behind it, or none: `1,2,A13F` is a report of state, area and cell."""
+_MOST_PARTS, _5G_TECHNOLOGIES = 6, frozenset({10, 11, 12, 13})
 
 
 def pin(lines: Sequence[str], _: Identity) -> Values:
-    """AT+CPIN? (§8.3)"""
-    said = lines[0].strip('" ') if lines else None
-    if said is None:
-        return {}
-    return {"sim_ready": True} if said == "READY" else {"sim_ready": False, "state": "sim_locked"}
+    """AT+CPIN? (§8.3): a report in front of the answer looks the same; the last one counts."""
+    said = lines[-1].strip('" ').upper() if lines else ""
+    # A second PIN is only wanted for what nobody does here.
+    if said == "READY" or said in {"SIM PIN2", "SIM PUK2"}:
+        return {"sim_ready": True}
+    if said in {"NOT INSERTED", "NOT PRESENT", "SIM NOT INSERTED"}:
+        return {"sim_ready": False, "state": "sim_missing"}
+    is_locked = said in {"SIM PIN", "SIM PUK"} or said.startswith("PH-")
+    return {"sim_ready": False, "state": "sim_locked"} if is_locked else {}
 
 
 def signal(lines: Sequence[str], _: Identity) -> Values:
@@ -74,23 +82,38 @@ def _binned(index: int | None, most: int, lowest: float, step: float) -> float |
 
 
 def registration(lines: Sequence[str], _: Identity) -> Values:
-    """AT+CREG?, +CGREG?, +CEREG?, +C5GREG? (§7.2, §10.1.20): the answer has <n> first, a report has not."""
-    for line in lines:
-        found = parts(line)
-        stat = _small(part(found, 1))
-        if _small(part(found, 0)) is None or stat is None:
-            continue
-        values: Values = {"registered": stat in _REGISTERED, "denied": stat == _DENIED or None}
-        values["roaming"] = stat in _ROAMING if stat in _REGISTERED else None
-        technology = _small(part(found, 4)) if len(found) <= 6 else None
-        values["access_technology"] = ACCESS_TECHNOLOGIES.get(technology) if technology is not None else None
-        return values
-    return {}
+    """AT+CREG?, +CGREG?, +CEREG?, +C5GREG? (§7.2, §10.1.20): the answer has <n> first, a report has not.
+
+    A report that came between looks much the same: `2,"12","13",7` begins with the state. Answers of two
+    parts are believed first, of the others the last.
+    """
+    answers = [found for line in lines if (found := _ANSWER.match(line)) is not None]
+    short = [found for found in answers if found.end() == len(found.string)]
+    answer = next(iter(short), answers[-1] if answers else None)
+    stat = None if answer is None else int(answer[1])
+    if answer is None or stat is None or stat > _LAST_STATE:
+        return {}
+    is_registered, told = stat in _REGISTERED, parts(answer.string)
+    technology = _technology(told, is_5g=len(told) > _MOST_PARTS)
+    return {
+        "registered": is_registered,
+        "denied": stat == _DENIED or None,
+        "roaming": stat in _ROAMING if is_registered else None,
+        "access_technology": technology,
+    }
+
+
+def _technology(found: Sequence[Part], *, is_5g: bool) -> str | None:
+    """<AcT> is the fifth part; where there are more parts than LTE's answers have, only 5G is believed."""
+    number = _small(part(found, 4))
+    if is_5g and number not in _5G_TECHNOLOGIES:
+        return None
+    return ACCESS_TECHNOLOGIES.get(number) if number is not None else None
 
 
 def _small(text: Part) -> int | None:
     value = integer(text) if text is not None and len(text) <= 3 else None
-    return value if value is not None and 0 <= value < _STATES + 2 else None
+    return value if value is not None and value >= 0 else None
 
 
 def packet_registration(lines: Sequence[str], known: Identity) -> Values:
@@ -143,7 +166,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         address = ipaddress.ip_address(numbers)
     except ValueError:
         return None
-    return None if address.is_unspecified else address
+    return None if address.is_unspecified or address.is_link_local else address
 
 
 QUESTIONS = (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from firmware_bridge.drivers.at_modem import AtModem, Question, Values
 from firmware_bridge.drivers.standard_at import QUESTIONS
-from firmware_bridge.protocols.at_fields import decimal, integer, name, part, parts
+from firmware_bridge.protocols.at_fields import band, decimal, integer, name, part, parts
 from firmware_bridge.reading import Identity
 
 _NETWORK = re.compile(r"\d{3} ?\d{2,3}")
@@ -26,9 +26,9 @@ def radio(lines: Sequence[str], _: Identity) -> Values:
     if len(found) < _LTE_PARTS or not _NETWORK.fullmatch(part(found, 0) or ""):
         return {}
     rsrp, rssi, rsrq = (decimal(part(found, at)) for at in (2, 3, 4))
-    if rsrp is None or rsrq is None or rsrp > -40 or rsrq > 0:
+    # What stands there on 2G and 3G is a code, an area or an index: never negative.
+    if None in {rsrp, rssi, rsrq} or any(dbm is not None and dbm >= 0 for dbm in (rsrp, rssi, rsrq)):
         return {}
-    band = integer(part(found, 15))
     return {
         "access_technology": "lte",
         "channel": integer(part(found, 1)),
@@ -36,7 +36,7 @@ def radio(lines: Sequence[str], _: Identity) -> Values:
         "rssi_dbm": rssi,
         "rsrq_db": rsrq,
         "operator": name(part(found, 13)),
-        "band": None if band is None else f"B{band}",
+        "band": band("B", part(found, 15)),
     }
 
 

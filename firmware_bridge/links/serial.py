@@ -174,7 +174,8 @@ class AtPort:
 
     def _exchange(self, command: str, within_s: float) -> Reply:
         data = encoded(command)
-        self._port.drain(quiet_s=0.0)
+        # An answer that comes too late must not end the next exchange.
+        self._port.drain(quiet_s=_DRAIN_S if self._silent else 0.0)
         exchange = Exchange(command)
         self._port.write(data)
         end_s = time.monotonic() + within_s

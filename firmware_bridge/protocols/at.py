@@ -14,15 +14,18 @@ from dataclasses import dataclass, field
 _MAX_LINE_BYTES = 1024
 _MAX_LINES = 200
 _BREAK = re.compile(rb"[\r\n]+")
-_PRINTABLE = re.compile(rb"[\x20-\x7e]*")
+_PRINTABLE = re.compile(rb"[\t\x20-\x7e]*")
 _PREFIX = re.compile(r"AT([+^!#*$%][A-Z0-9]+)")
-_ERROR = re.compile(r"\+CM[ES] ERROR: ?(?P<code>\S.*)")
+_ERROR = re.compile(r"\+CM[ES] ERROR:\s*(?P<code>\S.*)")
 _FAILED = frozenset(
     {"ERROR", "COMMAND NOT SUPPORT", "NO CARRIER", "NO ANSWER", "NO DIALTONE", "BUSY", "ABORTED", "NA"}
 )
 _BARE = frozenset({"AT+CGMI", "AT+CGMM", "AT+CGMR", "AT!GSTATUS?", "AT+GTCCINFO?"})
 """Commands whose answer has no prefix, or not in every line."""
-_UNSOLICITED = re.compile(r"[+^!#*$%&][A-Z0-9]+:|RING\b|RDY\b|NORMAL POWER|SMS |PB DONE|Call Ready|CONNECT\b")
+_UNSOLICITED = re.compile(
+    r"[+^!#*$%&_][A-Z0-9]+:|RING\b|(?:APP |SIM |MODEM )?RDY\b|NORMAL POWER|POWERED DOWN|"
+    r"(?:UNDER|OVER)-VOLTAGE|SMS |PB DONE|Call Ready|CONNECT\b"
+)
 
 
 @dataclass(frozen=True, slots=True)

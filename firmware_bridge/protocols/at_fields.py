@@ -9,7 +9,8 @@ from collections.abc import Sequence
 Part = str | None
 _PART = re.compile(r'\s*(?:"([^"]*)"?|([^,"]*))\s*(?:,|$)')
 _NONE = frozenset({"", "-", "--", "---", "NA", "N/A"})
-_LONG_DIGITS = re.compile(r"\d{10,}")
+_NUMBER_OF_SOMEBODY = re.compile(r"\d{10,}|\d(?:[ -]?\d){10,}")
+_BAND = re.compile(r"0*[1-9]\d{0,2}")
 _MAX_PARTS = 64
 
 
@@ -50,8 +51,18 @@ def decimal(text: Part) -> float | None:
     return float(text) if text is not None and is_number else None
 
 
+def may_be_private(text: str) -> bool:
+    """Whether it may hold the number of a person, a SIM or a device, written in one or in groups."""
+    return _NUMBER_OF_SOMEBODY.search(text) is not None
+
+
+def band(letter: str, text: Part) -> str | None:
+    """`B3`, `n78` …; None for what is no number of a band."""
+    return f"{letter}{int(text)}" if text is not None and _BAND.fullmatch(text) else None
+
+
 def name(text: Part) -> str | None:
     """A short name, of a network for instance; None where it might be somebody's number."""
-    if text is None or _LONG_DIGITS.search(text):
+    if text is None or may_be_private(text):
         return None
     return " ".join(text.split())[:40] or None

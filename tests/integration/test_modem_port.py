@@ -50,6 +50,21 @@ def test_a_question_that_is_not_answered_costs_only_its_own_value() -> None:
     assert (fields.temperature_c, fields.rsrp_dbm) == (None, -96.0)
 
 
+def test_an_answer_that_comes_too_late_costs_only_its_own_value() -> None:
+    with (
+        PtyModem("quectel_eg25_lte", late_s={"AT+CSQ": 0.5, "AT+CGMR": 0.5}) as device,
+        SerialPort(device.path) as port,
+    ):
+        link = AtPort(port, timeout_s=0.4)
+        link.wake()
+        (fields,) = modem.read_link(link, "lte").fields
+    expected = load("quectel_eg25_lte").about["expected"]
+    found = {k: getattr(fields, k) for k in expected if k != "rssi_dbm"}
+    assert found == pytest.approx({k: expected[k] for k in found})
+    assert isinstance(fields, Modem)
+    assert fields.firmware is None
+
+
 def test_a_mute_port_is_told_with_what_to_do() -> None:
     with PtyModem("quectel_eg25_lte", mute=frozenset({"*"})) as device:
         with pytest.raises(DeviceFailed, match="try the modem's other ports") as failed:

@@ -26,6 +26,7 @@ class PtyModem:
         dribble: answers come a few bytes at a time.
         urc_ratio: how often an unsolicited report comes before an answer.
         mute: commands that are never answered; all of them with "*".
+        late_s: answers that come only after so long, by command.
         swaps: what stands in the recording, and what the modem says instead.
     """
 
@@ -37,11 +38,13 @@ class PtyModem:
         dribble: bool = False,
         urc_ratio: float = 0.0,
         mute: frozenset[str] = frozenset(),
+        late_s: Mapping[str, float] | None = None,
         swaps: Mapping[str, str] | None = None,
     ) -> None:
         self._recorded = load(name)
         self._echo, self._dribble, self._urc_ratio, self._mute = echo, dribble, urc_ratio, mute
         self._swaps = swaps or {}
+        self._late_s = late_s or {}
         self._dice = random.Random(1)
         self._ours, self._theirs = pty.openpty()
         tty.setraw(self._theirs)
@@ -85,6 +88,7 @@ class PtyModem:
         self.asked.append(command)
         if command in self._mute or "*" in self._mute:
             return
+        time.sleep(self._late_s.get(command, 0.0))
         answer = self._recorded.bytes_of(command) or b"\r\nERROR\r\n"
         for old, new in self._swaps.items():
             answer = answer.replace(old.encode(), new.encode())
