@@ -20,6 +20,40 @@ from firmware_bridge.protocols.apcupsd import ASK_STATUS, Answer, NoStatus
 from firmware_bridge.protocols.at_fields import name as short_name
 from firmware_bridge.reading import DeviceFailed, DeviceReading
 
+LINES = frozenset(
+    [
+        "APC",
+        "VERSION",
+        "CABLE",
+        "DRIVER",
+        "UPSMODE",
+        "MODEL",
+        "STATUS",
+        "LINEV",
+        "LOADPCT",
+        "BCHARGE",
+        "TIMELEFT",
+        "MBATTCHG",
+        "MINTIMEL",
+        "MAXTIME",
+        "SENSE",
+        "LOTRANS",
+        "HITRANS",
+        "ALARMDEL",
+        "BATTV",
+        "ITEMP",
+        "LASTXFER",
+        "NUMXFERS",
+        "TONBATT",
+        "CUMONBATT",
+        "STATFLAG",
+        "NOMINV",
+        "NOMBATTV",
+        "NOMPOWER",
+        "FIRMWARE",
+    ]
+)
+"""Lines that name neither a device nor a host; values of the others are not kept in a recording."""
 Values = dict[str, Any]
 
 _FIGURE = re.compile(r"(-?\d{1,6}(?:\.\d{1,3})?) (Volts|Percent|Minutes|Seconds|Watts|C)\b.*")

@@ -71,6 +71,24 @@ _ALERTS = {
     23: "no_ethernet",
 }
 _POWER_S = 60
+STATUS_FIELDS: Mapping[str, str] = {
+    "2004.1.2": "text",
+    "2004.1.3": "text",
+    "2004.2.1": "whole",
+    "2004.1003": "real",
+    "2004.1004.1": "real",
+    "2004.1004.4": "real",
+    "2004.1004.5": "whole",
+    **{f"2004.1005.{number}": "whole" for number in range(1, 64)},
+    "2004.1007": "real",
+    "2004.1008": "real",
+    "2004.1009": "real",
+    "2004.1014.1": "whole",
+    "2004.1016": "whole",
+    "2004.1024": "whole",
+}
+HISTORY_FIELDS: Mapping[str, str] = {"2006.1": "whole", "2006.1010": "reals"}
+"""All that is ever looked at or recorded, by the path of numbers and type."""
 
 
 class Calls(Protocol):

@@ -87,6 +87,49 @@ _MODELS = {
     0xA042: "BlueSolar MPPT 75/15",
     0xA05F: "SmartSolar MPPT 100/20",
 }
+LABELS = frozenset(
+    [
+        "V",
+        "V2",
+        "V3",
+        "VS",
+        "VM",
+        "DM",
+        "I",
+        "I2",
+        "I3",
+        "IL",
+        "VPV",
+        "PPV",
+        "P",
+        "CE",
+        "SOC",
+        "TTG",
+        "T",
+        "CS",
+        "ERR",
+        "MPPT",
+        "MODE",
+        "OR",
+        "AR",
+        "WARN",
+        "LOAD",
+        "Alarm",
+        "ALARM",
+        "Relay",
+        "RELAY",
+        "PID",
+        "FW",
+        "FWE",
+        "BMV",
+        "MON",
+        "HSDS",
+        "AC_OUT_V",
+        "AC_OUT_I",
+        "AC_OUT_S",
+    ]
+) | {f"H{number}" for number in range(1, 24)}
+"""Of fields that name no device; all others are left out of a recording, the serial number first."""
 _NUMBER = re.compile(r"[+-]?\d{1,9}")
 _HEX = re.compile(r"0x[0-9A-Fa-f]{1,8}")
 _FIRMWARE = re.compile(r"[0-9A-F]?(\d{1,2})(\d\d)")
