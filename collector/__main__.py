@@ -27,6 +27,7 @@ from collector.contracts import commands as exclusions
 from collector.contracts.ledger import read_exclusions
 from collector.errors import CollectorError, ConfigError
 from collector.evidence import commands as reports
+from collector.judge import commands as explain
 from collector.playback import START
 from collector.reflector import commands as reflector
 from collector.segment import Position
@@ -312,6 +313,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         _verify,
         _verify_arguments,
     ),
+    "explain": Subcommand("say why a slot of a school has its class", explain.run, explain.add_arguments),
     "exclusions": Subcommand(
         "time that does not count: propose it, agree to it, dispute it",
         exclusions.run,

@@ -34,7 +34,7 @@ from collector.journal import SEGMENT_BYTES
 from collector.registry import Registry
 from collector.reports.options import ReportOptions
 from collector.sinks import SINKS, sink_class
-from collector.sinks.base import Sink
+from collector.sinks.base import IsBound, Sink
 from collector.tables import load_toml
 from collector.web.options import WebOptions
 
@@ -205,6 +205,8 @@ class Config:
         """
         with _explained(self.file, f"sinks.{kind}"):
             sink: Sink = sink_class(kind)(self.sinks[kind])
+            if isinstance(sink, IsBound):
+                sink.be_bound_by(self.contracts)
             return sink
 
     def open_authority(self) -> Authority | None:

@@ -9,6 +9,7 @@ from typing import Any
 SINKS: dict[str, str] = {
     "store": "collector.sinks.store:StoreSink",
     "influxdb": "collector.sinks.influxdb:InfluxDBSink",
+    "judge": "collector.judge.sink:JudgeSink",
 }
 """Kind of sink, as in the TOML table `[sinks.<kind>]` → `module:Class`.
 

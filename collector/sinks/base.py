@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent.contract.record import Record
 from collector.moment import TimeBasis
 from collector.registry import School
+from collector.sla.parameters import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,15 @@ class SinkRejected(Exception):
     def __init__(self, rejections: Sequence[Rejection]) -> None:
         super().__init__(f"{len(rejections)} refused, first: {rejections[0].reason}")
         self.rejections = tuple(rejections)
+
+
+@runtime_checkable
+class IsBound(Protocol):
+    """A sink that needs to know what is promised."""
+
+    def be_bound_by(self, terms: Terms) -> None:
+        """Judge by these from the next write on."""
+        ...
 
 
 class Sink(Protocol):
