@@ -21,7 +21,7 @@ _BEYOND_THE_GATEWAY: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"mains_lost"}), "mains_lost"),
     (frozenset({"modem_absent", "terminal_stowed", "terminal_hot"}), "modem_absent"),
     (frozenset({"sim_missing", "sim_locked"}), "sim"),
-    (frozenset({"account"}), "account"),
+    (frozenset({"account", "quota"}), "account"),
     (frozenset({"portal"}), "portal"),
     (frozenset({"no_signal", "not_registered", "searching_sky", "obstructed"}), "signal"),
     (frozenset({"registration_denied", "no_address", "no_service"}), "refused"),
@@ -81,8 +81,8 @@ def _living(living: list[Round], evidence: Evidence, parameters: Parameters) -> 
     losses = [x for r in living if (x := loss_ratio(r)) is not None]
     times = [m.rtt_ms for m in evidence.measured if type(m) is Timing]
     limit_ms = parameters.degraded_rtt_ms
-    if parameters.portal_degrades and evidence.codes & {"portal", "account"}:
-        return "quota_seen" if "account" in evidence.codes else "portal_seen"
+    if parameters.portal_degrades and evidence.codes & {"portal", "quota"}:
+        return "quota_seen" if "quota" in evidence.codes else "portal_seen"
     if parameters.dns_degrades and _names_fail(living, evidence):
         return "names_failed"
     if losses and min(losses) > parameters.degraded_loss_ratio:

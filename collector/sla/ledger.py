@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -80,22 +80,23 @@ class Ledger:
         if known is not None and known.sighting.placement >= placed.sighting.placement:
             return
         if known is not None:
-            yield from self._change(known, self.book.remove)
-        yield from self._change(placed, self.book.put)
+            yield from self._change(known, puts=False)
+        yield from self._change(placed, puts=True)
 
-    def _change(self, placed: Placed, change: Callable[[Placed], None]) -> Iterator[tuple[str, Span]]:
-        """Put or remove a sighting; what it touches before counts, and what it touches afterwards."""
+    def _change(self, placed: Placed, *, puts: bool) -> Iterator[tuple[str, Span]]:
+        """Put or remove a sighting; what it touches is asked while it is there."""
         school, one = placed
         is_telling = habit_of(one) is not None
         heard = is_telling and self.book.hears_gateway(school, one.device, one.slot)
         first = self.book.first_of(one.device, one.session)
         is_first = first is None or one.seq <= first.sighting.seq
-        before = list(touched(self.book, placed))
         if is_first and first is not None:
-            before += touched(self.book, first)
-        change(placed)
-        yield from before
-        yield from touched(self.book, placed)
+            yield from touched(self.book, first)
+        if not puts:
+            yield from touched(self.book, placed)
+        (self.book.put if puts else self.book.remove)(placed)
+        if puts:
+            yield from touched(self.book, placed)
         if is_first and (now := self.book.first_of(one.device, one.session)) is not None:
             yield from touched(self.book, now)
         if is_telling and heard != self.book.hears_gateway(school, one.device, one.slot):

@@ -164,9 +164,11 @@ def fact_of(record: Record) -> Fact:
     return ALIVE if fact is None else fact
 
 
-def holds_until_ms(sighting: Sighting, word: Word) -> int:
-    """For how long a word tells of the link, if nothing newer is said."""
-    return sighting.at_ms + HOLDS_MS.get(word.subject.partition(":")[0], WORD_HOLDS_MS)
+def holds_in(sighting: Sighting) -> int:
+    """The last slot that a word tells of, if nothing newer is said."""
+    fact = sighting.fact
+    subject = fact.subject.partition(":")[0] if isinstance(fact, Word) else ""
+    return slot_of(sighting.at_ms + HOLDS_MS.get(subject, WORD_HOLDS_MS) - 1)
 
 
 ALIVE = Alive()
@@ -208,7 +210,7 @@ def _name(record: Record, fields: Dns | None) -> Fact | None:
 def _portal(_record: Record, fields: Portal | None) -> Fact | None:
     if fields is None or fields.verdict is None:
         return None
-    code = {"portal": ("portal",), "quota": ("account",)}.get(fields.verdict, ())
+    code = {"portal": ("portal",), "quota": ("quota",)}.get(fields.verdict, ())
     return Word(f"portal:{fields.target}", code)
 
 

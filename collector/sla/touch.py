@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from collector.sla.book import Book, Placed
-from collector.sla.sighting import Sighting, Start, Word, holds_until_ms
+from collector.sla.sighting import Sighting, Start, Word, holds_in
 from collector.sla.slot import slot_of
 
 
@@ -48,7 +48,7 @@ def _between_neighbours(book: Book, school: str, one: Sighting) -> Span:
     """From the device's sighting before to the one behind, and for as long as a word holds."""
     first, last = min(one.slot, slot_of(one.at_ms)) - 1, one.last_slot + 1
     if isinstance(one.fact, Word):
-        last = max(last, slot_of(holds_until_ms(one, one.fact)))
+        last = max(last, holds_in(one))
     before = book.before(school, one.device, one.slot)
     after = book.after(school, one.device, one.last_slot)
     if before is not None:

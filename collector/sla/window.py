@@ -27,14 +27,14 @@ from collector.sla.sighting import (
     Timing,
     Told,
     Word,
-    holds_until_ms,
+    holds_in,
 )
 from collector.sla.slot import SLOT_MS, slot_of
 
 BORROWED_MS = 10_000
 """A slot in which no round lies for the most part is judged by one that reaches so far into it."""
 
-_SHOWN = frozenset({"portal", "account"})
+_SHOWN = frozenset({"portal", "quota"})
 _MEASURED = (Timing, Name)
 _MOST_EVIDENCE = 12
 Known: TypeAlias = dict[tuple[Fact, ...], int]
@@ -74,7 +74,7 @@ class Window:
             elif isinstance(fact, Word):
                 words[one.device, fact.subject].append(one)
                 if not _SHOWN.isdisjoint(fact.codes):
-                    self.shown.update(range(one.slot, slot_of(holds_until_ms(one, fact)) + 1))
+                    self.shown.update(range(one.slot, holds_in(one) + 1))
             elif kind in _MEASURED:
                 others.setdefault(one.slot, []).append(one)
             if self.first <= one.slot <= self.last:
@@ -221,7 +221,7 @@ def newest(told: Iterable[Sighting]) -> list[Sighting]:
 
 
 def _holds(one: Sighting, slot: int) -> bool:
-    return isinstance(one.fact, Word) and slot_of(holds_until_ms(one, one.fact)) >= slot
+    return holds_in(one) >= slot
 
 
 def _cause(one: Sighting) -> str | None:
