@@ -29,7 +29,7 @@ from collector.alerts.sign import FIGURES
 from collector.config import CollectorOptions
 from collector.reflector.options import ReflectorOptions
 from collector.sinks import SINKS, sink_class
-from docs import devices, profiles
+from docs import contracts, devices, profiles
 from docs.options import example, table
 from firmware_bridge import __main__ as bridge_program
 
@@ -201,6 +201,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "docs/data-plan.md": profiles.page,
     "docs/devices.md": devices.page,
     "docs/alerts.md": alerts,
+    "docs/contracts.md": contracts.page,
 }
 """Files with one part between `<!-- generated -->` and `<!-- end -->`."""
 

@@ -25,13 +25,13 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def required(doc: str, example: Any, *, low: float | None = None, high: float | None = None) -> Any:
+def required(doc: str, example: Any, *, low: Any = None, high: Any = None) -> Any:
     """A key that must be there.
 
     Args:
         doc: what it is, for whoever writes the file.
         example: what the example file shows.
-        low: smallest value.
+        low: smallest value, a number or a day.
         high: largest value.
     """
     return dataclasses.field(metadata={"doc": doc, "low": low, "high": high, "example": example})

@@ -7,7 +7,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from agent.contract.decoder import DecodeError
 from agent.contract.option import option, required
@@ -18,6 +18,13 @@ DayName = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _HOURS = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DAY_MIN = 1440
+_EARLIEST, _LATEST = dt.date(2000, 1, 1), dt.date(2099, 12, 31)
+"""An end for ever is none that anybody can count the hours of."""
+
+
+def day_key(doc: str, example: str) -> Any:
+    """A key that is a day which contracts of our time can have."""
+    return required(doc, example, low=_EARLIEST, high=_LATEST)
 
 
 def shift_of(text: str, path: str) -> Shift:
@@ -40,8 +47,8 @@ def shift_of(text: str, path: str) -> Shift:
 class DaysForm:
     """From one day to another, both of them included."""
 
-    first: dt.date = required("the first day", "2026-09-01")
-    last: dt.date = required("the last day; it is one of them", "2026-10-25")
+    first: dt.date = day_key("the first day", "2026-09-01")
+    last: dt.date = day_key("the last day; it is one of them", "2026-10-25")
 
     def __post_init__(self) -> None:
         """Refuse days the wrong way round."""
@@ -73,7 +80,7 @@ class ShiftForm:
 class TimetableForm:
     """One version of a calendar."""
 
-    since: dt.date = required("the first day it is in force, until the next version's", "2026-09-01")
+    since: dt.date = day_key("the first day it is in force, until the next version's", "2026-09-01")
     shift: tuple[ShiftForm, ...] = required("tables `[[calendar.version.shift]]`", None)
     term: tuple[DaysForm, ...] = option("tables `{ first, last }`: when there is school at all", ())
     holidays: tuple[dt.date, ...] = option("single days without school", ())
@@ -121,7 +128,7 @@ class OverrideForm(DaysForm):
 
 @dataclass(frozen=True, kw_only=True)
 class CalendarForm:
-    """A table `[[calendar]]`."""
+    """When there is school."""
 
     id: str = required("its name in contracts", "two-shifts")
     zone: str = required("IANA name of the time zone", "Asia/Almaty")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from agent.contract.decoder import DecodeError, nearest
 from agent.contract.option import option, required
-from collector.contracts.calendar_form import CalendarForm, refuse_bad_id, refuse_same_day
+from collector.contracts.calendar_form import CalendarForm, day_key, refuse_bad_id, refuse_same_day
 from collector.sla.allowance import ExclusionRule
 from collector.sla.cause import PROVIDER_CAUSES, Cause
 from collector.sla.exclusion import ExclusionType
@@ -181,16 +181,16 @@ class LotForm:
 class VersionForm:
     """All that is promised from one day on."""
 
-    since: dt.date = required("the first day it is in force, until the next version's", "2026-09-01")
+    since: dt.date = day_key("the first day it is in force, until the next version's", "2026-09-01")
     availability_ratio: Decimal = required("share of the service time", 0.99, low=0, high=1)
     calendar: str = required("id of a calendar", "two-shifts")
     lot: tuple[LotForm, ...] = required("tables `[[contract.version.lot]]`", None)
-    throughput: ThroughputForm = option("table", ThroughputForm())
+    throughput: ThroughputForm = field(default_factory=ThroughputForm, metadata={"doc": "a table"})
     latency: dict[str, LatencyForm] = field(
         default_factory=dict, metadata={"doc": f"one table for each technology, or `{ANY}`"}
     )
-    repair: RepairForm | None = option("table; unset: nothing is promised", None)
-    parameters: ParametersForm = option("table", ParametersForm())
+    repair: RepairForm | None = option("table `[contract.version.repair]`; unset: nothing is promised", None)
+    parameters: ParametersForm = field(default_factory=ParametersForm, metadata={"doc": "a table"})
     exclusion: dict[str, ExclusionForm] = field(
         default_factory=dict, metadata={"doc": "one table for each type"}
     )
@@ -223,7 +223,7 @@ class ExchangeForm:
 
     currency: str = required("ISO 4217", "USD")
     rate: Decimal = required("one of the contract's currency in this one", 0.0019, low=0)
-    day: dt.date = required("of which day", "2026-11-02")
+    day: dt.date = day_key("of which day", "2026-11-02")
 
     def __post_init__(self) -> None:
         """Three letters."""
@@ -237,15 +237,17 @@ class ExchangeForm:
 
 @dataclass(frozen=True, kw_only=True)
 class ContractForm:
-    """A table `[[contract]]`."""
+    """What one operator promises to schools."""
 
     id: str = required("its name in reports", "kz-2026-1")
     operator: str = required("who promises", "op1")
-    first: dt.date = required("its first day", "2026-09-01")
-    last: dt.date = required("its last day; it is one of them", "2027-08-31")
+    first: dt.date = day_key("its first day", "2026-09-01")
+    last: dt.date = day_key("its last day; it is one of them", "2027-08-31")
     version: tuple[VersionForm, ...] = required("tables `[[contract.version]]`", None)
     currency: str = option("of fees and penalties, ISO 4217", "KZT")
-    exchange: ExchangeForm | None = option("table; unset: amounts are in the contract's currency only", None)
+    exchange: ExchangeForm | None = option(
+        "table `{ currency, rate, day }`; unset: amounts are in the contract's currency only", None
+    )
 
     def __post_init__(self) -> None:
         """Refuse what leaves open which version holds, or that none does."""

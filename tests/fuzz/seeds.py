@@ -42,15 +42,18 @@ from agent.spool.early import EarlyLog
 from agent.trace import told
 from agent.trace.told import Hop, Told
 from collector.checkpoint import Checkpoints
+from collector.contracts.ledger import add
 from collector.cursor import FileCursor
 from collector.entry import Header, NewEntry, entry_body, header_body
 from collector.segment import MAGIC, End, Position, make_frame
+from collector.sla.exclusion import Verb
 from firmware_bridge.drivers.starlink import GET_STATUS, METHOD
 from firmware_bridge.protocols.grpc import Call, framed
 from tests.contract.vectors import BATCHES
 from tests.drivers import dishes, talks, transcript, upses
 from tests.fuzz.targets import TRACES
 from tests.parts import tls_site
+from tests.unit.collector.contracts.acts import act, proposal
 
 HERE = Path(__file__).resolve().parent
 TREE = HERE.parent.parent
@@ -182,6 +185,14 @@ def _cursor() -> list[bytes]:
 
 def _files_in(directory: str) -> list[bytes]:
     return [path.read_bytes() for path in sorted(Path(directory).iterdir())]
+
+
+def _ledger() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "ledger"
+        add(file, proposal("E-1", "A"), "a")
+        add(file, act(Verb.APPROVE, "B", "E-1"), "b")
+        return [file.read_bytes(), file.read_bytes()[:-20]]
 
 
 def _dns() -> list[bytes]:
@@ -382,6 +393,10 @@ _MADE: dict[str, Callable[[], list[bytes]]] = {
     "early_log": _early,
     "checkpoints": _checkpoints,
     "cursor": _cursor,
+    "contracts": lambda: _files(
+        "deploy/contracts.example.toml", "tests/unit/collector/contracts/invalid/*.toml"
+    ),
+    "exclusions": _ledger,
     "dns": _dns,
     "icmp": _icmp,
     "http_response": _responses,

@@ -51,6 +51,8 @@ from agent.web.response import BadResponse, Response
 from agent.web.url import led_to, parse_url
 from collector.checkpoint import check as check_checkpoints
 from collector.config import load_config as load_collector
+from collector.contracts.ledger import parse as parse_ledger
+from collector.contracts.reader import read_contracts
 from collector.cursor import read_file as read_cursor
 from collector.disk import Disk as CollectorDisk
 from collector.enrolment import load_csv_registry, load_registry
@@ -59,7 +61,12 @@ from collector.errors import ConfigError
 from collector.reflector.capacity import Sessions
 from collector.reflector.gate import Gate
 from collector.reflector.options import GateOptions
+from collector.registry import Registry, School
 from collector.segment import MAGIC, Frame, Position, scan
+from collector.sla.availability import Classes
+from collector.sla.figures import Seen
+from collector.sla.month import judge_month
+from collector.sla.period import Month
 from firmware_bridge.drivers import of_scheme
 from firmware_bridge.drivers.apcupsd import reading as apcupsd_reading
 from firmware_bridge.drivers.modem_manager import reading as managed_reading
@@ -86,6 +93,8 @@ _SHM = "/dev/shm"
 _PAGE = parse_url("http://example.org/a/b?c")
 TRACES = [answer.Flow(target="203.0.113.9", method=m, ident=40_000, port=443) for m in get_args(Method)]
 """One flow of each method."""
+_SCHOOLS = Registry.of([School(id=f"kz-000{n}", operator="op1") for n in (1, 2, 3)], [])
+_NOVEMBER = Month.parse("2026-11")
 _QUESTION = message.write_question("example.org", ident=7)
 
 
@@ -235,6 +244,22 @@ def cursor(data: bytes) -> None:
     with _file(data) as path:
         at = read_cursor(path, CollectorDisk())
         assert at is None or str(at).encode() in data
+
+
+def contracts(data: bytes) -> None:
+    """Calendars and contracts; what is read has service time that can be counted."""
+    with _file(data) as path, contextlib.suppress(ConfigError):
+        for school, found in read_contracts([path], _SCHOOLS).by_school.items():
+            for contract in found:
+                judge_month(_NOVEMBER, Seen(classes=Classes(first=0, data=b"")), contract)
+                assert contract.school == school
+
+
+def exclusions(data: bytes) -> None:
+    """The ledger of exclusions; whoever approved one did not propose it."""
+    with contextlib.suppress(ConfigError):
+        for exclusion in parse_ledger(data, "ledger").exclusions:
+            assert exclusion.approved_by != exclusion.declared_by
 
 
 def dns(data: bytes) -> None:
@@ -509,6 +534,8 @@ TARGETS: dict[str, Target] = {
         early_log,
         checkpoints,
         cursor,
+        contracts,
+        exclusions,
         dns,
         icmp,
         http_response,

@@ -15,7 +15,7 @@ from collector.contracts.act_form import form_of, read_scope, read_time, write_s
 from collector.contracts.ledger import Contents, add, parse, read_exclusions, read_ledger
 from collector.errors import ConfigError
 from collector.sla.exclusion import Act, ActRefused, Exclusion, ExclusionType, Scope, ScopeKind, Status, Verb
-from tests.unit.collector.sla.school import ms
+from tests.unit.collector.contracts.acts import act, proposal
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(str.strip)
 TIMES = st.integers(0, 4_000_000_000_000)
@@ -23,34 +23,6 @@ SCOPES = st.one_of(
     st.just(Scope(kind=ScopeKind.ALL)),
     st.builds(Scope, kind=st.sampled_from([ScopeKind.SITE, ScopeKind.REGION]), name=WORDS),
 )
-
-
-def proposal(id_: str = "E-0001", by: str = "Әлия", **changed: object) -> Act:
-    exclusion = Exclusion(
-        id=id_,
-        type=ExclusionType.POWER,
-        scope=Scope(kind=ScopeKind.SITE, name="kz-0001"),
-        from_ms=ms("2026-11-05T02:00+05:00"),
-        to_ms=ms("2026-11-05T04:00+05:00"),
-        declared_at_ms=ms("2026-11-05T09:00+05:00"),
-        declared_by=by,
-        reason="no power in the village",
-        evidence=("act-17.pdf", "kz-0001/s1/300"),
-        rule_ref="5.1",
-        **changed,  # type: ignore[arg-type]
-    )
-    return Act(
-        verb=Verb.PROPOSE,
-        id=id_,
-        by=by,
-        at_ms=exclusion.declared_at_ms,
-        reason=exclusion.reason,
-        proposed=exclusion,
-    )
-
-
-def act(verb: Verb, by: str, id_: str = "E-0001", reason: str = "") -> Act:
-    return Act(verb=verb, id=id_, by=by, at_ms=ms("2026-11-06T09:00+05:00"), reason=reason)
 
 
 @pytest.fixture
