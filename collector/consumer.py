@@ -87,13 +87,14 @@ class Consumer:
     async def start(self, committed: Position) -> None:
         """Find the place where to go on."""
         begins = committed if getattr(self.sink, "begins_at_end", False) else START
-        at = await self._until_it_works(self.cursor.load) or begins
-        if at > committed:
-            log.warning("cursor.beyond_journal sink=%s at=%s end=%s", self.sink.name, at, committed)
-            at = START
-            # At once: the journal may have outgrown the old place before the sink takes anything.
-            await self._until_it_works(lambda: self.cursor.write((), START))
-            await self.cursor.keep(START)
+        known = await self._until_it_works(self.cursor.load)
+        at = begins if known is None or known > committed else known
+        if known is not None and known > committed:
+            log.warning("cursor.beyond_journal sink=%s at=%s end=%s", self.sink.name, known, committed)
+        if at != (known or START):
+            # At once: the journal may have outgrown this place before the sink takes anything.
+            await self._until_it_works(lambda: self.cursor.write((), at))
+            await self.cursor.keep(at)
         await self.catch_up(at)
         self.started.set()
         log.info("sink.started sink=%s at=%s", self.sink.name, at)

@@ -166,6 +166,24 @@ async def test_a_cursor_beyond_the_journal_begins_at_the_beginning(journal: Jour
     assert sink.seqs == [1]
 
 
+class FromNow(Moody):
+    """A sink that wants nothing of what was before it was there."""
+
+    begins_at_end = True
+
+
+async def test_a_sink_that_begins_at_the_end_misses_nothing_from_then_on(journal: Journal) -> None:
+    """Also when it is killed before it took anything."""
+    sink = FromNow()
+    journal.write([batch_entry(batch([1]))])
+    await consumer(journal, sink).start(journal.committed)
+    journal.write([batch_entry(batch([2]))])
+    made = consumer(journal, sink)
+    await made.start(journal.committed)
+    await feed_all(made)
+    assert sink.seqs == [2]
+
+
 async def test_a_cursor_beyond_a_restored_journal_is_not_believed_when_that_has_grown(
     journal: Journal,
 ) -> None:

@@ -218,3 +218,128 @@ def test_hours_may_go_over_the_weekend() -> None:
     assert hours is not None
     assert hours.days == {5, 6, 0}
     assert read_hours("", "Asia/Almaty") is None
+
+
+def test_a_failure_that_rolls_over_an_operator_in_five_minutes_is_one_alert_that_names_all() -> None:
+    """Twenty of fifty, four a minute: the first are told before there are enough, the others are not."""
+    day = Day(fleet({"op1": 50, "op2": 50}))
+    day.minute(times=5)
+    down: set[str] = set()
+    for minute in range(5):
+        down |= {f"op1-{4 * minute + n}" for n in range(4)}
+        day.minute(down)
+    day.minute(down, times=15)
+    fired = said(day.told)
+    assert fired.count(("operator_outage", "firing")) == 1
+    assert ("outage", "firing") not in fired[fired.index(("operator_outage", "firing")) :]
+    parent = [e for e in day.told if e.rule == "operator_outage"][-1]
+    assert {s.school for s in parent.schools} == down
+    over = said(day.minute(times=10))
+    assert over.count(("operator_outage", "resolved")) == 1
+    assert over.count(("outage", "resolved")) == fired.count(("outage", "firing"))
+
+
+def test_schools_that_are_long_silent_do_not_count_as_reporting() -> None:
+    day = Day(fleet({"op1": 20, "op2": 20}))
+    day.minute(times=5)
+    gone: set[str] = set()
+    for n in range(14):
+        gone.add(f"op1-{n}")
+        day.minute(silent=gone, times=7)
+    day.minute(silent=gone, times=30)
+    before = len(day.told)
+    day.minute({"op1-15", "op1-16", "op1-17"}, silent=gone, times=10)
+    assert said(day.told[before:]) == [("operator_outage", "firing")]
+
+
+def test_an_operator_that_is_gone_already_does_not_hide_that_it_is_us() -> None:
+    day = Day(fleet({"op1": 10, "op2": 10, "op3": 3}))
+    day.minute(times=5)
+    dead = {"op3-0", "op3-1", "op3-2"}
+    assert said(day.minute(silent=dead, times=30)) == [("operator_silent", "firing")]
+    assert said(day.minute(silent=list(day.schools), times=60)) == [("collector_degraded", "firing")]
+
+
+def test_one_school_less_than_most_is_not_us() -> None:
+    day = Day(fleet({"op1": 10, "op2": 10}))
+    day.minute(times=5)
+    half = {f"op{o}-{n}" for o in (1, 2) for n in range(5)}
+    assert ("collector_degraded", "firing") not in said(day.minute(silent=half, times=40))
+    day = Day(fleet({"op1": 10, "op2": 10}))
+    day.minute(times=5)
+    more = half | {"op1-5", "op2-5"}
+    assert said(day.minute(silent=more, times=40)) == [("collector_degraded", "firing")]
+
+
+def test_schools_that_are_switched_off_in_the_evening_one_by_one_are_not_us() -> None:
+    day = Day(fleet({"op1": 6, "op2": 6}))
+    day.minute(times=5)
+    off: set[str] = set()
+    for school in day.schools:
+        off.add(school)
+        day.minute(silent=off, times=7)
+    assert ("collector_degraded", "firing") not in said(day.told)
+
+
+def test_who_stays_silent_after_it_was_us_is_told_some_minutes_later() -> None:
+    day = Day(fleet({"op1": 10, "op2": 10}))
+    day.minute(times=5)
+    day.minute(silent=list(day.schools), times=60)
+    back = day.minute(silent=["op1-3"], times=4)
+    assert said(back) == [("collector_degraded", "resolved")]
+    assert said(day.minute(silent=["op1-3"], times=10)) == [("silent", "firing")]
+
+
+def test_a_school_known_to_be_down_is_not_called_silent_as_well() -> None:
+    day = Day(fleet({"op1": 10, "op2": 10}))
+    day.minute(times=5)
+    assert said(day.minute(["op1-0"], times=10)) == [("outage", "firing")]
+    assert day.minute(silent=["op1-0"], times=60) == []
+    assert said(day.minute(times=10)) == [("outage", "resolved")]
+
+
+def test_a_restart_in_the_middle_of_a_group_makes_no_second_one() -> None:
+    day = Day(fleet({"op1": 10, "op2": 10}))
+    day.minute(times=5)
+    down = {f"op1-{n}" for n in range(5)}
+    for _ in range(15):
+        day.minute(down)
+        day.restart()
+    assert said(day.told) == [("operator_outage", "firing")]
+    for _ in range(15):
+        day.minute()
+        day.restart()
+    assert said(day.told)[1:] == [("operator_outage", "resolved")]
+
+
+def test_a_group_under_maintenance_calls_nobody() -> None:
+    day = Day(fleet({"op1": 10, "op2": 10}))
+    day.minute(times=5)
+    day.is_muted = lambda school: school.operator == "op1"
+    down = {f"op1-{n}" for n in range(8)}
+    assert day.minute(down, times=20) == []
+    day.is_muted = lambda _: False
+    assert said(day.minute(down, times=3)) == [("operator_outage", "firing")]
+
+
+def test_signs_far_apart_are_not_in_a_row() -> None:
+    day = Day(fleet({"op1": 3}))
+    day.minute(times=5)
+    for _ in range(6):
+        day.minute(["op1-0"])
+        day.minute(silent=["op1-0"], times=11)
+    assert day.told == []
+
+
+def test_the_night_is_told_in_the_morning_even_where_the_collector_was_off_when_it_began() -> None:
+    hours = read_hours("mon-sun 08:00-20:00", "Asia/Almaty")
+    assert hours is not None
+    day = Day(fleet({"op1": 10, "op2": 10}), hours)
+    day.until(lambda at_ms: not hours.holds(at_ms))
+    day.minute(times=5)
+    day.minute(["op1-0"], times=10)
+    assert day.minute(times=10) == []
+    day.until(hours.holds)
+    day.restart(asleep_min=30)
+    assert said(day.minute(times=5)) == [("digest", "digest")]
+    assert day.told[-1].summary == "outside hours: 1 alerts at 1 schools, 0 still hold"
