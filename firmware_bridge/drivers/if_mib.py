@@ -29,7 +29,7 @@ NAME, IN_64, OUT_64, HIGH_SPEED, DISCONTINUITY = (
     (*_IFX, 19),
 )
 _COLUMNS = (
-    *(ADMIN, OPERATION, MTU, SPEED, IN_DROPS, IN_ERRORS, OUT_DROPS, OUT_ERRORS),
+    *(ADMIN, OPERATION, MTU, IN_DROPS, IN_ERRORS, OUT_DROPS, OUT_ERRORS),
     *(IN_64, OUT_64, HIGH_SPEED, DISCONTINUITY),
 )
 _TRIED = 3
@@ -107,9 +107,11 @@ def read_ports(reader: SnmpReader) -> list[Port]:
     named = reader.get([(*column, index) for index in indexes for column in (NAME, TYPE)])
     names = _names(indexes, named)
     kept = [i for i in names if integer(named.get((*TYPE, i), -1)) != _LOOPBACK][:_MOST_PORTS]
-    columns = _present(reader, _COLUMNS, kept)
-    values = dict(named)
-    values |= reader.get([(*column, index) for index in kept for column in columns])
+    values = dict(named) | reader.get([(*c, index) for index in kept[:_TRIED] for c in _COLUMNS])
+    columns = _present(values, kept[:_TRIED])
+    values |= reader.get([(*column, index) for index in kept[_TRIED:] for column in columns])
+    slow = [index for index in kept if not values.get((*HIGH_SPEED, index))]
+    values |= reader.get([(*SPEED, index) for index in slow])
     narrow = [i for i in kept if (*IN_64, i) not in values or (*OUT_64, i) not in values]
     values |= reader.get([(*column, index) for index in narrow for column in (IN_32, OUT_32)])
     return [_port(index, names[index], values) for index in kept]
@@ -138,10 +140,9 @@ def _names(indexes: Mapping[int, Value], named: Mapping[Oid, Value]) -> dict[int
     return names
 
 
-def _present(reader: SnmpReader, columns: Sequence[Oid], indexes: Sequence[int]) -> list[Oid]:
-    """Those that some of the first interfaces have; each other one would cost a round trip with version 1."""
-    told = reader.get([(*column, index) for index in indexes[:_TRIED] for column in columns])
-    return [column for column in columns if any((*column, index) in told for index in indexes[:_TRIED])]
+def _present(values: Mapping[Oid, Value], indexes: Sequence[int]) -> list[Oid]:
+    """Columns that some of the first interfaces have; others would each cost version 1 a round trip."""
+    return [column for column in _COLUMNS if any((*column, index) in values for index in indexes)]
 
 
 def _port(index: int, name: str, values: Mapping[Oid, Value]) -> Port:

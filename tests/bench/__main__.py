@@ -29,6 +29,7 @@ BENCHES: dict[str, str] = {
     "outage": "tests.bench.outage",
     "alerts": "tests.bench.alerts",
     "reflector": "tests.bench.reflector",
+    "devices": "tests.bench.devices",
 }
 OUTPUT = Path("build/bench.json")
 

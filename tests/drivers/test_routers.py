@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
+
 import pytest
 
+from agent.contract.decoder import decode
+from agent.contract.kinds import Fields
+from agent.contract.record import to_plain
 from firmware_bridge.links.snmp_access import SnmpAccess
-from firmware_bridge.protocols.snmp import is_below, oid
+from firmware_bridge.meaning import MEANINGS
+from firmware_bridge.protocols.snmp import Oid, Value, is_below, oid
+from firmware_bridge.reading import DeviceFailed
 from firmware_bridge.router import driver_of, identify, read
-from tests.drivers.snmp_recording import NAMES, by_record, recording
+from tests.drivers.snmp_recording import NAMES, by_record, read_values, recording, told
 from tests.parts.snmp_agent import SnmpReplay
 
 _ACCESS = SnmpAccess()
@@ -86,3 +94,81 @@ def test_what_is_private_is_in_the_recordings() -> None:
     found = {what for what, root in PRIVATE.items() if any(is_below(name, oid(root)) for name in names)}
     print(f"\n{len(found)} private trees in {len(NAMES)} recordings")
     assert len(found) >= len(PRIVATE) - 6
+
+
+_STRANGE: tuple[Value | None, ...] = (
+    *(None, 0, -1, 1, 65535, 2**31 - 1, -(2**31), 2**32 - 1, 2**64 - 1),
+    *(b"", b"NULL", b"N/A", b"-1", b"0x7fffffff", b"\xff" * 8, b"999999", b"9" * 400, b"nan", b"1e400"),
+    *((), (1, 3), tuple(range(200))),
+)
+
+
+def test_damage_never_gives_what_cannot_be_and_never_crashes() -> None:
+    read_, failed, refused = 0, 0, 0
+    for name in NAMES:
+        plain = {each: told(item) for each, item in recording(name).values.items()}
+        for seed in range(25):
+            dice = random.Random(seed)
+            values = dict(plain)
+            for each in dice.sample(sorted(values), k=max(1, len(values) // 6)):
+                values[each] = dice.choice(_STRANGE)
+            if dice.random() < 0.3:
+                values = {each: value for each, value in values.items() if dice.random() < 0.7}
+            try:
+                reading = read_values(values, recording(name).wish)
+            except DeviceFailed:
+                failed += 1
+                continue
+            read_, refused = read_ + 1, refused + len(reading.refused)
+            for fields in reading.fields:
+                _assert_possible(fields)
+            assert set(reading.meanings) <= set(MEANINGS)
+    print(f"\n{read_} damaged recordings read, {failed} failed as a whole, {refused} values refused")
+    assert read_ > 400
+    assert refused > 50
+
+
+def _assert_possible(fields: Fields) -> None:
+    for field in dataclasses.fields(fields):
+        value, low, high = getattr(fields, field.name), field.metadata.get("low"), field.metadata.get("high")
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            assert low is None or value >= low, field.name
+            assert high is None or value <= high, field.name
+        if isinstance(value, str):
+            assert len(value) <= 110
+    meaning = getattr(fields, "meaning", None)
+    assert meaning is None or set(meaning.split(",")) <= set(MEANINGS)
+    # A receiver takes it.
+    assert decode(type(fields), to_plain(fields)) == fields
+
+
+PLANTED = (b"250017000000123", b"8970199000000012345", b"+77012345678", b"AA:BB:CC:11:22:33")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_number_of_a_person_or_device_gets_through(name: str) -> None:
+    """Whatever text an agent has it instead of."""
+    plain = {each: told(item) for each, item in recording(name).values.items()}
+    for planted in PLANTED:
+        values = {each: planted if isinstance(v, bytes) else v for each, v in plain.items()}
+        assert planted.decode() not in repr(read_values(values, recording(name).wish))
+
+
+def test_the_way_in_which_numbers_are_written_changes_nothing() -> None:
+    """Integers as text, as many firmwares write them."""
+    for name in NAMES:
+        plain = {each: told(item) for each, item in recording(name).values.items()}
+        texts: dict[Oid, Value | None] = {
+            each: str(value).encode() if isinstance(value, int) and not _is_octets_of(each) else value
+            for each, value in plain.items()
+        }
+        whole = by_record(read_values(plain, recording(name).wish))
+        found = by_record(read_values(texts, recording(name).wish))
+        assert found["router"] == whole["router"], name
+        assert {k: v for k, v in found.items() if k.startswith("modem")} == {
+            k: v for k, v in whole.items() if k.startswith("modem")
+        }
+
+
+def _is_octets_of(name: Oid) -> bool:
+    return is_below(name, oid("1.3.6.1.2.1.2.2.1.6"))

@@ -50,7 +50,7 @@ from collector.sla.exclusion import Verb
 from firmware_bridge.drivers.starlink import GET_STATUS, METHOD
 from firmware_bridge.protocols.grpc import Call, framed
 from tests.contract.vectors import BATCHES
-from tests.drivers import dishes, talks, transcript, upses
+from tests.drivers import dishes, snmp_recording, talks, transcript, upses
 from tests.fuzz.targets import TRACES
 from tests.parts import tls_site
 from tests.unit.collector.contracts.acts import act, proposal
@@ -364,6 +364,7 @@ def _http2() -> list[bytes]:
 _MADE: dict[str, Callable[[], list[bytes]]] = {
     "at_reply": lambda: [b"\r\n+CSQ: 18,99\r\n\r\nOK\r\n", b"AT+CGMM\r\r\nEC25\r\n+CREG: 1\r\nOK\r\n"],
     "modem": _modems,
+    "snmp": lambda: [file.read_bytes() for file in sorted(snmp_recording.FOLDER.glob("*.snmprec"))],
     "modem_manager": _managed,
     "starlink": _dishes,
     "grpc": _http2,

@@ -85,6 +85,8 @@ from firmware_bridge.protocols.nut import NoListing
 from firmware_bridge.protocols.protobuf import BadMessage, Message
 from firmware_bridge.protocols.vedirect import Blocks as VedirectBlocks
 from firmware_bridge.reading import DeviceFailed, Identity
+from tests.drivers import snmp_recording
+from tests.parts import snmp_agent
 
 Target = Callable[[bytes], None]
 
@@ -413,6 +415,18 @@ class _Parrot:
 _CLOCK = ClockState(wall_ms=0, mono_ms=0, boot="00000000", age_s=None)
 
 
+def snmp(data: bytes) -> None:
+    """Whatever an SNMP agent has, as lines of a recording, becomes records that a receiver takes."""
+    values = {}
+    for line in data.split(b"\n"):
+        with contextlib.suppress(ValueError, IndexError, KeyError):
+            name, item = snmp_agent.line_of(line.decode())
+            values[name] = snmp_recording.told(item)
+    with contextlib.suppress(DeviceFailed):
+        for fields in snmp_recording.read_values(values).fields:
+            _keep(fields)
+
+
 def modem_manager(data: bytes) -> None:
     """Whatever mmcli writes."""
     with contextlib.suppress(ValueError, RecursionError):
@@ -554,6 +568,7 @@ TARGETS: dict[str, Target] = {
         reflector,
         at_reply,
         modem,
+        snmp,
         modem_manager,
         starlink,
         grpc,

@@ -230,10 +230,15 @@ def _as_asked(request: Request) -> list[tuple[Oid, Item]]:
 def load(path: Path) -> dict[Oid, Item]:
     """A recording: lines of `name|type|value`, in any order; `x` behind the type for hexadecimal octets."""
     lines = (line for line in path.read_text().splitlines() if line and not line.startswith("#"))
-    return dict(_recorded(line) for line in lines)
+    return dict(line_of(line) for line in lines)
 
 
-def _recorded(line: str) -> tuple[Oid, Item]:
+def line_of(line: str) -> tuple[Oid, Item]:
+    """One line of a recording.
+
+    Raises:
+        ValueError, KeyError, IndexError: it is none.
+    """
     name, tag, said = line.split("|", 2)
     wire = TAGS[int(tag.rstrip("x"))]
     return oid(name), Item(wire, bytes.fromhex(said) if tag.endswith("x") else _body(wire, said))

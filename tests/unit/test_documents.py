@@ -21,7 +21,9 @@ from agent.contract.record import record_from_plain
 from agent.probes import PROBES
 from agent.probes.base import ProbeFailed
 from docs import generate, options
+from firmware_bridge.protocols.snmp import SnmpReader, oid
 from firmware_bridge.reading import Identity
+from tests.drivers.snmp_recording import InMemory
 
 ROOT = generate.ROOT
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -122,13 +124,27 @@ async def test_the_probe_of_the_documents_works_as_written(
         await vars(module)["PressureProbe"](file="/nowhere").measure()
 
 
-def test_the_driver_of_the_guide_reads_an_answer() -> None:
+def _drivers_of_the_guide() -> list[Any]:
     text = (ROOT / "docs" / "adding-a-driver.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    module = types.ModuleType("example_at")
-    exec(code, vars(module))  # noqa: S102 -- it is our own document
+    found = []
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        module = types.ModuleType("example")
+        exec(code, vars(module))  # noqa: S102 -- it is our own document
+        found.append(vars(module)["DRIVER"])
+    return found
 
-    driver = vars(module)["DRIVER"]
+
+def test_the_drivers_of_the_guide_read_an_answer() -> None:
+    driver, device = _drivers_of_the_guide()
+    reader = SnmpReader(
+        InMemory({oid("1.3.6.1.4.1.99999.2.1.3.7"): -98, oid("1.3.6.1.4.1.99999.2.1.4.7"): -115}),
+        "main",
+        within_s=9,
+    )
+    (_, modem) = device.read(reader, "main", Identity()).fields
+    assert (modem.port, modem.rsrp_dbm, modem.rsrq_db) == ("main/modem7", -98, -11.5)
+    assert device.recognises(Identity(object_id="1.3.6.1.4.1.99999.5"))
+    assert not device.recognises(Identity(object_id="1.3.6.1.4.1.999990"))
     values = driver.questions[-1].parse(['"LTE",50,41,90,20'], Identity())
 
     assert values == {"access_technology": "lte", "rsrp_dbm": -100}
