@@ -31,6 +31,7 @@ from collector.config import Config, read_registry, registry_files
 from collector.consumer import Consumer
 from collector.cursor import cursor_of
 from collector.deadletters import DeadLetters
+from collector.diary import Diary
 from collector.errors import JournalUnavailable
 from collector.growth import Growth
 from collector.health import Health
@@ -121,6 +122,9 @@ class _Pipeline:
                 tasks.create_task(self._do_duty(), name="authority"),
                 tasks.create_task(self._upkeep().run(), name="upkeep"),
                 tasks.create_task(self._roll().run(), name="registry"),
+                tasks.create_task(
+                    Diary(self.health, self.config.registry, self.inbox.offer).run(), name="diary"
+                ),
                 *(tasks.create_task(s.run(), name="alerts") for s in self.sinks if isinstance(s, Watchman)),
             ]
             await stop.wait()

@@ -318,6 +318,32 @@ class Outage:
     lost: int | None = number("requests without answer in it")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collector:
+    """How is the collector itself? One record for its journal, one for each sink; counts since its start."""
+
+    kind: ClassVar[str] = "collector"
+
+    part: str = key("`journal`, or the name of a sink")
+    available: bool | None = flag("whether it takes what it is given; None when it was not asked yet")
+    lag_entries: int | None = number("journal entries the sink has not been handed yet")
+    lag_s: float | None = number("how much older the newest entry it has is than the newest of all")
+    written: int | None = number("records that entered it")
+    rejected: int | None = number("records the sink will never take; they are among the dead letters")
+    entries: int | None = number("entries of the journal")
+    bytes: int | None = number("bytes of the journal")
+    free_bytes: int | None = number("space left on its disk")
+    damaged: int | None = number("places of it that could not be read")
+    waiting: int | None = number("messages that waited to be stored")
+    dead_letters: int | None = number("dead letters written")
+    dead_letters_dropped: int | None = number("dead letters that could not be written")
+    messages_refused: int | None = number("whole messages refused")
+    queue_drops: int | None = number("messages turned away because too many waited")
+    unproven: int | None = number("records not acknowledged yet, for want of a signature")
+    lost: int | None = number("sequence numbers that agents said no longer exist")
+    devices_heard: int | None = number("devices of which something was stored")
+
+
 Fields = (
     Reach
     | Latency
@@ -336,6 +362,7 @@ Fields = (
     | Satellite
     | Power
     | Gnss
+    | Collector
 )
 
 _IN_ORDER = (
@@ -356,6 +383,7 @@ _IN_ORDER = (
     Satellite,
     Power,
     Gnss,
+    Collector,
 )
 KINDS: dict[str, Any] = {kind.kind: kind for kind in _IN_ORDER}
 """Every kind by its name, in the order of their numbers in the packed form."""

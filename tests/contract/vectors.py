@@ -12,6 +12,7 @@ from pathlib import Path
 from agent.contract.codec import encode
 from agent.contract.devices import Gnss, Modem, Power, Router, Satellite
 from agent.contract.kinds import (
+    Collector,
     Dns,
     Event,
     Fields,
@@ -332,6 +333,41 @@ _DEVICES = tuple(
     for n, fields in enumerate(_TOLD)
 )
 
+_COLLECTOR = (
+    Record(
+        seq=1,
+        kind="collector",
+        clock=_clock(60_000),
+        duration_ms=0,
+        fields=Collector(
+            part="journal",
+            available=True,
+            written=4_711,
+            entries=320,
+            bytes=1_234_567,
+            free_bytes=10**11,
+            damaged=0,
+            waiting=3,
+            dead_letters=2,
+            dead_letters_dropped=0,
+            messages_refused=1,
+            queue_drops=0,
+            unproven=40,
+            lost=5,
+            devices_heard=105,
+        ),
+    ),
+    Record(
+        seq=2,
+        kind="collector",
+        clock=_clock(60_000),
+        duration_ms=0,
+        fields=Collector(
+            part="influxdb", available=False, lag_entries=12, lag_s=61.5, written=4_600, rejected=2
+        ),
+    ),
+)
+
 BATCHES: dict[str, Batch] = {
     "ordinary": Batch(
         device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(120_500), records=_ORDINARY
@@ -357,6 +393,9 @@ BATCHES: dict[str, Batch] = {
     ),
     "devices": Batch(
         device="kz-0001", session="00112233445566aa", first_seq=20, clock=_clock(120_500), records=_DEVICES
+    ),
+    "collector": Batch(
+        device="collector", session="00112233445566aa", first_seq=1, clock=_clock(60_000), records=_COLLECTOR
     ),
     "question": Batch(device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(1, age_s=None)),
 }
