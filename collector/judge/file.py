@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 
 from collector.judge.names import Names
 from collector.judge.plain import outage_from_plain, outage_to_plain
 from collector.sla.book import Placed, Verdicts
 from collector.sla.memory import habit_of
 from collector.sla.outage import Outage
-from collector.sla.sighting import Identity, Sighting, Start, Told
+from collector.sla.sighting import Fact, Identity, Sighting, Start, Told
 from collector.sla.slot import DAY_SLOTS, slot_of
 
 _COLUMNS = "school_no, device_no, slot, session_no, seq, at_ms, until_ms, mono_ms, basis, fact_no"
 _OF_DEVICE = f"SELECT {_COLUMNS} FROM sightings WHERE school_no = ? AND device_no = ?"  # noqa: S608  # ours
+_MOST_DAYS = 100_000
 _NO_DAY = bytes(DAY_SLOTS)
 _Row = tuple[int, int, int, int, int, int, int, int, int, int]
 
@@ -29,6 +30,8 @@ class FileBook:
         self.names = Names(db)
         self._devices: dict[str, list[str]] = {}
         self._schools: dict[str, list[str]] = {}
+        self._heard: set[tuple[int | None, int | None, int]] = set()
+        self._spans: dict[str, tuple[int, int] | None] = {}
 
     def find(self, identity: Identity) -> Placed | None:
         """The sighting of a record."""
@@ -89,6 +92,22 @@ class FileBook:
         found.sort()
         return found
 
+    def telling(self, school: str, first: int, last: int) -> Sequence[tuple[int, Hashable]]:
+        """Slot and fact of those that may tell something of a slot in which an anchor answered."""
+        found: list[tuple[int, Hashable]] = []
+        query = (
+            "SELECT slot, fact_no FROM sightings WHERE school_no = ? AND device_no = ?"
+            " AND slot BETWEEN ? AND ? AND fact_no & 1"
+        )
+        for device in self.devices(school):
+            key = (self.names.school(school), self.names.device(device))
+            found += self._db.execute(query, (*key, first, last)).fetchall()
+        return found
+
+    def fact_of(self, key: Hashable) -> Fact:
+        """The fact of a key."""
+        return self.names.said(int(key))  # type: ignore[call-overload]
+
     def told(self, school: str, first: int, last: int) -> Sequence[Sighting]:
         """Those that tell of an outage which reaches into these slots."""
         query = "SELECT session_no, seq FROM told WHERE school_no = ? AND last_slot >= ? AND first_slot <= ?"
@@ -148,6 +167,8 @@ class FileBook:
     def hears_gateway(self, school: str, device: str, slot: int) -> bool:
         """Whether the silence of the gateway means anything."""
         key = (self.names.school(school), self.names.device(device), slot // DAY_SLOTS)
+        if key in self._heard:
+            return True
         query = "SELECT heard FROM habits WHERE school_no = ? AND device_no = ? AND day "
         row = self._db.execute(query + "<= ? ORDER BY day DESC LIMIT 1", key).fetchone()
         row = row or self._db.execute(query + "> ? ORDER BY day LIMIT 1", key).fetchone()
@@ -155,15 +176,9 @@ class FileBook:
 
     def span(self, school: str) -> tuple[int, int] | None:
         """First and last slot with a verdict."""
-        query = "SELECT day, classes, rules FROM days WHERE school_no = ? ORDER BY day {} LIMIT 1"
-        number = self.names.school(school)
-        first = self._db.execute(query.format("ASC"), (number,)).fetchone()
-        if first is None:
-            return None
-        last = self._db.execute(query.format("DESC"), (number,)).fetchone()
-        end = max(len(last[1].rstrip(b"\0")), len(last[2].rstrip(b"\0"))) - 1
-        start = DAY_SLOTS - max(len(first[1].lstrip(b"\0")), len(first[2].lstrip(b"\0")))
-        return first[0] * DAY_SLOTS + start, last[0] * DAY_SLOTS + end
+        if school not in self._spans:
+            self._spans[school] = self._span(school)
+        return self._spans[school]
 
     def verdicts(self, school: str, first: int, last: int) -> Verdicts:
         """Of each slot; zeros where there is none."""
@@ -184,6 +199,7 @@ class FileBook:
         classes = before.classes + verdicts.classes + after.classes
         rules = before.rules + verdicts.rules + after.rules
         number = self._school(school)
+        self._spans.pop(school, None)
         for place in range(0, len(classes), DAY_SLOTS):
             day = (start + place) // DAY_SLOTS
             c, r = classes[place : place + DAY_SLOTS], rules[place : place + DAY_SLOTS]
@@ -210,6 +226,17 @@ class FileBook:
             body = json.dumps(outage_to_plain(outage), separators=(",", ":"))
             row = (self._school(outage.school), outage.first_slot, outage.last_slot, body)
             self._db.execute("INSERT OR REPLACE INTO outages VALUES (?, ?, ?, ?)", row)
+
+    def _span(self, school: str) -> tuple[int, int] | None:
+        query = "SELECT day, classes, rules FROM days WHERE school_no = ? ORDER BY day {} LIMIT 1"
+        number = self.names.school(school)
+        first = self._db.execute(query.format("ASC"), (number,)).fetchone()
+        if first is None:
+            return None
+        last = self._db.execute(query.format("DESC"), (number,)).fetchone()
+        end = max(len(last[1].rstrip(b"\0")), len(last[2].rstrip(b"\0"))) - 1
+        start = DAY_SLOTS - max(len(first[1].lstrip(b"\0")), len(first[2].lstrip(b"\0")))
+        return first[0] * DAY_SLOTS + start, last[0] * DAY_SLOTS + end
 
     def _neighbour(self, school: str, device: str, slot: int, end: str, side: str) -> Sighting | None:
         key = (self.names.school(school), self.names.device(device))
@@ -253,6 +280,10 @@ class FileBook:
         if habit is None:
             return
         key = (school_no, device_no, one.slot // DAY_SLOTS)
+        if len(self._heard) > _MOST_DAYS:
+            self._heard.clear()
+        if habit:
+            (self._heard.add if count > 0 else self._heard.discard)(key)
         self._db.execute(
             "INSERT INTO habits VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
             " SET heard = heard + excluded.heard, silent = silent + excluded.silent",

@@ -7,9 +7,10 @@ import sqlite3
 from typing import Any
 
 from collector.judge.plain import fact_from_text, fact_to_text
-from collector.sla.sighting import Fact
+from collector.sla.sighting import Fact, tells
 
 _MOST_FACTS = 50_000
+_NEW_FACT = "INSERT OR IGNORE INTO facts SELECT ifnull(max(no), 0) / 2 * 2 + 2 + ?, ? FROM facts"
 
 
 class Names:
@@ -22,6 +23,7 @@ class Names:
         self._device_names: dict[int, str] = {}
         self._school_names: dict[int, str] = {}
         self._sessions: dict[tuple[int, str, str], int] = {}
+        self._lives: dict[tuple[str, str], list[int]] = {}
         self._known: dict[int, tuple[str, str]] = {}
         self._facts: dict[Fact, int] = {}
         self._said: dict[int, Fact] = {}
@@ -55,12 +57,17 @@ class Names:
             )
             query = "SELECT no FROM sessions WHERE (device_no, session, boot) = (?, ?, ?)"
             (self._sessions[key],) = self._one(query, *key)
+            self._lives.pop((device, session), None)
         return self._sessions[key]
 
     def sessions(self, device: str, session: str) -> list[int]:
         """Numbers of a session: one, or several where it claims to have lived in several boots."""
-        query = "SELECT no FROM sessions WHERE (device_no, session) = (?, ?)"
-        return [no for (no,) in self._db.execute(query, (self.device(device), session))]
+        found = self._lives.get((device, session))
+        if found is None:
+            query = "SELECT no FROM sessions WHERE (device_no, session) = (?, ?)"
+            found = [no for (no,) in self._db.execute(query, (self.device(device), session))]
+            self._lives[device, session] = found
+        return found
 
     def session_of(self, number: int) -> tuple[str, str]:
         """Session and boot of a number."""
@@ -73,7 +80,7 @@ class Names:
         number = self._facts.get(fact)
         if number is None:
             text = fact_to_text(fact)
-            self._db.execute("INSERT OR IGNORE INTO facts (body) VALUES (?)", (text,))
+            self._db.execute(_NEW_FACT, (int(tells(fact)), text))
             (number,) = self._one("SELECT no FROM facts WHERE body = ?", text)
             if len(self._facts) > _MOST_FACTS:
                 self._facts.clear()

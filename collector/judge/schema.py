@@ -21,7 +21,8 @@ TABLES = (
         UNIQUE (device_no, session, boot)
     ) STRICT
     """,
-    # What records say; a fleet says the same over and over again.
+    # What records say; a fleet says the same over and over again. Odd numbers have what may tell something of
+    # a slot in which an anchor answered: a month is judged by these rows alone wherever one did.
     "CREATE TABLE facts (no INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE) STRICT",
     """
     CREATE TABLE sightings (

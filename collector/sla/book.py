@@ -6,11 +6,11 @@ All questions of slots are inclusive at both ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from collector.sla.outage import Outage
-from collector.sla.sighting import Identity, Sighting
+from collector.sla.sighting import Fact, Identity, Sighting
 
 
 class Placed(NamedTuple):
@@ -32,6 +32,17 @@ class Evidences(Protocol):
 
     def sightings(self, school: str, first: int, last: int) -> Sequence[Sighting]:
         """Those whose slot it is, ascending."""
+        ...
+
+    def telling(self, school: str, first: int, last: int) -> Sequence[tuple[int, Hashable]]:
+        """Slot and fact of those that may tell something of a slot in which an anchor answered (`tells`).
+
+        In no order; the fact by a key that `fact_of` knows. Quick, as a month has tens of thousands.
+        """
+        ...
+
+    def fact_of(self, key: Hashable) -> Fact:
+        """The fact of a key."""
         ...
 
     def told(self, school: str, first: int, last: int) -> Sequence[Sighting]:

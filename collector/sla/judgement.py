@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from collector.sla.evidence import Evidence
 from collector.sla.parameters import Parameters
 from collector.sla.rule import NUMBERS
-from collector.sla.sighting import Name, Round, Timing
+from collector.sla.sighting import SHOWN, Name, Round, Timing
 
 _DARK = frozenset({"mains_lost", "load_off", "battery_low", "power_fault", "undervoltage"})
 _BEYOND_THE_GATEWAY: tuple[tuple[frozenset[str], str], ...] = (
@@ -81,7 +81,7 @@ def _living(living: list[Round], evidence: Evidence, parameters: Parameters) -> 
     losses = [x for r in living if (x := loss_ratio(r)) is not None]
     times = [m.rtt_ms for m in evidence.measured if type(m) is Timing]
     limit_ms = parameters.degraded_rtt_ms
-    if parameters.portal_degrades and evidence.codes & {"portal", "quota"}:
+    if parameters.portal_degrades and evidence.codes & SHOWN:
         return "quota_seen" if "quota" in evidence.codes else "portal_seen"
     if parameters.dns_degrades and _names_fail(living, evidence):
         return "names_failed"

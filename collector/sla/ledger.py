@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from collector.sla import outage as outages
-from collector.sla import window
+from collector.sla import stretch, window
 from collector.sla.book import Book, Placed, Verdicts
 from collector.sla.cause import Cause
 from collector.sla.memory import habit_of
@@ -104,7 +104,7 @@ class Ledger:
 
     def _judge_span(self, school: str, span: Span) -> Span | None:
         """The part of the span that is otherwise now."""
-        new = window.judge(self.book, school, span.first, span.last, self._terms)
+        new = stretch.judge(self.book, school, span.first, span.last, self._terms)
         old = self.book.verdicts(school, span.first, span.last)
         if new == old:
             return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 
 from collector.sla.book import Placed, Verdicts
 from collector.sla.outage import Outage
-from collector.sla.sighting import Identity, Round, Sighting, Start, Told
+from collector.sla.sighting import Fact, Identity, Round, Sighting, Start, Told, tells
 from collector.sla.slot import DAY_SLOTS, slot_of
 
 
@@ -64,6 +64,16 @@ class MemoryBook:
             row = self._rows[school, device]
             found += row[_place(row, first) : _place(row, last + 1)]
         return sorted(found)
+
+    def telling(self, school: str, first: int, last: int) -> Sequence[tuple[int, Hashable]]:
+        """Slot and fact of those that may tell something of a slot in which an anchor answered."""
+        seen = self.sightings(school, first, last)
+        return [(one.slot, (type(one.fact), one.fact)) for one in seen if tells(one.fact)]
+
+    def fact_of(self, key: Hashable) -> Fact:
+        """The fact of a key."""
+        fact: Fact = key[1]  # type: ignore[index]
+        return fact
 
     def told(self, school: str, first: int, last: int) -> Sequence[Sighting]:
         """Those that tell of an outage which reaches into these slots."""

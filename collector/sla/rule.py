@@ -6,6 +6,7 @@ Rules are only ever added, at the end: their place is their number in ledgers th
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from collector.sla.cause import Cause, Confidence
@@ -37,6 +38,12 @@ class Rule:
             return self.slot_class
         provider = self.cause in parameters.provider_causes
         return SlotClass.DOWN_PROVIDER if provider else SlotClass.DOWN_OTHER
+
+
+@functools.lru_cache(maxsize=64)
+def class_table(parameters: Parameters) -> bytes:
+    """The class of each rule, by its number, by a contract; as `bytes.translate` wants it."""
+    return bytes(rule.class_by(parameters) for rule in RULES).ljust(256, b"\0")
 
 
 _UNKNOWN, _UP, _DEGRADED, _OTHER = (

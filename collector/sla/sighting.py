@@ -164,6 +164,17 @@ def fact_of(record: Record) -> Fact:
     return ALIVE if fact is None else fact
 
 
+SHOWN = frozenset({"portal", "quota"})
+"""Codes that matter although anchors answer: somebody puts a page of their own before the web."""
+
+
+def tells(fact: Fact) -> bool:
+    """Whether a fact may tell something of a slot in which an anchor answered."""
+    if isinstance(fact, Word):
+        return not SHOWN.isdisjoint(fact.codes)
+    return isinstance(fact, Round | Timing | Name)
+
+
 def holds_in(sighting: Sighting) -> int:
     """The last slot that a word tells of, if nothing newer is said."""
     fact = sighting.fact

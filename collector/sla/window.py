@@ -16,9 +16,10 @@ from collector.sla import judgement, silence
 from collector.sla.book import Evidences, Verdicts
 from collector.sla.evidence import Evidence, Measured
 from collector.sla.parameters import Parameters, Terms
-from collector.sla.rule import RULES
+from collector.sla.rule import class_table
 from collector.sla.sighting import (
     LONGEST_HOLD,
+    SHOWN,
     Fact,
     Identity,
     Name,
@@ -34,7 +35,6 @@ from collector.sla.slot import SLOT_MS, slot_of
 BORROWED_MS = 10_000
 """A slot in which no round lies for the most part is judged by one that reaches so far into it."""
 
-_SHOWN = frozenset({"portal", "quota"})
 _MEASURED = (Timing, Name)
 _MOST_EVIDENCE = 12
 Known: TypeAlias = dict[tuple[Fact, ...], int]
@@ -73,7 +73,7 @@ class Window:
                 rounds.setdefault(one.slot, []).append(one)
             elif isinstance(fact, Word):
                 words[one.device, fact.subject].append(one)
-                if not _SHOWN.isdisjoint(fact.codes):
+                if not SHOWN.isdisjoint(fact.codes):
                     self.shown.update(range(one.slot, holds_in(one) + 1))
             elif kind in _MEASURED:
                 others.setdefault(one.slot, []).append(one)
@@ -89,7 +89,7 @@ class Window:
         for term in terms.terms(self.school, self.first, self.last):
             start, end = term.first_slot - self.first, term.last_slot - self.first + 1
             self._judge_term(rules, term.first_slot, term.last_slot, term.parameters)
-            table = bytes(rule.class_by(term.parameters) for rule in RULES).ljust(256, b"\0")
+            table = class_table(term.parameters)
             classes[start:end] = rules[start:end].translate(table)
         return Verdicts(bytes(classes), bytes(rules))
 
@@ -193,11 +193,6 @@ class Window:
             if before is not None and after is not None:
                 yield from (before, after)
                 yield from silence.starts_of(self.book, self.school, before, after)
-
-
-def judge(book: Evidences, school: str, first: int, last: int, terms: Terms) -> Verdicts:
-    """Class and rule of each slot from `first` to `last`."""
-    return Window(school, first, last, book).judge(terms)
 
 
 def find(book: Evidences, school: str, slot: int, parameters: Parameters) -> Finding:

@@ -28,6 +28,7 @@ BENCHES: dict[str, str] = {
     "beside": "tests.bench.beside",
     "outage": "tests.bench.outage",
     "alerts": "tests.bench.alerts",
+    "judge": "tests.bench.judge",
     "reflector": "tests.bench.reflector",
     "devices": "tests.bench.devices",
 }

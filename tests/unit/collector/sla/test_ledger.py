@@ -6,9 +6,10 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.sla import window
+from collector.sla import stretch
 from collector.sla.book import Placed
 from collector.sla.ledger import STANDARD_TERMS
+from collector.sla.window import Window
 from tests.unit.collector.sla.world import (
     FIRST,
     LAST,
@@ -46,9 +47,9 @@ def test_records_one_by_one_give_the_same_as_all_at_once(data: st.DataObject) ->
 def test_a_slot_is_judged_the_same_alone_as_among_others(said: list[Placed]) -> None:
     book = ledger_of(final(said)).book
     for school in SCHOOLS:
-        whole = window.judge(book, school, FIRST - 50, LAST + 80, STANDARD_TERMS)
+        whole = stretch.judge(book, school, FIRST - 50, LAST + 80, STANDARD_TERMS)
         alone = [
-            window.judge(book, school, slot, slot, STANDARD_TERMS) for slot in range(FIRST - 50, LAST + 81)
+            Window(school, slot, slot, book).judge(STANDARD_TERMS) for slot in range(FIRST - 50, LAST + 81)
         ]
         assert whole.rules == b"".join(a.rules for a in alone)
         assert whole == book.verdicts(school, FIRST - 50, LAST + 80)
