@@ -168,6 +168,9 @@ class LotForm:
     up_mbps: Decimal | None = option("contracted rate from the school", None, low=0.001, example=4)
     monthly_fee: Decimal | None = option("fee of each school for a whole month", None, low=0, example=45000)
     calendar: str | None = option("id of a calendar; unset: the version's", None)
+    availability_ratio: Decimal | None = option(
+        "share of the service time; unset: the version's", None, low=0, high=1
+    )
 
     def __post_init__(self) -> None:
         """A school is in a lot once."""

@@ -147,7 +147,9 @@ class _Reading:
             technology=lot.technology,
             lot=lot.id,
             calendar=self.calendars.of(lot.calendar or version.calendar, school),
-            availability=Fraction(version.availability_ratio),
+            availability=Fraction(
+                version.availability_ratio if lot.availability_ratio is None else lot.availability_ratio
+            ),
             down_mbps=exact(lot.down_mbps),
             up_mbps=exact(lot.up_mbps),
             throughput=version.throughput.target,

@@ -9,7 +9,7 @@ one that holds for the whole is their mean, weighted by the slots (tests) that e
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from collector.sla.allowance import Taken, take
@@ -23,11 +23,12 @@ from collector.sla.latency import judge_latency
 from collector.sla.money import Money, rounded
 from collector.sla.penalty import Day, possible, proved
 from collector.sla.period import Month
-from collector.sla.promise import SchoolContract, Stretch
+from collector.sla.promise import Promise, SchoolContract, Stretch
 from collector.sla.repair import RepairFigures, judge_repairs
 from collector.sla.slotset import NO_SLOTS, SlotSet
 from collector.sla.standards import giga_class, side_by_side
 from collector.sla.throughput import Required, ThroughputFigures, judge_throughput
+from collector.sla.verdict import Verdict, of_all
 
 
 def judge_month(
@@ -152,11 +153,10 @@ class _Case:
         """Every objective, with this time taken out."""
         service = self.service - excluded
         availability = self._availability(service)
-        days = self._days(service)
-        return Results(
+        results = Results(
             service=availability,
             around_the_clock=self._availability(self.time - excluded),
-            days=days,
+            days=self._days(service),
             down=self._throughput("down", service),
             up=self._throughput("up", service),
             versions=tuple(self._version(s, service) for s in self.stretches),
@@ -164,8 +164,9 @@ class _Case:
             budget=None
             if availability.target is None
             else budget(availability.target, availability.counts.all, availability.counts.down_provider),
-            penalties=self._penalties(availability, days),
+            penalties=None,
         )
+        return replace(results, penalties=self._penalties(results))
 
     def _availability(self, time: SlotSet) -> Availability:
         parts = [(len(time & s.slots), s.promise.availability) for s in self.stretches]
@@ -209,10 +210,22 @@ class _Case:
             is_complete=not self.seen.classes.has_gap(service, promise.parameters.open_after),
         )
 
-    def _penalties(self, found: Availability, days: tuple[Day, ...]) -> PenaltyTotal | None:
+    def _penalties(self, results: Results) -> PenaltyTotal | None:
         """By the rules of the last version."""
-        promise, fee = self.stretches[-1].promise, self.fee
+        promise, fee, found = self.stretches[-1].promise, self.fee, results.service
         if fee is None or found.target is None:
             return None
-        grounds = proved(found.counts, found.target, days), possible(found.counts, found.target, days)
-        return assess(promise.penalties, fee, grounds, promise.combination)
+        given = found.counts, found.target, results.days, _others(results, promise)
+        return assess(promise.penalties, fee, (proved(*given), possible(*given)), promise.combination)
+
+
+def _others(results: Results, promise: Promise) -> dict[str, Verdict]:
+    """Verdicts of the objectives beside availability that were promised."""
+    latency = [v for part in results.versions if (v := part.latency.verdict) is not None]
+    each = {
+        "throughput_down": None if promise.down_mbps is None else results.down.verdict,
+        "throughput_up": None if promise.up_mbps is None else results.up.verdict,
+        "latency": of_all(latency) if latency else None,
+        "repair": results.repairs.verdict,
+    }
+    return {name: verdict for name, verdict in each.items() if verdict is not None}

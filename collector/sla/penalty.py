@@ -8,7 +8,7 @@ of days does not reach over its end.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -17,8 +17,10 @@ from math import ceil, floor
 from typing import Literal, Protocol
 
 from collector.sla.availability import Counts
+from collector.sla.verdict import Verdict
 
 _HOUR_SLOTS = 60
+NO_VERDICTS: Mapping[str, Verdict] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,7 @@ class Ground:
         slots: service time that counts.
         down: of it, downtime.
         days: downtime and service time of each day that had any of the latter.
+        missed: other objectives that were missed.
     """
 
     availability: Fraction | None
@@ -46,6 +49,7 @@ class Ground:
     slots: int
     down: int
     days: tuple[tuple[int, int], ...]
+    missed: frozenset[str] = frozenset()
 
     @property
     def is_breach(self) -> bool:
@@ -53,18 +57,23 @@ class Ground:
         return self.availability is not None and self.availability < self.target
 
 
-def proved(counts: Counts, target: Fraction, days: Iterable[Day]) -> Ground:
-    """With nothing but what is proved against the operator."""
+def proved(
+    counts: Counts, target: Fraction, days: Iterable[Day], others: Mapping[str, Verdict] = NO_VERDICTS
+) -> Ground:
+    """With nothing but what is proved against the operator; `others` are the verdicts of other objectives."""
     return Ground(
         availability=counts.upper,
         target=target,
         slots=counts.all,
         down=counts.down_provider,
         days=tuple((d.counts.down_provider, d.counts.all) for d in days if d.counts.all),
+        missed=frozenset(name for name, verdict in others.items() if verdict is Verdict.BREACHED),
     )
 
 
-def possible(counts: Counts, target: Fraction, days: Iterable[Day]) -> Ground:
+def possible(
+    counts: Counts, target: Fraction, days: Iterable[Day], others: Mapping[str, Verdict] = NO_VERDICTS
+) -> Ground:
     """With everything that is not proved to be good."""
     return Ground(
         availability=counts.lower,
@@ -72,6 +81,7 @@ def possible(counts: Counts, target: Fraction, days: Iterable[Day]) -> Ground:
         slots=counts.all,
         down=counts.all - counts.good,
         days=tuple((d.counts.all - d.counts.good, d.counts.all) for d in days if d.counts.all),
+        missed=frozenset(name for name, verdict in others.items() if verdict is not Verdict.MET),
     )
 
 
@@ -130,9 +140,15 @@ class Priced:
 class Flat(Priced):
     """Once, when the target was missed."""
 
+    objective: Literal["availability", "throughput_down", "throughput_up", "latency", "repair"] = field(
+        default="availability", metadata={"doc": "which target"}
+    )
+
     def units(self, ground: Ground) -> Fraction:
         """One or none."""
-        return Fraction(ground.is_breach)
+        if self.objective == "availability":
+            return Fraction(ground.is_breach)
+        return Fraction(self.objective in ground.missed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -161,6 +161,20 @@ def test_a_target_of_all_is_allowed_and_one_of_nothing_as_well(tmp_path: Path) -
         assert made.of("kz-0001")[0].stretches[0].promise.availability == Fraction(target)
 
 
+def test_a_lot_may_have_a_target_and_hours_of_its_own(tmp_path: Path) -> None:
+    night = (
+        '[[calendar]]\nid = "night"\nzone = "Asia/Almaty"\n[[calendar.version]]\nsince = 2026-09-01\n'
+        'shift = [{ days = ["mon"], hours = "22:00-02:00" }]\n'
+    )
+    lot = '[[contract.version.lot]]\nid = "lot-2"\ntechnology = "leo"\nschools = ["kz-0003"]\n'
+    made = read(tmp_path, night, VALID + lot + 'calendar = "night"\navailability_ratio = 0.95\n')
+
+    promises = [made.of(f"kz-000{n}")[0].stretches[0].promise for n in (1, 3)]
+
+    assert [p.availability for p in promises] == [Fraction(99, 100), Fraction(95, 100)]
+    assert [p.calendar.id for p in promises] == ["day", "night"]
+
+
 def test_a_day_may_end_at_24(tmp_path: Path) -> None:
     made = read(tmp_path, VALID.replace("08:00-20:00", "00:00-24:00"))
     monday = slot("2026-11-02T00:00+05:00")

@@ -16,7 +16,7 @@ from collector.sla.assessment import Combination
 from collector.sla.exclusion import Exclusion, ExclusionType, Scope, ScopeKind, Status
 from collector.sla.figures import MonthFigures, Seen
 from collector.sla.month import judge_month
-from collector.sla.penalty import PerHour
+from collector.sla.penalty import Flat, PerHour
 from collector.sla.period import Month
 from collector.sla.promise import SchoolContract, Stretch
 from collector.sla.repair import Interruption, RepairTarget
@@ -249,6 +249,30 @@ def test_money_is_indicative_and_follows_what_is_counted() -> None:
     assert figures.costs.per_available_hour is not None
     assert figures.costs.per_available_hour.amount == Decimal("181.21")
     assert figures.costs.per_delivered_mbps is None
+
+
+@pytest.mark.parametrize(
+    ("mbps", "amounts"),
+    [
+        (9.0, ("0.00", "0.00")),
+        (5.0, ("4500.00", "4500.00")),  # proved: 10 % of 45,000
+        (None, ("0.00", "4500.00")),  # nobody knows; it might be owed
+    ],
+)
+def test_other_promises_have_their_price_too(mbps: float | None, amounts: tuple[str, str]) -> None:
+    slow = Flat(id="slow", fee_ratio=Decimal("0.1"), objective="throughput_down")
+    upwards = Flat(id="up", fee_ratio=Decimal("0.1"), objective="throughput_up")
+    late = Flat(id="late", fee_ratio=Decimal("0.1"), objective="latency")
+    made = promise(monthly_fee=Decimal(45_000), penalties=(slow, upwards, late))
+    at = ms("2026-11-05T10:00+05:00")
+    tests = tuple(
+        SpeedTest(at_ms=at + n * 60_000, direction="down", mbps=mbps) for n in range(60) if mbps is not None
+    )
+
+    owed = judged(seen(tests=tests), contract(Stretch(first=FIRST, end=END, promise=made))).counted.penalties
+
+    assert owed is not None
+    assert (owed.amount.amount, owed.amount_max.amount) == tuple(map(Decimal, amounts))
 
 
 def test_outages_and_standards_are_there_as_well() -> None:
