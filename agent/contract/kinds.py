@@ -303,8 +303,8 @@ class Outage:
     revision: int | None = number("how many times it was told before")
     ongoing: bool | None = flag("whether it lasted when this was told; None: the agent stopped watching")
     cause: str | None = text(
-        "whose part was dead: lan, gateway, modem, sim, line, operator, upstream, portal, quota, dns, slow, "
-        "unknown"
+        "whose part was dead: lan, power, gateway, modem, sim, line, operator, upstream, portal, quota, dns, "
+        "slow, unknown"
     )
     evidence: str | None = text("answered/asked of each part of the way while it lasted, and what was seen")
     hint: str | None = text("slot class it suggests, as in `reach`")

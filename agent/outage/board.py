@@ -18,12 +18,13 @@ _FRESH_S = 100.0
 _SEEN_AS: tuple[tuple[Modem, frozenset[str]], ...] = (
     ("account", frozenset({"account"})),
     ("sim", frozenset({"sim_missing", "sim_locked"})),
-    ("absent", frozenset({"modem_absent", "terminal_stowed", "terminal_hot", "load_off"})),
+    ("absent", frozenset({"modem_absent", "terminal_stowed", "terminal_hot"})),
     ("denied", frozenset({"registration_denied", "no_address", "no_service"})),
     ("offline", frozenset({"no_signal", "not_registered", "searching_sky", "obstructed", "wan_down"})),
     ("connected", frozenset({"connected"})),
 )
 """The first that holds is what the watch is told: what explains most comes first."""
+_NO_POWER = frozenset({"mains_lost", "load_off"})
 
 
 class Board:
@@ -50,7 +51,8 @@ class Board:
         with self._lock:
             fresh = [codes for at_s, codes in self._told.values() if at_s >= since_s]
         known = frozenset[str]().union(*fresh)
-        return Sight(modem=next((seen for seen, codes in _SEEN_AS if codes & known), None))
+        modem = next((seen for seen, codes in _SEEN_AS if codes & known), None)
+        return Sight(modem=modem, power="lost" if known & _NO_POWER else None)
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ from agent.outage.voice import Tally
 
 Cause = Literal[
     "lan",
+    "power",
     "gateway",
     "modem",
     "sim",
@@ -26,6 +27,7 @@ Cause = Literal[
 
 CAUSES: dict[Cause, str] = {
     "lan": "the measuring device's own cable, interface or route",
+    "power": "router or modem are silent while a UPS or charger says that mains or output are off",
     "gateway": "the router of the school",
     "modem": "the modem behind the router, or the cable to it",
     "sim": "the modem has no SIM that it can use",
@@ -41,6 +43,7 @@ CAUSES: dict[Cause, str] = {
 
 _HINTS: dict[Cause, str] = {
     "lan": "down_other",
+    "power": "down_other",
     "gateway": "down_other",
     "sim": "down_other",
     "quota": "down_other",
@@ -94,7 +97,7 @@ def cause_of(scene: Scene) -> Cause:
     if scene.lan_was_bad:
         return "lan"
     if scene.is_dead("gateway"):
-        return "gateway"
+        return _without_power(scene) or "gateway"
     if scene.sight.portal:
         return "portal"
     if scene.lives("dns") or scene.has_moved:
@@ -110,10 +113,15 @@ def _beyond_the_gateway(scene: Scene) -> Cause:
     if told is not None:
         return told
     if scene.is_dead("modem"):
-        return "modem"
+        return _without_power(scene) or "modem"
     if scene.is_dead("hop") or scene.lives("modem"):
         return "line"
     return "unknown"
+
+
+def _without_power(scene: Scene) -> Cause | None:
+    """Two things that came together: nothing else explains both."""
+    return "power" if scene.sight.power == "lost" else None
 
 
 def told_by_modem(sight: Sight) -> Cause | None:
@@ -132,7 +140,7 @@ def evidence_of(scene: Scene) -> str:
     """One line: answered/asked by part of the way, and what was seen."""
     parts = [f"{name} {getattr(scene, name)}" for name in ("gateway", "modem", "hop", "dns")]
     sight = scene.sight
-    parts += [f"{n} {v}" for n in ("modem", "portal") if (v := getattr(sight, n)) is not None]
+    parts += [f"{n} {v}" for n in ("modem", "power", "portal") if (v := getattr(sight, n)) is not None]
     parts += ["no carrier or route"] if scene.lan_was_bad else []
     parts += ["packets came"] if scene.has_moved else []
     return ", ".join(parts)

@@ -23,6 +23,7 @@ class Sight:
         received: packets that ever came over the link itself, not over the LAN; moving means alive.
         modem: what the modem or terminal says of itself: not there, without a usable SIM, without a network,
             refused by it, without data left, or connected.
+        power: what has its own supply says that the mains are lost, or that its output is switched off.
         portal: somebody on the way answers in the name of others and wants money or a password.
     """
 
@@ -30,6 +31,7 @@ class Sight:
     route: bool | None = None
     received: int | None = None
     modem: Modem | None = None
+    power: Literal["lost"] | None = None
     portal: bool | None = None
 
 
@@ -43,6 +45,6 @@ class Evidence(Protocol):
 
 def together(sights: list[Sight]) -> Sight:
     """All that several sources know; the first that knows something is believed."""
-    names = ("carrier", "route", "received", "modem", "portal")
+    names = ("carrier", "route", "received", "modem", "power", "portal")
     known = {n: next((v for s in sights if (v := getattr(s, n)) is not None), None) for n in names}
     return Sight(**known)

@@ -11,6 +11,7 @@ Does not tell: by how much the clock is wrong, nor whether the voltage was low b
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import time
 from collections.abc import Callable
@@ -29,8 +30,8 @@ T = TypeVar("T")
 SYS = Path("/sys")
 
 _CPU_SENSORS = ("cpu_thermal", "soc_thermal", "coretemp", "k10temp", "zenpower", "acpitz")
-# Raspberry Pi documentation, `get_throttled`: frequency capped, throttled, soft temperature limit, all now.
-_SLOWED_NOW = 0b1110
+# Raspberry Pi documentation, `get_throttled`: capped, throttled, at the soft limit of heat; voltage low.
+_SLOWED_NOW, _LOW_NOW = 0b1110, 0b0001
 # adjtimex(2): the clock's state, and more room than any platform's struct timex needs.
 _TIME_ERROR = 5
 _TIMEX_BYTES = 512
@@ -108,23 +109,27 @@ def cpu_temperature_c() -> float | None:
 
 
 def undervoltage(sys: Path = SYS) -> bool | None:
-    """The Raspberry Pi's supply alarm (kernel driver raspberrypi-hwmon); None on other boards."""
+    """The Raspberry Pi's supply alarm (kernel driver raspberrypi-hwmon, else `get_throttled`)."""
     for folder in sorted(sys.glob("class/hwmon/*")):
         if _text(folder / "name") == "rpi_volt":
             alarm = _text(folder / "in0_lcrit_alarm")
             return None if alarm is None else alarm != "0"
+    bits = firmware_bits(sys)
+    return None if bits is None else bool(bits & _LOW_NOW)
+
+
+def firmware_bits(sys: Path = SYS) -> int | None:
+    """What the firmware says by `get_throttled`; None where its kernel does not show that."""
+    for file in sorted(sys.glob("devices/platform/soc*/soc*firmware/get_throttled")):
+        with contextlib.suppress(TypeError, ValueError):
+            return int(_text(file) or "", 16)
     return None
 
 
 def throttled(sys: Path = SYS) -> bool | None:
     """Whether the firmware slows the processor now; None where its kernel does not show that."""
-    text = _text(sys / "devices/platform/soc/soc:firmware/get_throttled")
-    if text is None:
-        return None
-    try:
-        return bool(int(text, 16) & _SLOWED_NOW)
-    except ValueError:
-        return None
+    bits = firmware_bits(sys)
+    return None if bits is None else bool(bits & _SLOWED_NOW)
 
 
 def clock_synchronised() -> bool | None:

@@ -34,6 +34,7 @@ _PERHAPS: tuple[tuple[frozenset[str], str], ...] = (
 )
 _TOLD = (
     ("lan", "told_lan"),
+    ("power", "mains_lost"),
     ("gateway", "told_router"),
     ("sim", "told_sim"),
     ("quota", "told_quota"),

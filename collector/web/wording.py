@@ -20,6 +20,7 @@ CAUSES = {"down_provider": "provider side", "down_other": "at the school"}
 
 OUTAGE_CAUSES = {
     "lan": "the device's own cable or interface",
+    "power": "no power at the school",
     "gateway": "router of the school",
     "modem": "modem",
     "sim": "SIM of the modem",

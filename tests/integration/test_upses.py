@@ -117,6 +117,7 @@ def test_a_hanging_server_costs_only_itself() -> None:
     assert [f.reason for f in found] == [None, Reason.TIMEOUT, Reason.REFUSED, Reason.NO_TARGET]
     good = found[0].fields
     assert isinstance(good, Power)
+    assert probe.board.look().power == "lost"
     assert (good.mains_present, good.meaning) == (False, "mains_lost,battery_low,power_fault")
 
 

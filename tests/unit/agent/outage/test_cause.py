@@ -51,6 +51,13 @@ def scene(**known: Any) -> Scene:
         (scene(hop=NOT_ASKED, modem=NOT_ASKED, sight=Sight(modem="connected")), "unknown"),
         (scene(gateway=DEAD, sight=Sight(modem="sim")), "gateway"),
         (scene(gateway=DEAD, sight=Sight(portal=True)), "gateway"),
+        (scene(gateway=DEAD, sight=Sight(power="lost")), "power"),
+        (scene(modem=DEAD, sight=Sight(power="lost")), "power"),
+        (scene(modem=DEAD, sight=Sight(power="lost", modem="sim")), "sim"),
+        # Mains that are lost kill no line whose modem lives on its battery.
+        (scene(sight=Sight(power="lost")), "line"),
+        (scene(hop=LIVES, sight=Sight(power="lost")), "operator"),
+        (scene(modem=NOT_ASKED, hop=NOT_ASKED, sight=Sight(power="lost")), "unknown"),
     ],
 )
 def test_cause_is_the_nearest_part_that_was_dead(seen: Scene, cause: str) -> None:

@@ -125,6 +125,26 @@ def test_throttled_is_what_the_firmware_does_now(tmp_path: Path, text: str, *, e
     assert throttled(tmp_path) is expected
 
 
+@pytest.mark.parametrize("soc", ["soc/soc:firmware", "soc@107c000000/soc@107c000000:firmware"])
+def test_a_firmware_that_tells_all_in_one_word_is_read_on_every_board(tmp_path: Path, soc: str) -> None:
+    """Bits from 16 on are what happened since the start, not what is."""
+    file = tmp_path / "devices/platform" / soc / "get_throttled"
+    file.parent.mkdir(parents=True)
+    said = []
+    for text in ("0\n", "1\n", "50005\n", "50000\n", "8\n", "\n"):
+        file.write_text(text)
+        said.append((undervoltage(tmp_path), throttled(tmp_path)))
+    assert said == [(False, False), (True, False), (True, True), (False, False), (False, True), (None, None)]
+
+
+def test_the_alarm_of_the_kernel_is_believed_before_the_word_of_the_firmware(tmp_path: Path) -> None:
+    (hwmon(tmp_path, 1, "rpi_volt") / "in0_lcrit_alarm").write_text("1\n")
+    file = tmp_path / "devices/platform/soc/soc:firmware/get_throttled"
+    file.parent.mkdir(parents=True)
+    file.write_text("0\n")
+    assert (undervoltage(tmp_path), throttled(tmp_path)) == (True, False)
+
+
 def test_throttled_is_unknown_on_other_boards(tmp_path: Path) -> None:
     assert throttled(tmp_path) is None
 
