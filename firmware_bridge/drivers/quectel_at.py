@@ -24,6 +24,7 @@ _UNKNOWN = frozenset({-32768.0, -3276.0, -140.0, 255.0})
 _MODES = {"LTE": "lte", "NR5G-NSA": "nr_nsa", "NR5G-SA": "nr_sa", "WCDMA": "umts", "GSM": "gsm"}
 _MODES |= {
     "NBIoT": "nb_iot",
+    "NTN NBIoT": "nb_iot",
     "CAT-NB2": "nb_iot",
     "CAT-M": "lte_m",
     "CAT-M1": "lte_m",
@@ -42,7 +43,9 @@ _NETWORKS = {
     "HSUPA": "umts",
 }
 _NETWORKS |= {"HSPA+": "umts", "GSM": "gsm", "GPRS": "gsm", "EDGE": "gsm", "eMTC": "lte_m", "NBIoT": "nb_iot"}
-_LTE_LIKE = frozenset({"LTE", "CAT-M", "CAT-M1", "CAT-NB", "CAT-NB1", "CAT-NB2", "NBIoT", "eMTC"})
+_LTE_LIKE = frozenset(
+    {"LTE", "CAT-M", "CAT-M1", "CAT-NB", "CAT-NB1", "CAT-NB2", "NBIoT", "NTN NBIoT", "eMTC"}
+)
 _LTE_LEAST, _NR_LEAST, _SA_LEAST = 13, 9, 12
 _MOST_DIGITS = 13
 """Of a count of bytes; an IMSI or IMEI has 14 or more."""
@@ -132,8 +135,8 @@ def quality(lines: Sequence[str], known: Identity) -> Values:
 
 
 def _quality(mode: Part, figures: Sequence[float | None], known: Identity) -> Values:
-    if mode == "NR5G" and len(figures) == 3:
-        return {"nr_rsrp_dbm": figures[0], "nr_sinr_db": figures[1], "nr_rsrq_db": figures[2]}
+    if mode in {"NR5G", "NR5G-SA", "NR5G-NSA"}:
+        return _nr_quality(figures)
     if mode == "WCDMA" and len(figures) == 3:
         return {"rssi_dbm": figures[0], "rscp_dbm": figures[1], "ecio_db": figures[2]}
     if mode not in _LTE_LIKE or len(figures) < 4:
@@ -147,6 +150,15 @@ def _quality(mode: Part, figures: Sequence[float | None], known: Identity) -> Va
         "rsrq_db": rsrq,
         "sinr_db": round(raw / 5 - 20, 1) if raw is not None and is_fifths else None,
     }
+
+
+def _nr_quality(figures: Sequence[float | None]) -> Values:
+    """RSRP, SINR, RSRQ; some versions write an RSSI in front, which is never the lesser power."""
+    if len(figures) == 4 and figures[0] is not None and figures[0] >= (figures[1] or 0.0):
+        figures = figures[1:]
+    if len(figures) != 3:
+        return {}
+    return {"nr_rsrp_dbm": figures[0], "nr_sinr_db": figures[1], "nr_rsrq_db": figures[2]}
 
 
 def network(lines: Sequence[str], _: Identity) -> Values:

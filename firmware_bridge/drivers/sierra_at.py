@@ -24,7 +24,8 @@ def status(lines: Sequence[str], _: Identity) -> Values:
     mode = re.search(r"System mode:\s*([A-Z0-9]+)", text)
     band = re.search(r"LTE band:\s*B(\d{1,3})", text)
     nr_band = re.search(r"NR5G band:\s*n(\d{1,3})", text)
-    channel = re.search(r"LTE Rx chan:\s*(\d{1,6})(?!\w)", text)
+    channels = [re.search(rf"{of} Rx chan:\s*(\d{{1,7}})(?!\w)", text) for of in ("NR5G", "LTE")]
+    channel = next((found for found in channels if found), None)
     bands = [f"B{band[1]}" if band else "", f"n{nr_band[1]}" if nr_band else ""]
     return {
         "access_technology": _MODES.get(mode[1]) if mode else None,

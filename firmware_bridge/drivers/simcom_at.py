@@ -31,7 +31,8 @@ def system(lines: Sequence[str], _: Identity) -> Values:
         if mode in {"LTE", "LTE CAT-M1", "LTE NB-IOT"} and len(found) >= _ROW - 1:
             values |= _lte(found) | {"access_technology": _MODES[mode]}
         elif mode in {"NR5G_SA", "NR5G_NSA"}:
-            values |= _nr(found) | {"access_technology": _MODES[mode]}
+            told = _nr(found) or _old_nr(found, beside_lte=True)
+            values |= told | {"access_technology": _MODES[mode]}
         elif mode == "NR5G":
             values |= _old_nr(found, beside_lte="rsrp_dbm" in values)
         elif mode in {"WCDMA", "GSM"}:

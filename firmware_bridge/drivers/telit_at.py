@@ -16,14 +16,18 @@ from firmware_bridge.protocols.at_fields import band, decimal, integer, name, pa
 from firmware_bridge.reading import Identity
 
 _NETWORK = re.compile(r"\d{3} ?\d{2,3}")
-_LTE_PARTS = 16
+_BEHIND = re.compile(r',"[^"]*","([^"]*)",\d*,(\d*)(?:,|$)')
 _SIM_STATES = {0: False, 1: True, 2: True, 3: True}
 
 
 def radio(lines: Sequence[str], _: Identity) -> Values:
-    """AT#RFSTS: PLMN, EARFCN, RSRP, RSSI, RSRQ, …, network, …, band"""
+    """AT#RFSTS: PLMN, EARFCN, RSRP, RSSI, RSRQ, …, "IMSI", "network", services, band
+
+    How many parts stand before the IMSI differs between models; it is skipped unseen.
+    """
     found = parts(lines[0]) if lines else []
-    if len(found) < _LTE_PARTS or not _NETWORK.fullmatch(part(found, 0) or ""):
+    behind = _BEHIND.search(lines[0]) if lines else None
+    if behind is None or not _NETWORK.fullmatch(part(found, 0) or ""):
         return {}
     rsrp, rssi, rsrq = (decimal(part(found, at)) for at in (2, 3, 4))
     # What stands there on 2G and 3G is a code, an area or an index: never negative.
@@ -35,8 +39,8 @@ def radio(lines: Sequence[str], _: Identity) -> Values:
         "rsrp_dbm": rsrp,
         "rssi_dbm": rssi,
         "rsrq_db": rsrq,
-        "operator": name(part(found, 13)),
-        "band": band("B", part(found, 15)),
+        "operator": name(behind[1]),
+        "band": band("B", behind[2]),
     }
 
 

@@ -427,6 +427,197 @@ CASES: list[tuple[str, str, str, dict[str, list[str]], dict[str, Any]]] = [
 ]
 
 
+CASES += [
+    (
+        "Telit with a part less before the IMSI",
+        "Telit",
+        "LE910C4-EU",
+        {
+            "AT#RFSTS": [
+                '#RFSTS: "286 01",1795,-101,-67,-15,22,,128,3,1,0B,"000000000000000","Turkcell",3,3,108'
+            ]
+        },
+        {"rsrp_dbm": -101, "rssi_dbm": -67, "rsrq_db": -15, "operator": "Turkcell", "band": "B3"},
+    ),
+    (
+        "Telit on 2G, as captured",
+        "Telit",
+        "HE910",
+        {"AT#RFSTS": ['#RFSTS: "204 04",1001,-80,00DE,01,5,19,10,2,98,"000000000000000","vodafone NL",1,2']},
+        {"rsrp_dbm": None, "band": None, "operator": None},
+    ),
+    (
+        "Telit without a network",
+        "Telit",
+        "HE910",
+        {"AT#RFSTS": ['#RFSTS: ,1001,-77,00DE,01,5,19,10,2,98,"000000000000000","",0,2']},
+        {"rsrp_dbm": None, "operator": None},
+    ),
+    (
+        "5G with its mode in full",
+        "Quectel",
+        "RM520N-GL",
+        {"AT+QCSQ": ['+QCSQ: "NR5G-SA",-83,18,-11']},
+        {"nr_rsrp_dbm": -83, "nr_sinr_db": 18, "nr_rsrq_db": -11},
+    ),
+    (
+        "5G with an RSSI in front",
+        "Quectel",
+        "RG650E-EU",
+        {
+            "AT+QCSQ": ['+QCSQ: "NR5G-SA",-51,-80,2,-11'],
+            "AT+QNWINFO": ['+QNWINFO: "NR5G-SA","310260","NR5G BAND 41",516270'],
+        },
+        {"nr_rsrp_dbm": -80, "nr_sinr_db": 2, "nr_rsrq_db": -11, "access_technology": "nr_sa"},
+    ),
+    (
+        "5G with a fourth figure that nobody knows",
+        "Quectel",
+        "RM500Q-GL",
+        {"AT+QCSQ": ['+QCSQ: "NR5G",-85,-12,30,-']},
+        {"nr_rsrp_dbm": None, "nr_sinr_db": None},
+    ),
+    (
+        "NB-IoT by satellite",
+        "Quectel",
+        "CC660D-LS",
+        {
+            _QENG: [
+                '+QENG: "servingcell","LIMSRV","NTN NBIoT","FDD",901,98,1,9,768,23,0,0,7D,-123,-14,-108,85,17'
+            ]
+        },
+        {"access_technology": "nb_iot", "rsrp_dbm": -123, "rsrq_db": -14, "meaning": "weak_signal"},
+    ),
+    (
+        "more parts behind on 5G alone",
+        "Quectel",
+        "RG200U-CN",
+        {
+            _QENG: [
+                '+QENG: "servingcell","LIMSRV","NR5G-SA","TDD",460,00,3,35,16,504990,41,100,-84,-2,8,0,35,1'
+            ]
+        },
+        {"nr_rsrp_dbm": -84, "nr_rsrq_db": -2, "nr_sinr_db": 8, "band": "n41", "channel": 504990},
+    ),
+    (
+        "3G of limited service",
+        "Quectel",
+        "EC20",
+        {_QENG: ['+QENG: "servingcell","LIMSRV","WCDMA",460,01,A5,1E,10763,60,2,-106,-13,-,-,-,-,-']},
+        {"rscp_dbm": -106, "ecio_db": -13, "channel": 10763, "access_technology": "umts"},
+    ),
+    (
+        "joined networks of early firmware",
+        "SIMCOM",
+        "SIM8200EA",
+        {
+            "AT+CPSI?": [
+                "+CPSI: LTE,Online,460-11,0x1,1,257,EUTRAN-BAND3,1850,5,5,-94,-850,-545,15",
+                "+CPSI: NR5G_NSA,58,643296,-12,-86,8.5",
+            ]
+        },
+        {"access_technology": "nr_nsa", "nr_rsrp_dbm": -86, "nr_rsrq_db": -12, "rsrp_dbm": -85, "band": "B3"},
+    ),
+    (
+        "a Sierra on 5G alone",
+        "Sierra Wireless, Incorporated",
+        "EM9191",
+        {
+            "AT!GSTATUS?": [
+                "Current Time:  423212         Temperature: 36",
+                "System mode:   NR5G           PS state:    Not attached",
+                "NR5G TAC:        000000       NR5G Cell ID:    000000000 (0)",
+                "NR5G band:       n41          NR5G Carrier ID: 0",
+                "NR5G Rx chan:    521232",
+                "NR5G RSRP (dBm): -104        NR5G RSRQ (dB):  -15",
+                "NR5G SINR (dB):   0.5",
+            ]
+        },
+        {"access_technology": "nr_sa", "nr_rsrp_dbm": -104, "nr_rsrq_db": -15, "nr_sinr_db": 0.5}
+        | {"band": "n41", "channel": 521232, "rsrp_dbm": None, "rsrq_db": None},
+    ),
+    (
+        "a Sierra that could join 5G and has not",
+        "Sierra Wireless, Incorporated",
+        "EM9191",
+        {
+            "AT!GSTATUS?": [
+                "Current Time:  675              Temperature: 32",
+                "System mode:   LTE              PS state:    Attached",
+                "LTE band:      B7               LTE bw:      20 MHz",
+                "LTE Rx chan:   3350             LTE Tx chan: 21350",
+                "PCC RxM RSSI:  -46              PCC RxM RSRP:  -72",
+                "PCC RxM1 RSSI:  -67             PCC RxM1 RSRP:  -101",
+                "RSRQ (dB):     -6.0             Cell ID:     00000000 (0)",
+                "SINR (dB):     25.4",
+                "NR5G band:       ---            NR5G bw:         ---",
+                "NR5G Rx chan:    ---            NR5G Tx chan:    ---",
+                "NR5G RSRP (dBm): ---            NR5G RSRQ (dB):  ---",
+                "NR5G SINR (dB):  ---",
+            ]
+        },
+        {"access_technology": "lte", "rsrp_dbm": -72, "rssi_dbm": -46, "rsrq_db": -6, "sinr_db": 25.4}
+        | {"nr_rsrp_dbm": None, "nr_sinr_db": None, "band": "B7", "channel": 3350},
+    ),
+    (
+        "Cinterion with a half of a dB",
+        "Cinterion",
+        "PLS62-W",
+        {"AT^SMONI": ["^SMONI: 4G,3725,8,5,5,FDD,525,01,02,B5,396,37,-82,-12.5,NOCONN"]},
+        {"rsrp_dbm": -82, "rsrq_db": -12.5, "band": "B8"},
+    ),
+    (
+        "Cinterion on 3G with dashes",
+        "Cinterion",
+        "PHS8-P",
+        {"AT^SMONI": ["^SMONI: 3G,10737,131,-5,-93,260,01,7D,C8,--,--,----,---,-,-5,-93,0,01,06"]},
+        {"rscp_dbm": -93, "ecio_db": -5},
+    ),
+    (
+        "Cinterion on 2G",
+        "Cinterion",
+        "EHS6",
+        {"AT^SMONI": ["^SMONI: 2G,71,-61,262,02,0143,83BA,33,33,3,6,G,NOCONN"]},
+        {"rscp_dbm": None, "rsrp_dbm": None},
+    ),
+    (
+        "MediaTek without a band",
+        "Fibocom Wireless Inc.",
+        "FM350-GL",
+        {
+            "AT+GTCCINFO?": [
+                "+GTCCINFO:",
+                "1,4,262,2,1A,12,100,42,,,-7,29,29,4",
+                "2,4,,,FFFF,00FFFFFFF,9460,71,,43,43,10",
+            ],
+            "AT+CESQ": ["+CESQ: 17,99,255,255,4,29,75,52,57"],
+        },
+        {
+            "rsrp_dbm": -112,
+            "rsrq_db": -18,
+            "band": None,
+            "channel": 100,
+            "nr_rsrp_dbm": -105,
+            "nr_sinr_db": 5,
+        },
+    ),
+    (
+        "an EC200 whose other sensors are none",
+        "Quectel",
+        "EC200T",
+        {"AT+QTEMP": ["+QTEMP: 38,255,255"]},
+        {"temperature_c": 38},
+    ),
+    (
+        "Huawei's many sensors",
+        "huawei",
+        "MT5700M",
+        {"AT^CHIPTEMP?": ["^CHIPTEMP: 432,445,451,398,401,407,441,442,449,0,65535,448"]},
+        {"temperature_c": 45.1},
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("maker", "model", "answers", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
