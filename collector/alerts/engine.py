@@ -74,15 +74,14 @@ class Engine:
                 before = self.alarms.get(name, subject) or Alarm(rule=name, subject=subject)
                 self.alarms.set(advance(before, rule, sign, now_ms))
 
-    def tick(self, now_ms: int, fleet: Fleet) -> list[AlertEvent]:
-        """What is to be told now, in order."""
+    def tick(self, now_ms: int, fleet: Fleet) -> Iterator[AlertEvent]:
+        """What is to be told now, in order; each as its alarm has changed, so take all that come."""
         note_silence(self.alarms, self._rules.get(SILENT), fleet, now_ms)
         is_us = note_us(self.alarms, self._rules.get(US), fleet, now_ms)
         self._parents.note(fleet, now_ms, is_us=is_us)
-        events = list(self._retired(now_ms, fleet))
-        events += self._teller.tell(now_ms, fleet, is_us=is_us)
-        events += digests(self.alarms, self._hours, now_ms, fleet)
-        return events
+        yield from self._retired(now_ms, fleet)
+        yield from self._teller.tell(now_ms, fleet, is_us=is_us)
+        yield from digests(self.alarms, self._hours, now_ms, fleet)
 
     def acknowledge(
         self, alert: str, owner: str, until_ms: int, now_ms: int, fleet: Fleet

@@ -92,13 +92,15 @@ class Teller:
         if rule.of == "many":
             told = replace(told, value=self.count(alarm))
             self._updated_ms[alarm.key] = now_ms
+        event = self.say(told, "firing", now_ms, fleet)
         self.alarms.set(told)
-        yield self.say(told, "firing", now_ms, fleet)
+        yield event
 
     def _end(self, alarm: Alarm, now_ms: int, fleet: Fleet) -> Iterator[AlertEvent]:
-        if alarm.is_told:
-            yield self.say(alarm, "resolved", now_ms, fleet)
+        event = self.say(alarm, "resolved", now_ms, fleet) if alarm.is_told else None
         self.alarms.set(over(alarm))
+        if event is not None:
+            yield event
 
     def _note_flapping(self, alarm: Alarm, now_ms: int, fleet: Fleet) -> Iterator[AlertEvent]:
         if alarm.flaps and not alarm.is_flap_told:

@@ -174,10 +174,13 @@ class Watchman:
         with self._lock:
             at_ms = self._clock_ms()
             fleet = self._fleet(at_ms)
-            events = self.engine.tick(at_ms, fleet)
+            before = len(self._untold)
+            # One by one: what was decided before something failed is decided.
+            for event in self.engine.tick(at_ms, fleet):
+                self._untold.append(event)
             for said in self.words.acknowledgements(at_ms):
-                events += self.engine.acknowledge(said.alert, said.owner, said.until_ms, at_ms, fleet)
-            self._untold += events
+                self._untold += self.engine.acknowledge(said.alert, said.owner, said.until_ms, at_ms, fleet)
+            events = self._untold[before:]
             if self._untold or self.engine.alarms.changed or at_ms - self._stored_ms >= _STORED_EVERY_MS:
                 self._store()
             self._escalate(at_ms, fleet)

@@ -32,6 +32,7 @@ from collector.alerts.hooks.base import HookFailed, HookGone
 from collector.alerts.outbox import Outbox
 from collector.alerts.post import Target, post
 from collector.alerts.signature import new_secret
+from collector.errors import ConfigError
 from tests.parts.alertmanager import Alertmanager
 from tests.parts.program import free_port
 from tests.parts.scripted_http import Answer, Request, ScriptedHTTP
@@ -440,6 +441,36 @@ def test_one_recipient_who_is_refused_costs_the_others_nothing(mailbox: tuple[Ma
     with pytest.raises(HookFailed, match="550") as failed:
         hook.send(event(), 2)
     assert failed.value.permanent
+
+
+_APPRISE = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+"""Of a library it uses; none of ours."""
+
+
+@_APPRISE
+@pytest.mark.parametrize(("status", "is_taken"), [(200, True), (500, False), (302, False)])
+def test_apprise_carries_to_what_it_knows(tmp_path: Path, status: int, is_taken: bool) -> None:
+    urls = tmp_path / "chat.urls"
+    urls.touch(0o600)
+    with ScriptedHTTP(lambda _: Answer(status=status, headers={"Location": "/elsewhere"})) as receiver:
+        urls.write_text(f"\njson://{receiver.url.removeprefix('http://')}/in?redirect=no\n")
+        hook = make_hook("chat", read_hooks({"chat": {"kind": "apprise", "urls_file": str(urls)}})["chat"])
+        taken = contextlib.nullcontext() if is_taken else pytest.raises(HookFailed, match="did not take it")
+        with taken:
+            hook.send(event(summary="Әбай мектебі: no internet"), 1)
+        told = json.loads(receiver.requests[0].body)
+    assert (told["title"], told["message"]) == ("[firing] outage", "Әбай мектебі: no internet")
+    assert len(receiver.requests) == 1
+
+
+@_APPRISE
+def test_a_chat_that_apprise_does_not_know_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    urls = tmp_path / "chat.urls"
+    urls.touch(0o600)
+    urls.write_text("json://localhost\nnosuch://user:hush@example.org\n")
+    with pytest.raises(ConfigError, match="line 2 of urls_file") as refused:
+        make_hook("chat", read_hooks({"chat": {"kind": "apprise", "urls_file": str(urls)}})["chat"])
+    assert "hush" not in str(refused.value)
 
 
 def talks_without_end(connection: socket.socket, ends: threading.Event) -> None:

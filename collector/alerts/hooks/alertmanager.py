@@ -12,6 +12,8 @@
 
 Alertmanager forgets when it starts anew, so what fires is told again each minute. It resolves by itself what
 it was not told for a day: an outage of this collector is no recovery of a school.
+
+A sign of life (`heartbeat_s`) is an alert `heartbeat` that is over once three in a row are missing.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from collector.alerts.event import AlertEvent, timestamp
 from collector.alerts.hooks.webhook import UrlOptions
 from collector.alerts.post import post
 
-_DAY_MS = 86_400_000
+_DAY_MS, _TEST_MS = 86_400_000, 300_000
+_BEATS_MISSED = 3
 _JSON = {"Content-Type": "application/json"}
 _OVER = frozenset({"resolved"})
 _AT_ONCE = 100
@@ -51,9 +54,10 @@ class AlertmanagerHook:
         self._options = options
 
     def send(self, event: AlertEvent, sequence: int) -> None:
-        """One alert."""
+        """One alert; a digest is none."""
         del sequence
-        self._push([event])
+        if event.state != "digest":
+            self._push([event])
 
     def refresh(self, firing: Sequence[AlertEvent]) -> None:
         """All that fires."""
@@ -61,9 +65,15 @@ class AlertmanagerHook:
             self._push(firing[start : start + _AT_ONCE])
 
     def _push(self, events: Sequence[AlertEvent]) -> None:
-        until_ms = int(time.time() * 1000) + _DAY_MS
-        told = [_alert(event, until_ms, self._options.generator_url) for event in events]
+        now_ms, page = int(time.time() * 1000), self._options.generator_url
+        told = [_alert(event, now_ms + self._lasts_ms(event), page) for event in events]
         post(self._options.target("/api/v2/alerts"), json.dumps(told, ensure_ascii=False).encode(), _JSON)
+
+    def _lasts_ms(self, event: AlertEvent) -> int:
+        """A sign of life that does not come again is missed; a test is soon forgotten."""
+        if event.state == "heartbeat":
+            return _BEATS_MISSED * 1000 * (self._options.heartbeat_s or 0)
+        return _TEST_MS if event.state == "test" else _DAY_MS
 
 
 class AlertmanagerWebhookHook:

@@ -5,7 +5,8 @@
     kind = "apprise"
     urls_file = "/etc/schoolpulse/chat.urls"
 
-One URL of Apprise a line; it tells only whether all went well, so a failure is always tried again.
+One URL of Apprise a line; it tells only whether all went well, so a failure is always tried again. Apprise
+follows redirects unless a URL says `?redirect=no`.
 """
 
 from __future__ import annotations

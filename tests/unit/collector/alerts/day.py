@@ -88,7 +88,7 @@ class Day:
 
     def look(self) -> list[AlertEvent]:
         """As each few seconds."""
-        events = self.engine.tick(self.now_ms, self.fleet())
+        events = list(self.engine.tick(self.now_ms, self.fleet()))
         changed, self.engine.alarms.changed = self.engine.alarms.changed, {}
         self.stored |= {key: json.dumps(dataclasses.asdict(alarm)) for key, alarm in changed.items()}
         self.told += events

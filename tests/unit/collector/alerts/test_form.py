@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from agent.contract.decoder import DecodeError
-from collector.alerts.dispatch import read_hooks
+from collector.alerts.dispatch import make_hook, read_hooks
 from collector.alerts.event import MOST_SCHOOLS, Affected, cloud_event, from_json, to_json
+from collector.alerts.hooks import alertmanager
 from collector.alerts.hooks.alertmanager import _message, fingerprint
 from collector.alerts.hooks.pagerduty import payload
 from collector.alerts.hooks.smtp import message
@@ -159,3 +161,15 @@ def test_waits_grow_and_end() -> None:
 def test_a_table_that_cannot_be_meant_is_refused(tables: dict[str, Any], words: str) -> None:
     with pytest.raises((DecodeError, ValueError), match=words):
         read_hooks(tables)
+
+
+def test_alertmanager_forgets_a_test_soon_and_misses_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"kind": "alertmanager", "url": "http://am:9093", "allow_http": True, "heartbeat_s": 600}
+    pushed: list[dict[str, Any]] = []
+    monkeypatch.setattr(alertmanager, "post", lambda _target, body, _headers: pushed.extend(json.loads(body)))
+    hook = make_hook("am", read_hooks({"am": table})["am"])
+    now_s = time.time()
+    for state in ("firing", "heartbeat", "test", "digest"):
+        hook.send(event(state), 1)
+    ends = [datetime.fromisoformat(told["endsAt"]).timestamp() - now_s for told in pushed]
+    assert [round(end, -1) for end in ends] == [86_400, 1800, 300]

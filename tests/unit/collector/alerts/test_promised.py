@@ -104,9 +104,10 @@ def test_a_budget_of_nothing_is_spent_by_the_first_minute() -> None:
 
 
 def test_certificates_of_devices_that_stand_somewhere_are_watched() -> None:
-    lives = {"d-1": (0, 1000), "d-2": (0, 1000), "d-1-old": (0, 0)}
+    lives = {"d-1": (0, 1000), "d-2": (0, 1000)}
     (sign,) = certificate_signs(lives, _REGISTRY, 900_000)
     assert (sign.device, sign.school) == ("d-1", "kz-1")
     assert sign.value == pytest.approx(0.1)
     assert sign.cause == "until 1970-01-01 00:16 UTC"
     assert certificate_signs(lives, _REGISTRY, 2_000_000)[0].value < 0
+    assert certificate_signs({}, _REGISTRY, 900_000)[0].value == 1

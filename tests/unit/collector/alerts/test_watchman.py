@@ -436,3 +436,26 @@ def test_what_fires_can_be_looked_at(post: Post) -> None:
     assert (card.rule, card.about, card.says) == ("spool_low", "kz-1-pi", "little space on the card: 100 MB")
     post.killed()
     assert post.watchman.firing == (outage, card)
+
+
+def test_what_was_decided_before_something_failed_is_told(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.minutes(_UP, times=3)
+    say, calls = post.watchman.engine._teller.say, []
+
+    def fails_at_first(alarm: Any, *more: Any) -> AlertEvent:
+        calls.append(alarm)
+        if len(calls) == 2:
+            raise ZeroDivisionError("our bug")
+        return say(alarm, *more)
+
+    monkeypatch.setattr(post.watchman.engine._teller, "say", fails_at_first)
+    for _ in range(3):
+        post.now_ms += MINUTE_MS
+        post.write(post.record(Host(disk_free_bytes=10**8, spool_writable=False)))
+        post.watchman.look()
+    post.watchman.look()
+    with post.watchman.outbox.transaction() as base:
+        rows = base.execute("SELECT state FROM event").fetchall()
+    assert rows == [("firing",), ("firing",)]
