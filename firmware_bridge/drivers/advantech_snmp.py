@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What do Advantech's (once Conel's) cellular routers tell? (ICR-OS, CONEL-MOBILE-MIB, enterprise 30140)
 
-The objects of the second module have the same numbers and 100 more. Never asked: cell, area code, address.
+The objects of the second module have the same numbers and 100 more. Never asked: cell, area code, address,
+serial number (6.3).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from firmware_bridge.drivers.snmp_device import SnmpDevice
 from firmware_bridge.drivers.snmp_tables import Object, objects
 from firmware_bridge.protocols.snmp import oid
-from firmware_bridge.protocols.snmp_values import decimal, figure, of_number, text, ticks_s
+from firmware_bridge.protocols.snmp_values import decimal, divided, figure, of_number, text, ticks_s
 
 _MOBILE = "1.3.6.1.4.1.30140.4"
 _TECHNOLOGY = of_number({2: "gsm", 4: "gsm", 6: "umts", 8: "umts", 10: "umts", 12: "umts", 14: "lte"})
@@ -53,5 +54,12 @@ DRIVER = SnmpDevice(
     maker="Advantech",
     object_ids=("1.3.6.1.4.1.30140",),
     marks=(oid(f"{_MOBILE}.23"),),
+    router=objects(
+        "1.3.6.1.4.1.30140",
+        ("6.1.0", "model", text),
+        ("6.2.0", "firmware", text),
+        ("3.3.0", "temperature_c", decimal),
+        ("3.4.0", "voltage_v", divided(1000, 0)),
+    ),
     lone_modems={"mobile1": _module(0), "mobile2": _module(100)},
 )

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from firmware_bridge.drivers.snmp_device import SnmpDevice
 from firmware_bridge.drivers.snmp_tables import objects
-from firmware_bridge.protocols.snmp_values import count, decimal, figure, of_number, of_text, percent, text
+from firmware_bridge.protocols.snmp_values import (
+    count,
+    decimal,
+    divided,
+    figure,
+    of_number,
+    of_text,
+    percent,
+    text,
+)
 
 _STATE = of_number({1: "no_signal", 2: "not_registered", 3: "connected"})
 """Scanning, connecting, connected; only of a subscriber."""
@@ -23,13 +32,14 @@ EPMP = SnmpDevice(
     maker="Cambium ePMP",
     object_ids=("1.3.6.1.4.1.17713.21",),
     router=objects(
-        "1.3.6.1.4.1.17713.21.1",
-        ("1.1.0", "firmware", text),
-        ("2.1.0", "radio_frequency_mhz", figure(0)),
-        ("2.3.0", "radio_signal_dbm", figure(0)),
-        ("2.18.0", "radio_snr_db", decimal),
-        ("2.10.0", "wifi_clients", count),
-        ("2.16.0", "code", _STATE),
+        "1.3.6.1.4.1.17713.21",
+        ("1.1.1.0", "firmware", text),
+        ("1.2.1.0", "radio_frequency_mhz", figure(0)),
+        ("1.2.3.0", "radio_signal_dbm", figure(0)),
+        ("1.2.18.0", "radio_snr_db", decimal),
+        ("1.2.10.0", "wifi_clients", count),
+        ("1.2.16.0", "code", _STATE),
+        ("2.1.64.0", "cpu_ratio", divided(1000)),
     ),
 )
 

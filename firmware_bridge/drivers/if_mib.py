@@ -49,7 +49,9 @@ _DEFAULT_ROUTES = (
 """ifIndex of 0.0.0.0/0 in inetCidrRouteTable, ipCidrRouteTable and ipRouteTable."""
 _MOST_ROUTES = 32
 _WAN = re.compile(r"^(e?wan|pppoe|internet|isp|uplink)|\bwan\b", re.IGNORECASE)
-_CELLULAR_NAME = re.compile(r"^(lte|wwan|cell|ce\d|mob|qmi|rmnet|usb\d|3g|4g|5g|ppp\d|gsm)", re.IGNORECASE)
+_CELLULAR_NAME = re.compile(
+    r"^(lte|wwan|cell|ce\d|mob|mwan|qmi|rmnet|usb\d|3g|4g|5g|ppp\d|gsm)", re.IGNORECASE
+)
 _PERSONAL = re.compile(r"^<|@")
 """RouterOS calls the interface of somebody who dials in after that person."""
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do Peplink and Pepwave routers tell? (enterprise 23695; index from 0, -9999 for none)"""
+"""What do Peplink and Pepwave routers tell? (enterprise 23695; index from 0, -9999 for none)
+
+The serial number stands between model and firmware, and the IMEI in a table of its own; neither is asked.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,8 @@ DRIVER = SnmpDevice(
     description=r"^(pepwave|peplink)\b",
     router=objects(
         f"{_ROOT}.200.1.1.1",
+        ("1.1.0", "model", text),
+        ("1.3.0", "firmware", text),
         ("3.1.0", "cpu_ratio", percent),
         ("4.4.1.0", "temperature_c", divided(1000)),
     ),

@@ -70,6 +70,8 @@ PRIVATE = {
     "Teldat IMEI and IMSI": "1.3.6.1.4.1.2007.4.1.2.2.2.18.1",
     "Advantech cell": "1.3.6.1.4.1.30140.4.3",
     "Advantech address": "1.3.6.1.4.1.30140.4.20",
+    "Advantech serial number": "1.3.6.1.4.1.30140.6.3",
+    "Peplink serial number": "1.3.6.1.4.1.23695.200.1.1.1.1.2",
     "UHP commands": "1.3.6.1.4.1.8000.22.1",
     "UHP serial number": "1.3.6.1.4.1.8000.22.9.2",
     "Cradlepoint serial number": "1.3.6.1.4.1.20992.1.2.2.1.7",
