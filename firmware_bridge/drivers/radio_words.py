@@ -6,6 +6,8 @@ from __future__ import annotations
 from firmware_bridge.protocols.snmp_values import of_text
 
 TECHNOLOGY = of_text(
+    # What the modem is allowed to use, not what it uses.
+    (r"_|^auto|no service|^(nr)?5g$", None),
     (r"(5g|nr)[-_ ]?sa\b", "nr_sa"),
     (r"\b5g|\bnr|en-?dc", "nr_nsa"),
     (r"nb-?iot|\bnb\d?\b", "nb_iot"),
@@ -18,18 +20,18 @@ TECHNOLOGY = of_text(
 
 SIM = of_text(
     (r"not inserted|no sim|absent|missing|not present", {"sim_ready": False, "state": "sim_missing"}),
-    (r"inserted|ready|present", {"sim_ready": True}),
+    (r"^(inserted|ready|present)\b", {"sim_ready": True}),
 )
 
 PIN = of_text(
-    (r"not inserted|no sim", {"sim_ready": False, "state": "sim_missing"}),
-    (r"\bpuk|sim pin|pin required|pin2? lock", {"sim_ready": False, "state": "sim_locked"}),
+    (r"not inserted|no sim|sim failure", {"sim_ready": False, "state": "sim_missing"}),
+    (r"\bpuk|sim pin|pin required|pin2? lock|^required", {"sim_ready": False, "state": "sim_locked"}),
     (r"^(ready|ok)\b", {"sim_ready": True}),
 )
 
 REGISTRATION = of_text(
     (r"denied|rejected", {"registered": False, "denied": True}),
-    (r"not registered|unregistered|searching", {"registered": False}),
+    (r"not registered|unregistered|searching|emergency", {"registered": False}),
     (r"roaming", {"registered": True, "roaming": True}),
     (r"registered|\bhome\b", {"registered": True, "roaming": False}),
 )
