@@ -17,6 +17,8 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 
 _MAX_HEAD_BYTES = 16_384
 _MAX_LINE_BYTES = 1024
+_MAX_AROUND_BYTES = 400_000
+"""Of interim responses, sizes of chunks and trailers together; the body has a bound of its own."""
 _INFORMATIONAL = range(100, 200)
 _SWITCHING = 101
 _WITHOUT_BODY = (204, 304)
@@ -61,6 +63,8 @@ class Response:
         self._waiting += data
         while not self.is_complete and self._step():
             pass
+        if not self.is_complete and self.rx_bytes - self.body_bytes > _MAX_AROUND_BYTES:
+            raise BadResponse("there is no end of what comes around the body")
 
     def finish(self) -> None:
         """The connection has ended.

@@ -92,6 +92,27 @@ def test_what_is_no_response_is_refused(data: bytes, problem: str) -> None:
         read(data, pieces=1000)
 
 
+@pytest.mark.parametrize(
+    ("begin", "again"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (CHUNKED + b"0\r\n", b"x: " + b"y" * 900 + b"\r\n"),
+        (CHUNKED, b"1;" + b"z" * 900 + b"\r\nb\r\n"),
+    ],
+    ids=["interim responses", "trailers", "chunks of one byte"],
+)
+def test_what_never_comes_to_an_end_is_refused(begin: bytes, again: bytes) -> None:
+    response = read(begin)
+
+    def go_on() -> None:
+        for _ in range(100_000):
+            response.feed(again)
+
+    with pytest.raises(BadResponse, match="no end"):
+        go_on()
+    assert response.rx_bytes < 500_000
+
+
 def test_no_more_of_the_body_is_kept_than_wanted() -> None:
     response = read(OK + b"\r\n" + b"x" * 5000, keep_bytes=100, pieces=999)
     assert (len(response.body), response.body_bytes) == (100, 5000)
