@@ -78,4 +78,5 @@ class OutageOptions:
             anchor_every_s=anchor_every_s,
             dns_every_s=self.dns_every_s or plan.dns_every_s,
             timeout_s=self.timeout_s,
+            spare_per_s=plan.spare_per_s / (_TCP_COSTS if method == "tcp" else 1),
         )

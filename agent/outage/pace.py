@@ -23,6 +23,7 @@ _MODEM_EVERY_S = 5.0
 _HOP_EVERY_S = 300.0
 _DEAD_EVERY_S = ((60.0, 0.25), (600.0, 0.5))
 _DEAD_LONG_S = 1.0
+_BEYOND: tuple[Part, ...] = ("anchors", "hop", "dns")
 _LOCAL_EVERY_S = 0.25
 _REMOTE_EVERY_S = 0.5
 _CURIOUS_S = 20.0
@@ -30,6 +31,8 @@ _CALM_EVERY_S = 5.0
 _SURE = 2
 _AFTER_ENOUGH = 3
 _NEVER_S = 1e12
+_SPARE_MOST = 600.0
+"""So many requests may be sent in doubt at once: more than any link needs to be sure."""
 
 
 class Pace:
@@ -45,6 +48,7 @@ class Pace:
         self._open_s: float | None = None
         self._names_open_s: float | None = None
         self._began_s: dict[Part, float] = {}
+        self._spare, self._spare_at_s = _SPARE_MOST, -_NEVER_S
 
     @property
     def is_doubted(self) -> bool:
@@ -57,6 +61,8 @@ class Pace:
 
     def note(self, anchors: Voice, dns: Voice, now_s: float) -> None:
         """Is there doubt?"""
+        grown = max(0.0, now_s - self._spare_at_s) * self._plan.spare_per_s
+        self._spare, self._spare_at_s = min(_SPARE_MOST, self._spare + grown), now_s
         self._overdue = anchors.overdue(now_s)
         self._dns_overdue, self._names_fail = dns.overdue(now_s), dns.is_failing
         if not self._overdue:
@@ -67,6 +73,11 @@ class Pace:
     def is_open_since(self, link_s: float | None, names_s: float | None) -> None:
         """An outage of the link or of names lasts since then."""
         self._open_s, self._names_open_s = link_s, names_s
+
+    def spend(self, part: Part) -> None:
+        """A request leaves; one beyond the link that only a doubt asked for is not free."""
+        if self.is_doubted and self._open_s is None and part in _BEYOND:
+            self._spare = max(0.0, self._spare - 1)
 
     def due_s(self, part: Part, voice: Voice, now_s: float) -> float:
         """When to ask this part next."""
@@ -90,6 +101,8 @@ class Pace:
             return dead_s
         if not self._overdue:
             return self._plan.anchor_every_s
+        if self._spare < 1:
+            return self._plan.anchor_every_s
         needed = self._ordinary.needed
         if len(voice.trail) >= needed + _AFTER_ENOUGH and self._overdue >= needed:
             return _LOCAL_EVERY_S
@@ -107,7 +120,8 @@ class Pace:
 
     def _further_every_s(self, now_s: float, *, calm_s: float) -> float:
         """What lies beyond the link is asked only when the doubt has grown."""
-        if self._overdue >= (1 if self._plan.is_hasty else _SURE) and self._is_curious(now_s):
+        is_wondered = self._overdue >= (1 if self._plan.is_hasty else _SURE) and self._is_curious(now_s)
+        if is_wondered and (self._spare >= 1 or self._open_s is not None):
             return _REMOTE_EVERY_S
         return min(calm_s, _CALM_EVERY_S) if self._open_s is not None else calm_s
 

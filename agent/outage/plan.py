@@ -26,15 +26,17 @@ class Plan:
     Attributes:
         is_hasty: the first doubt is followed by many requests at once, not by a single one.
         timeout_s: an answer that takes longer does not count.
+        spare_per_s: requests beyond the link that doubts may cost, on the average of a day.
     """
 
     anchor_every_s: float
     dns_every_s: float
     is_hasty: bool
     timeout_s: float = 3.0
+    spare_per_s: float = 2.5
 
 
 PLANS: dict[Profile, Plan] = {
     "standard": Plan(anchor_every_s=0.9, dns_every_s=2.0, is_hasty=True),
-    "metered": Plan(anchor_every_s=1.68, dns_every_s=240.0, is_hasty=False),
+    "metered": Plan(anchor_every_s=1.68, dns_every_s=240.0, is_hasty=False, spare_per_s=1.0),
 }

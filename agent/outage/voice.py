@@ -75,7 +75,7 @@ class Voice:
         if self.rtt_s is None or self._variation_s is None:
             return min(_FIRST_OVERDUE_S, self._timeout_s)
         wait_s = self.rtt_s + max(_GRAIN_S, _VARIATIONS * self._variation_s)
-        return min(self._timeout_s, max(_LEAST_OVERDUE_S, wait_s))
+        return min(self.timeout_s, max(_LEAST_OVERDUE_S, wait_s))
 
     @property
     def timeout_s(self) -> float:

@@ -327,6 +327,7 @@ class Watch:
     def _ask(self, part: Part, host: str, now_s: float, *, counts: bool = True) -> Ask:
         number = next(self._numbers)
         self._part_of[number] = part
+        self._pace.spend(part)
         self._voices[part].ask(number, host, now_s, counts=counts)
         return Ask(number, part, host)
 

@@ -153,6 +153,23 @@ def test_a_day_on_a_healthy_link_keeps_to_its_bytes(profile: Profile, most_mb: f
     assert mb_per_day <= most_mb
 
 
+SICK: dict[str, Callable[[], Road]] = {
+    "answers after 4 s": lambda: Road(slow=lambda _: 4.0),
+    "a router that lets one echo a second through": lambda: Road(limits_s={"anchors": 1.0}),
+    "60 % of echoes lost": lambda: Road(loss=0.37),
+}
+
+
+@pytest.mark.parametrize(("profile", "most_mb"), [("standard", 24.0), ("metered", 8.0)])
+@pytest.mark.parametrize("name", SICK)
+def test_a_day_on_a_sick_link_keeps_to_its_bytes_too(name: str, profile: Profile, most_mb: float) -> None:
+    day = live(PLANS[profile], SICK[name](), seconds=_HOUR_S)
+    mb_per_day = day.link_bytes() / 1e6 * 24
+    print(f"{profile}, {name}: {mb_per_day:.2f} MB a day at the IP layer")
+    assert day.changes == []
+    assert mb_per_day <= most_mb
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("name", ROADS)
 @pytest.mark.timeout(0 if DAYS else 120)
