@@ -22,6 +22,7 @@ _RAMP_US = 20_000
 _ENOUGH_US = 20_000
 """A round shows the rate roughly when it took so long behind its knee."""
 _SHARP_PACKETS = 10
+_FULLY = 0.95
 _ABOVE = 1.15
 _FINAL_US, _BEHIND_BURST_US = 260_000, 110_000
 _DEEP_US = 80_000
@@ -229,8 +230,8 @@ class Search:
 
     def _carried_mbps(self) -> float:
         """What the link took for the length of a final round without being full."""
-        finals = [m for m in self.made if m.round.is_final and m.estimate]
-        return max((m.round.mbps for m in finals if m.estimate and not m.estimate.is_saturated), default=0.0)
+        finals = [m.estimate for m in self.made if m.round.is_final and m.estimate]
+        return _FULLY * max((e.mbps for e in finals if not e.is_saturated), default=0.0)
 
     def _after_final(self, finals: list[Made]) -> Round | None:
         last, e = finals[-1], finals[-1].estimate

@@ -29,6 +29,7 @@ class Computed:
     loss_ratio: float = 0.0
     is_policer: bool = False
     seed: int = 1
+    stalls_ratio: float = 0.0
 
     def __post_init__(self) -> None:
         self._tokens, self._now_us, self._queued = self.bucket_bytes, 0.0, 0.0
@@ -47,8 +48,13 @@ class Computed:
                 if at_us is not None:
                     arrived.append(Packet(seq, self._now_us - began_us, at_us, leg.packet_bytes))
                 seq += 1
-                self._go(leg.interval_ns / 1000)
+                self._go(leg.interval_ns / 1000 + self._stall_us(leg))
         return arrived
+
+    def _stall_us(self, leg: Leg) -> float:
+        """A sender that now and then has no processor for 15 ms or so, and goes on as planned after it."""
+        is_stalled = self.stalls_ratio and self._dice.random() < self.stalls_ratio * leg.interval_ns / 15e6
+        return self._dice.expovariate(1 / 15_000) if is_stalled else 0.0
 
     def _admit(self, n: int) -> float | None:
         self._tokens -= n
@@ -113,6 +119,16 @@ def test_random_loss_by_bad_luck_is_no_full_link(seed: int) -> None:
     link = Computed(98.5, bucket_bytes=5000, is_policer=True, loss_ratio=0.03, seed=seed)
     found, _ = find(link)
     assert found.mbps == pytest.approx(98.5, rel=0.05) or found.doubts
+
+
+@pytest.mark.parametrize("mbps", [0.5, 2, 10, 50])
+@pytest.mark.parametrize("stalls_ratio", [0.05, 0.15, 0.3])
+def test_a_sender_that_stalls_does_not_flood_the_link(mbps: float, stalls_ratio: float) -> None:
+    for seed in range(10):
+        link = Computed(mbps, stalls_ratio=stalls_ratio, queue_bytes=max(15_000, mbps * 12_500), seed=seed)
+        found, _ = find(link, Limits(bytes=25_000_000, max_mbps=1000.0, packet_bytes=1400))
+        assert found.mbps == pytest.approx(mbps, rel=0.1)
+        assert link.offered_bytes < 0.3 * mbps * 1e6 / 8 * 10
 
 
 def test_links_of_all_kinds_are_found_or_doubted() -> None:
