@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+
+from tests.bench.figure import Figure
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "accuracy.md"
 
@@ -20,3 +24,20 @@ def write_part(name: str, text: str) -> None:
     if count != 1:
         raise ValueError(f"{DOCUMENT}: {count} places for the bench {name}, not one")
     DOCUMENT.write_text(written)
+
+
+def as_table(figures: Sequence[Figure]) -> str:
+    """Figures beside their goals, and how busy the machine was."""
+    rows = (
+        f"| {f.name} | {f.value:.3g} {f.unit} | {_beside_goal(f)} | {f.note} |".replace("  ", " ")
+        for f in figures
+    )
+    load = " ".join(f"{x:.1f}" for x in os.getloadavg())
+    table = "\n".join(["| what | figure | goal | of what |", "|---|---|---|---|", *rows])
+    return f"{table}\n\nLoad of the machine at the end (1, 5, 15 min; {os.cpu_count()} processors): {load}."
+
+
+def _beside_goal(figure: Figure) -> str:
+    if figure.goal is None:
+        return "–"
+    return f"≤ {figure.goal:g}: {'met' if figure.value <= figure.goal else '**missed**'}"

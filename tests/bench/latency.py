@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from tests.bench.accuracy import write_part
+from tests.bench.accuracy import as_table, write_part
 from tests.bench.figure import Figure
 from tests.linkbed import place
 from tests.linkbed.bed import Bed
@@ -48,19 +48,8 @@ def measure() -> list[Figure]:
             bed.apply(link)
             verdicts.append(_misjudged(bed, name))
     figures = [*biases, *verdicts]
-    load = " ".join(f"{x:.1f}" for x in os.getloadavg())
-    write_part("latency", f"{as_table(figures)}\n\nLoad of the machine at the end (1, 5, 15 min): {load}.")
+    write_part("latency", as_table(figures))
     return figures
-
-
-def as_table(figures: Sequence[Figure]) -> str:
-    """For docs/accuracy.md."""
-    rows = (
-        f"| {f.name} | {f.value:.0f} {f.unit} | {'met' if f.value <= (f.goal or 0) else 'MISSED'} "
-        f"(≤ {f.goal:g} {f.unit}) | {f.note} |"
-        for f in figures
-    )
-    return "\n".join(["| what | figure | goal | of what |", "|---|---|---|---|", *rows])
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from tests.bench.accuracy import as_table, write_part
 from tests.bench.figure import Figure
 from tests.linkbed.bed import Bed
 from tests.linkbed.change import Burst, Link
@@ -32,7 +33,9 @@ def measure() -> list[Figure]:
         figures += [_bucket(bed), _policer(bed), _loss(bed), _bursty_loss(bed)]
         counted = bed.truth()
     lost = sum(not way.is_balanced for way in (counted.up, counted.down))
-    return [*figures, Figure(name="directions with packets unaccounted for", value=lost, unit="", goal=0)]
+    figures.append(Figure(name="directions with packets unaccounted for", value=lost, unit="", goal=0))
+    write_part("linkbed", as_table(figures))
+    return figures
 
 
 def _at_rate(bed: Bed, bps: float) -> list[Figure]:
