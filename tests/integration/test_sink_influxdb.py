@@ -19,6 +19,7 @@ from collector.sinks.influxdb import InfluxDBOptions, InfluxDBSink
 from collector.sinks.lines import time_us
 from tests.parts.influxdb import InfluxDB
 from tests.parts.nginx import InfluxShim
+from tests.parts.small_disk import fill, small_disk
 from tests.unit.collector.sinks.measurements import AT_MS, event, measurement, minutes, reach
 
 pytestmark = pytest.mark.parts("influxdb", "nginx")
@@ -141,6 +142,27 @@ async def test_each_is_stored_once_when_server_is_killed(influxdb: InfluxDB, shi
         assert count(influxdb, "latency") == 300
         await sink.write(batch)
     assert count(influxdb, "latency") == 600
+
+
+async def test_each_is_stored_once_when_the_servers_disk_was_full(tmp_path: Path) -> None:
+    """InfluxDB shows what it refused until it is killed; only what is written again is there to stay."""
+    with (
+        small_disk(tmp_path / "disk", "3m"),
+        InfluxDB(tmp_path / "disk") as influxdb,
+        InfluxShim(tmp_path, influxdb.port, token=TOKEN) as shim,
+    ):
+        async with sink_to(shim) as sink:
+            await sink.write(minutes(100))
+            fill(tmp_path / "disk" / "filler")
+            for _ in range(3):
+                with pytest.raises(SinkUnavailable, match="no space left on device"):
+                    await sink.write(minutes(600))
+            influxdb.kill9()
+            (tmp_path / "disk" / "filler").unlink()
+            influxdb.start()
+            assert count(influxdb, "latency") == 100
+            await sink.write(minutes(600))
+        assert count(influxdb, "latency") == 600
 
 
 async def test_each_is_stored_once_when_server_hangs(influxdb: InfluxDB, shim: InfluxShim) -> None:

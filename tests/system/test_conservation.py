@@ -11,7 +11,6 @@ import dataclasses
 import os
 import random
 import shutil
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -38,6 +37,7 @@ from tests.parts.mosquitto import Mosquitto, hang_up
 from tests.parts.proxy import Proxy
 from tests.parts.relay import Relay
 from tests.parts.scripted_http import Answer, Request, ScriptedHTTP
+from tests.parts.small_disk import fill, small_disk
 from tests.system.ledger import compare, lost, made, settle, silence
 from tests.system.trio import Trio, wait_until
 from tests.system.witness import made_line
@@ -201,29 +201,12 @@ def _stored(trio: Trio) -> set[tuple[str, int]]:
     return {(r.session, r.seq) for r in trio.stored()}
 
 
-@contextlib.contextmanager
-def _small_disk(directory: Path) -> Iterator[None]:
-    """A file system of one megabyte of its own."""
-    directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", directory], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", directory], check=True)
-
-
-def _fill(path: Path) -> None:
-    with contextlib.suppress(OSError), path.open("wb", buffering=0) as filler:
-        while True:
-            filler.write(bytes(4096))
-
-
 def test_a_collector_whose_disk_is_full_acknowledges_nothing_says_so_and_goes_on(tmp_path: Path) -> None:
     trio = Trio(tmp_path, journal="min_free_bytes = 0")
-    with _small_disk(tmp_path / "journal"), running(trio):
+    with small_disk(tmp_path / "journal"), running(trio):
         grows(trio, 12)
         wait_until(lambda: len(trio.stored()) > 0, 30, "something is stored")
-        _fill(tmp_path / "journal/filler")
+        fill(tmp_path / "journal/filler")
         wait_until(lambda: trio.metrics()["schoolpulse_journal_writable"] == 0, 30, "the figures say so")
         stored = len(trio.stored())
         grows(trio, 18)
