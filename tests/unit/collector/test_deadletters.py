@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from agent.contract import topics
 from agent.contract.record import Refused
 from collector.admission import Admitted, Refusal, RefusalReason
 from collector.deadletters import DeadLetters
 from collector.health import Health
+from collector.message import Message
 from collector.sinks.base import Measurement
 from tests.unit.collector.samples import DEVICE, NOW_MS, SCHOOL, SESSION, batch, message, record
 
@@ -93,14 +95,42 @@ def test_each_day_has_its_file(tmp_path: Path) -> None:
 
 def test_what_is_over_the_days_limit_is_only_counted(tmp_path: Path) -> None:
     health = Health()
-    dead = DeadLetters(tmp_path, health, max_bytes_per_day=400)
+    dead = DeadLetters(tmp_path, health, max_bytes_per_day=800)
+    for n in range(10):
+        made = Message(f"sp/1/0/kz-{n}/up", b"?", NOW_MS)
+        dead.add_refusal(Refusal(message=made, reason=RefusalReason.BAD_TOPIC, problem="why"))
+        dead.commit()
+
+    assert (health.dead_letters, health.dead_letters_dropped) == (5, 5)
+    assert (tmp_path / f"{DAY}.jsonl").stat().st_size <= 800
+
+
+def test_one_device_leaves_room_for_the_letters_of_others(tmp_path: Path) -> None:
+    health = Health()
+    dead = DeadLetters(tmp_path, health, max_bytes_per_day=2000)
     for _ in range(2):
         for _ in range(5):
             dead.add_refusal(refusal())
         dead.commit()
+    dead.add_refusal(
+        Refusal(message=message(b"?", topics.up("kz-2")), reason=RefusalReason.UNSIGNED, problem="w")
+    )
+    dead.commit()
 
-    assert (health.dead_letters, health.dead_letters_dropped) == (2, 8)
-    assert (tmp_path / f"{DAY}.jsonl").stat().st_size <= 400
+    assert (health.dead_letters, health.dead_letters_dropped) == (4, 7)
+    assert [letter["topic"][-7:] for letter in letters(tmp_path)] == ["kz-1/up"] * 3 + ["kz-2/up"]
+
+
+def test_a_record_that_is_long_is_cut(tmp_path: Path) -> None:
+    dead = DeadLetters(tmp_path, Health())
+    dead.add_record(
+        Admitted(message=message(batch()), batch=batch()),
+        Refused(seq=3, problem="why", plain={"detail": "x" * 1_000_000}),
+    )
+    dead.commit()
+
+    (letter,) = letters(tmp_path)
+    assert len(letter["record"]) == 16_384
 
 
 def test_an_unknown_device_gets_one_letter_an_hour_with_the_number_left_out(tmp_path: Path) -> None:
