@@ -12,9 +12,11 @@ from agent.contract.reason import Reason
 from firmware_bridge import modem, power, recording, router, satellite
 from firmware_bridge.address import Address, parse_address
 from firmware_bridge.drivers.at_modem import identify
+from firmware_bridge.drivers.modem_manager import reading as managed_reading
 from firmware_bridge.drivers.nmea import Nmea
 from firmware_bridge.drivers.vedirect import DRIVER as VEDIRECT
 from firmware_bridge.links.listening import ListenPort
+from firmware_bridge.links.modem_manager import ModemManager
 from firmware_bridge.links.serial import AtPort, SerialPort
 from firmware_bridge.links.snmp_access import SnmpAccess
 from firmware_bridge.links.tcp import TcpPort
@@ -127,7 +129,12 @@ def _found(text: str, reading: DeviceReading) -> Found:
 
 
 def _at_port(path: str) -> Found:
-    """Listened to at first; only a port that says nothing by itself is asked for a modem."""
+    """Listened to at first; only a port that says nothing by itself is asked for a modem.
+
+    A port that ModemManager has is not opened: who listens there takes bytes away from it.
+    """
+    if (managed := _managed(path)) is not None:
+        return managed
     heard = 0
     for scheme, baud in _TALKERS:
         with SerialPort(path, baud=baud) as port:
@@ -166,7 +173,15 @@ class _Counted:
             yield piece
 
 
+def _managed(path: str) -> Found | None:
+    manager = ModemManager()
+    told = manager.modem_of(path) if manager.is_here else None
+    return None if told is None else _found(f"serial:{path}", managed_reading(told, "modem"))
+
+
 def _modem(address: Address) -> Found:
+    if (managed := _managed(address.path)) is not None:
+        return managed
     with SerialPort(address.path) as port:
         link = AtPort(port, within_s=WITHIN_S)
         link.wake()
@@ -185,6 +200,8 @@ def _read_modem(address: Address, _: SnmpAccess) -> DeviceReading:
 
 
 def _record_modem(address: Address, _: SnmpAccess) -> Iterator[str]:
+    if _managed(address.path) is not None:
+        raise DeviceFailed(address.path, Reason.BUSY, "ModemManager has the modem: stop it while you record")
     with SerialPort(address.path) as port:
         link = AtPort(port, within_s=2 * WITHIN_S)
         link.wake()

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import stat
 import threading
 import tomllib
 from pathlib import Path
@@ -22,10 +20,9 @@ from firmware_bridge.links.modem_manager import ModemManager
 from firmware_bridge.links.serial import AtPort, SerialPort
 from firmware_bridge.reading import DeviceFailed, DeviceReading
 from tests.drivers.transcript import NAMES, load
-from tests.parts.modem import PtyModem
+from tests.parts.modem import MMCLI, PtyModem, mmcli
 
 NOBODY = ModemManager("/nonexistent/mmcli")
-MMCLI = Path(__file__).resolve().parents[1] / "drivers" / "fixtures" / "mmcli"
 
 
 def read(device: PtyModem) -> DeviceReading:
@@ -102,27 +99,6 @@ def test_a_port_that_somebody_has_is_busy() -> None:
     ):
         SerialPort(device.path)
     assert failed.value.reason is Reason.BUSY
-
-
-def mmcli(folder: Path, fixture: str, port: str) -> ModemManager:
-    """A program that answers as mmcli was recorded to, for a modem with this port."""
-    told = json.loads((MMCLI / fixture).read_text())
-    told["generic"]["ports"].append(f"{Path(port).resolve().name} (at)")
-    signal = told.pop("signal")
-    (folder / "modem.json").write_text(json.dumps({"modem": told}))
-    (folder / "signal.json").write_text(json.dumps({"modem": {"signal": signal}}))
-    program = folder / "mmcli"
-    program.write_text(
-        f"""#!/bin/sh
-case "$*" in
-*--list-modems*) echo '{{"modem-list":["{told["dbus-path"]}"]}}' ;;
-*--signal-get*) cat {folder}/signal.json ;;
-*--modem*) cat {folder}/modem.json ;;
-esac
-"""
-    )
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return ModemManager(str(program))
 
 
 def test_a_port_that_modem_manager_has_is_never_opened(tmp_path: Path) -> None:

@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import random
 import select
+import stat
 import threading
 import time
 import tty
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Self
 
-from tests.drivers.transcript import load
+from firmware_bridge.links.modem_manager import ModemManager
+from tests.drivers.transcript import FOLDER, load
 
+MMCLI = FOLDER.parent / "mmcli"
 _URC = b"\r\n+CREG: 1\r\n\r\n^RSSI:18\r\n"
 
 
@@ -106,3 +111,24 @@ class PtyModem:
             os.write(self._ours, answer[at : at + size])
             if self._dribble:
                 time.sleep(0.0005)
+
+
+def mmcli(folder: Path, fixture: str, port: str) -> ModemManager:
+    """A program that answers as mmcli was recorded to, for a modem with this port."""
+    told = json.loads((MMCLI / fixture).read_text())
+    told["generic"]["ports"].append(f"{Path(port).resolve().name} (at)")
+    signal = told.pop("signal")
+    (folder / "modem.json").write_text(json.dumps({"modem": told}))
+    (folder / "signal.json").write_text(json.dumps({"modem": {"signal": signal}}))
+    program = folder / "mmcli"
+    program.write_text(
+        f"""#!/bin/sh
+case "$*" in
+*--list-modems*) echo '{{"modem-list":["{told["dbus-path"]}"]}}' ;;
+*--signal-get*) cat {folder}/signal.json ;;
+*--modem*) cat {folder}/modem.json ;;
+esac
+"""
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return ModemManager(str(program))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from firmware_bridge.drivers.vedirect import reading as vedirect_reading
 from firmware_bridge.protocols.nmea import Sentences
 from firmware_bridge.protocols.vedirect import Blocks
 from tests.drivers import dishes, talks, upses
+from tests.drivers.snmp_recording import recording
 from tests.parts.dish import GrpcDish
-from tests.parts.modem import PtyModem
+from tests.parts.modem import PtyModem, mmcli
 from tests.parts.program import free_port
 from tests.parts.scripted_tcp import ScriptedTcp
+from tests.parts.snmp_agent import SnmpReplay
 from tests.parts.talker import PtyTalker
 
 PLANTED = "250017000000123"
@@ -108,6 +111,32 @@ def test_what_talks_by_itself_is_found_and_never_written_to(
     known = {k: v for k, v in expected.items() if k != "clock_offset_ms"}
     assert {k: said["fields"][k] for k in known} == pytest.approx(known)
     assert said["meanings"] == talks.about(name)["meanings"]
+
+
+def test_a_modem_that_modem_manager_has_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with PtyModem("quectel_eg25_lte") as modem:
+        mmcli(tmp_path, "quectel_connected.json", modem.path)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        assert main(["identify", modem.path]) == 0
+        assert main(["read", modem.path]) == 0
+        assert main(["record", modem.path]) == 1
+        assert modem.asked == []
+    out, err = capsys.readouterr()
+    assert "(modem_manager)" in out
+    assert "operator = Beeline KZ" in out
+    assert "ModemManager has the modem" in err
+
+
+def test_a_router_is_identified_read_and_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    with SnmpReplay(recording("openwrt_router").values) as router:
+        for command in ("identify", "read", "record"):
+            assert main([command, f"snmp://{router.host}"]) == 0
+    out = capsys.readouterr().out
+    assert "(openwrt_snmp)" in out
+    assert "wan_interface = eth0.2" in out
+    assert "1.3.6.1.2.1.1.3.0|" in out
 
 
 def test_what_nobody_knows_is_not_written_to(capsys: pytest.CaptureFixture[str]) -> None:
