@@ -132,6 +132,9 @@ async def findings_of(
         detail = str(e).replace(hidden, name) if hidden else str(e)
         known = unknown(meaning=",".join(meanings) or None)
         return (Finding(known, e.reason, detail[:_LONGEST_DETAIL]),)
+    except ModuleNotFoundError as e:
+        detail = f"the library {e.name} is not installed: pip install 'schoolpulse[bridge]'"
+        return (Finding(unknown(), Reason.NOT_PRESENT, detail),)
     board.note(name, told.meanings)
     return tuple(Finding(fields) for fields in told.fields)
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from firmware_bridge.drivers.nmea import Nmea
 from firmware_bridge.home import Home
 from firmware_bridge.links.listening import ListenPort, wall_ms
-from firmware_bridge.links.serial import SerialPort
 from firmware_bridge.reading import DeviceReading
 
 
@@ -34,5 +33,7 @@ def read(
     Raises:
         DeviceFailed: nothing was told that may be believed.
     """
+    from firmware_bridge.links.serial import SerialPort  # noqa: PLC0415 -- a library that most schools need not
+
     with SerialPort(path, baud=baud) as port:
         return Nmea(now_ms, home).read(ListenPort(port, within_s=within_s), device)

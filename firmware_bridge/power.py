@@ -11,7 +11,6 @@ from firmware_bridge.drivers.apcupsd import DRIVER as APCUPSD
 from firmware_bridge.drivers.nut import Nut
 from firmware_bridge.drivers.vedirect import DRIVER as VEDIRECT
 from firmware_bridge.links.listening import ListenPort
-from firmware_bridge.links.serial import SerialPort
 from firmware_bridge.links.tcp import TcpPort
 from firmware_bridge.reading import DeviceFailed, DeviceReading
 
@@ -34,6 +33,8 @@ def read(address: Address, device: str, *, within_s: float) -> DeviceReading:
 
 
 def _vedirect(address: Address, device: str, within_s: float) -> DeviceReading:
+    from firmware_bridge.links.serial import SerialPort  # noqa: PLC0415 -- a library that most schools need not
+
     with SerialPort(_path(address), baud=_VEDIRECT_BAUD) as port:
         return VEDIRECT.read(ListenPort(port, within_s=within_s), device)
 

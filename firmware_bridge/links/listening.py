@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from firmware_bridge.links.serial import SerialPort
+if TYPE_CHECKING:
+    from firmware_bridge.links.serial import SerialPort
 
 
 class Talk(Protocol):

@@ -19,6 +19,7 @@ from firmware_bridge.protocols.apcupsd import NoStatus
 from firmware_bridge.protocols.nut import Answer as NutAnswer
 from firmware_bridge.protocols.nut import NoListing, ask_variables
 from firmware_bridge.reading import DeviceFailed, DeviceReading
+from firmware_bridge.recording import record_apcupsd, record_nut
 from tests.drivers.upses import NAMES, Answering, about, bytes_of, read, text_of
 
 ON_LINE = "nut/backups_on_line"
@@ -194,3 +195,26 @@ def test_one_ups_must_be_named_where_there_is_not_just_one(known: list[str]) -> 
     rows = "".join(f'UPS {name} ""\n' for name in known)
     with pytest.raises(DeviceFailed, match="name one UPS"):
         nut.Nut().read(Answering([f"BEGIN LIST UPS\n{rows}END LIST UPS\n".encode()]), "ups")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_of_a_ups_names_no_device_and_reads_the_same(name: str) -> None:
+    """A serial number of its own kind, and one hidden in every value that names something."""
+    is_nut = name.startswith("nut")
+    data = bytes_of(name)
+    if is_nut:
+        more = "".join(
+            f'VAR ups {key} "{PLANTED}"\n'
+            for key in ("ups.serial", "battery.serial", "ups.id", "ups.contacts")
+        )
+        data = data.replace(b"END LIST", more.encode() + b"END LIST")
+    lines = list(record_nut(Answering([data]), "ups") if is_nut else record_apcupsd(Answering([data])))
+    assert PLANTED not in "\n".join(lines)
+    assert not any(line.startswith(("HOSTNAME : host", "UPSNAME  : ups")) for line in lines)
+    if is_nut:
+        rows = [f'VAR ups {k} "{v}"' for k, _, v in (line.partition(": ") for line in lines)]
+        wire = "\n".join(["BEGIN LIST VAR ups", *rows, "END LIST VAR ups", ""]).encode()
+    else:
+        wire = b"".join(len(t).to_bytes(2, "big") + t.encode() for t in (f"{x}\n" for x in lines)) + b"\0\0"
+    assert lines
+    assert figures(read(name, wire)) == pytest.approx(about(name)["expected"])
