@@ -20,6 +20,7 @@ from firmware_bridge.links.modem_manager import ModemManager
 from tests.drivers.transcript import FOLDER, load
 
 MMCLI = FOLDER.parent / "mmcli"
+_BOOT = b"\xff\x00\r\nRDY\r\n\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n\r\n+QUSIM: 1\r\n\r\n+QIND: SMS DONE\r\n"
 _URC = b"\r\n+CREG: 1\r\n\r\n^RSSI:18\r\n"
 
 
@@ -32,6 +33,7 @@ class PtyModem:
         urc_ratio: how often an unsolicited report comes before an answer.
         mute: commands that are never answered; all of them with "*".
         late_s: answers that come only after so long, by command.
+        resets_at: the command in whose answer the modem starts anew, once; it echoes again then.
         swaps: what stands in the recording, and what the modem says instead.
     """
 
@@ -44,12 +46,14 @@ class PtyModem:
         urc_ratio: float = 0.0,
         mute: frozenset[str] = frozenset(),
         late_s: Mapping[str, float] | None = None,
+        resets_at: str = "",
         swaps: Mapping[str, str] | None = None,
     ) -> None:
         self._recorded = load(name)
         self._echo, self._dribble, self._urc_ratio, self._mute = echo, dribble, urc_ratio, mute
         self._swaps = swaps or {}
         self._late_s = late_s or {}
+        self._resets_at = resets_at
         self._dice = random.Random(1)
         self._ours, self._theirs = pty.openpty()
         tty.setraw(self._theirs)
@@ -97,6 +101,10 @@ class PtyModem:
         answer = self._recorded.bytes_of(command) or b"\r\nERROR\r\n"
         for old, new in self._swaps.items():
             answer = answer.replace(old.encode(), new.encode())
+        if command == self._resets_at:
+            self._resets_at, self._echo = "", True
+            self._say(answer[: len(answer) // 2] + _BOOT)
+            return
         if self._echo:
             answer = command.encode() + b"\r" + answer
         if self._dice.random() < self._urc_ratio:
