@@ -34,7 +34,7 @@ class SatelliteProbe(ProbeOptions):
 
     kind: ClassVar[str] = "satellite"
 
-    enabled: bool = option("whether the probe runs", False)
+    enabled: bool = option("whether the probe runs; experimental, not yet seen on hardware", False)
     every_s: float = option("seconds from one start to the next", 60.0, low=5, high=86400)
     deadline_s: float = option(
         "a round that takes longer is stopped and recorded as `overran`", 30.0, low=1, high=86400
