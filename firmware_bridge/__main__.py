@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from firmware_bridge import finding
 from firmware_bridge.drivers import DRIVERS
 from firmware_bridge.finding import everywhere, identify_at, read_at, record_at
 from firmware_bridge.links.snmp_access import SnmpAccess, load_access
@@ -61,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         _add_shared(command, run)
     everything = commands.add_parser(
         "probe-all",
-        help="identify what is at every serial port with a lasting name, at the usual addresses and more",
+        help="identify what is at serial ports with a lasting name, usual addresses, the gateway and more",
     )
     everything.add_argument(
         "addresses", nargs="*", metavar="address", help="more addresses, as for `identify`"
@@ -111,7 +110,7 @@ def record(options: argparse.Namespace) -> int:
 def probe_all(options: argparse.Namespace) -> int:
     """Identify what is at each address; 1 when nothing answers."""
     access, found = _access(options), 0
-    addresses = everywhere(finding.PORTS, tuple(options.addresses))
+    addresses = everywhere(tuple(options.addresses))
     for address in addresses:
         try:
             here = identify_at(address, access)

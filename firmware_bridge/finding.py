@@ -281,9 +281,20 @@ WAYS: dict[str, Way] = {
 PORTS = Path("/dev/serial/by-id")
 USUAL = ("starlink://192.168.100.1", "nut://127.0.0.1", "apcupsd://127.0.0.1")
 """Where these are when nobody moved them."""
+ROUTES = Path("/proc/net/route")
 
 
-def everywhere(ports: Path, more: tuple[str, ...]) -> list[str]:
-    """All addresses that may be tried: serial ports with a lasting name, usual places, and those named."""
-    names = sorted(str(port) for port in ports.glob("*")) if ports.is_dir() else []
-    return [*names, *USUAL, *more]
+def everywhere(more: tuple[str, ...] = ()) -> list[str]:
+    """All addresses to try: serial ports with a lasting name, usual places, the gateway, and more."""
+    names = sorted(str(port) for port in PORTS.glob("*")) if PORTS.is_dir() else []
+    return [*names, *USUAL, *(f"snmp://{host}" for host in gateways()), *more]
+
+
+def gateways() -> list[str]:
+    """Addresses of the default routes; their bytes stand there backwards (proc(5))."""
+    try:
+        rows = [line.split() for line in ROUTES.read_text().splitlines()[1:]]
+    except OSError:
+        return []
+    words = {gateway for _, to, gateway, *_ in rows if int(to, 16) == 0 and int(gateway, 16) != 0}
+    return sorted(".".join(str(byte) for byte in bytes.fromhex(word)[::-1]) for word in words)

@@ -38,6 +38,7 @@ SOLAR, GPS, UPS, APC = (
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ptys say at once what they say."""
     monkeypatch.setattr(finding, "_LISTEN_S", 0.4)
+    monkeypatch.setattr(finding, "ROUTES", Path("/nonexistent"))
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -248,6 +249,19 @@ def test_everything_is_tried(
         "refused",
         "nut",
     ]
+
+
+def test_the_gateway_is_tried_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = (
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask",
+        "eth0\t00000000\t0108A8C0\t0003\t0\t0\t100\t00000000",
+        "eth0\t0008A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF",
+        "wwan0\t00000000\t00000000\t0001\t0\t0\t700\t00000000",
+    )
+    (tmp_path / "route").write_text("\n".join(rows) + "\n")
+    monkeypatch.setattr(finding, "ROUTES", tmp_path / "route")
+    monkeypatch.setattr(finding, "PORTS", tmp_path / "none")
+    assert finding.everywhere(("nut://host",)) == [*finding.USUAL, "snmp://192.168.8.1", "nut://host"]
 
 
 def test_nothing_anywhere_is_a_failure(
