@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
+from agent.contract.devices import Power
 from agent.contract.reason import Reason
 from firmware_bridge.address import Address
 from firmware_bridge.drivers.apcupsd import DRIVER as APCUPSD
@@ -12,6 +14,7 @@ from firmware_bridge.drivers.nut import Nut
 from firmware_bridge.drivers.vedirect import DRIVER as VEDIRECT
 from firmware_bridge.links.listening import ListenPort
 from firmware_bridge.links.tcp import TcpPort
+from firmware_bridge.meaning import told
 from firmware_bridge.reading import DeviceFailed, DeviceReading
 
 _VEDIRECT_BAUD = 19_200
@@ -30,6 +33,16 @@ def read(address: Address, device: str, *, within_s: float) -> DeviceReading:
         DeviceFailed: nothing was told that may be believed.
     """
     return SCHEMES[address.scheme](address, device, within_s)
+
+
+def without_load_off(reading: DeviceReading) -> DeviceReading:
+    """The same of a device whose output nobody uses: that it is off means nothing."""
+    codes = [code for code in reading.meanings if code != "load_off"]
+    fields = tuple(
+        dataclasses.replace(each, meaning=told(codes)) if isinstance(each, Power) else each
+        for each in reading.fields
+    )
+    return dataclasses.replace(reading, fields=fields, meanings=tuple(codes))
 
 
 def _vedirect(address: Address, device: str, within_s: float) -> DeviceReading:

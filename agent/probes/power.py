@@ -25,6 +25,7 @@ from agent.outage.board import Board
 from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
 from firmware_bridge import power
 from firmware_bridge.address import Address
+from firmware_bridge.reading import DeviceReading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,7 @@ class PowerProbe(ProbeOptions):
     )
     device_s: float = option("longest that one device may take", 10.0, low=1, high=600)
     board: Board = field(default_factory=Board, init=False, repr=False, compare=False)
+    used: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
     asking: Asking = field(default_factory=Asking, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -68,8 +70,15 @@ class PowerProbe(ProbeOptions):
             self.asking,
             self.board,
             name,
-            functools.partial(power.read, address, name, within_s=self.device_s),
+            functools.partial(self._read, name, address),
             within_s=self.device_s,
             unknown=functools.partial(Power, controller=name),
             hidden=address.path,
         )
+
+    def _read(self, name: str, address: Address) -> DeviceReading:
+        """An output that was never seen on is one that nobody uses: that it is off means nothing."""
+        told = power.read(address, name, within_s=self.device_s)
+        if any(isinstance(fields, Power) and fields.load_on for fields in told.fields):
+            self.used.add(name)
+        return told if name in self.used else power.without_load_off(told)

@@ -24,7 +24,7 @@ from firmware_bridge import gnss, power
 from firmware_bridge.address import Address
 from firmware_bridge.protocols.nmea import checksum
 from firmware_bridge.reading import DeviceFailed, DeviceReading
-from tests.drivers.talks import NAMES, about, bytes_of
+from tests.drivers.talks import NAMES, about, block_bytes, bytes_of
 from tests.parts.talker import PtyTalker
 
 
@@ -86,6 +86,22 @@ def test_a_hanging_controller_costs_only_itself() -> None:
     assert (good.reason, good.fields.controller, good.fields.low_battery) == (None, "good", True)
     assert (bad.reason, gone.reason) == (Reason.TIMEOUT, Reason.NOT_PRESENT)
     assert mute.path not in (bad.detail or "")
+
+
+def test_an_output_that_nobody_uses_is_no_reason_for_an_outage() -> None:
+    """Off from the first look on it means nothing; once it was on, that it is off means that something is."""
+    off = bytes_of("vedirect/smartsolar_100_20_night")
+    on = block_bytes(["PID\t0xA05F", "V\t25870", "CS\t3", "LOAD\tON", "IL\t900"])
+    said = [off]
+    with PtyTalker(lambda: said[0]) as device:
+        probe = PowerProbe(controllers=(f"sun=vedirect:{device.path}",), device_s=2)
+        seen = []
+        for data in (off, on, off):
+            said[0] = data
+            (finding,) = asyncio.run(probe.measure())
+            assert isinstance(finding.fields, Power)
+            seen.append((finding.fields.load_on, finding.fields.meaning, probe.board.look().power))
+    assert seen == [(False, None, None), (True, None, None), (False, "load_off", "lost")]
 
 
 def now_sentences() -> bytes:
