@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,20 +79,24 @@ class Taken:
 
 
 def take(
-    exclusions: Iterable[Exclusion], rules: Mapping[ExclusionType, ExclusionRule], time: SlotSet
+    exclusions: Iterable[Exclusion],
+    rules: Mapping[ExclusionType, ExclusionRule],
+    time: SlotSet,
+    concerns: Callable[[Exclusion], bool] = lambda _: True,
 ) -> tuple[Taken, ...]:
     """What each exclusion takes out of a time; those that do not touch it are passed over.
 
     Args:
-        exclusions: those that concern the school.
+        exclusions: all there are; one that is about another school may have taken the place of one of ours.
         rules: the contract's.
         time: one month, or the part of it under these rules.
+        concerns: whether one is about the school.
     """
     every = tuple(exclusions)
     valid = {e.id for e in in_force(every)}
     used: dict[ExclusionType, SlotSet] = {}
     taken: list[Taken] = []
-    for exclusion in sorted(every, key=lambda e: (e.from_ms, e.id)):
+    for exclusion in sorted(filter(concerns, every), key=lambda e: (e.from_ms, e.id)):
         touched = exclusion.slots & time
         if not touched:
             continue

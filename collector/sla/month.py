@@ -8,6 +8,7 @@ one that holds for the whole is their mean, weighted by the slots (tests) that e
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -134,9 +135,10 @@ class _Case:
             one
             for s in stretches
             for one in take(
-                (e for e in self.exclusions if self.contract.concerns(e, s.promise)),
+                self.exclusions,
                 s.promise.exclusions,
                 s.slots,
+                functools.partial(self.contract.is_meant, s.promise),
             )
         )
 

@@ -8,6 +8,7 @@ of days does not reach over its end.
 from __future__ import annotations
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -105,7 +106,7 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Priced:
+class Priced(ABC):
     """A rule that charges a share of the fee, or an amount, for each unit of something."""
 
     id: str = field(metadata={"doc": "name of the rule"})
@@ -131,9 +132,9 @@ class Priced:
             price = Fraction(fee) * Fraction(self.fee_ratio or 0)
         return self.units(ground) * price
 
+    @abstractmethod
     def units(self, ground: Ground) -> Fraction:
         """How many there are to pay for."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -104,6 +104,6 @@ class SchoolContract:
             found |= s.promise.calendar.service(s.first, s.end)
         return found
 
-    def concerns(self, exclusion: Exclusion, promise: Promise) -> bool:
+    def is_meant(self, promise: Promise, exclusion: Exclusion) -> bool:
         """Whether an exclusion is about this school while a promise holds."""
         return exclusion.scope.covers(school=self.school, operator=promise.operator, region=self.region)

@@ -37,11 +37,6 @@ class SpeedTest:
     validity: str = VALID
     reasons: tuple[str, ...] = ()
 
-    @property
-    def is_valid(self) -> bool:
-        """Whether it may count."""
-        return self.validity == VALID and self.mbps is not None
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThroughputTarget:

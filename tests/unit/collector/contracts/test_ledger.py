@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,29 @@ def test_a_line_that_the_rules_forbid_is_named_even_with_a_right_seal(tmp_path: 
 
     with pytest.raises(ConfigError, match="ledger:2: әлия proposed exclusion 'E-0001'"):
         parse(first + second, "ledger")
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"type": None}, "type: is required"),
+        ({"scope": None}, "scope: is required"),
+        ({"scope": "school:x"}, "scope: 'school:x' is not site:SCHOOL"),
+        ({"from_at": None}, "from_at: is required"),
+        ({"to_at": "2026-11-05T02:00+05:00"}, "an exclusion ends after it begins"),
+        ({"at": "then"}, "at: 'then' is not a time such as"),
+    ],
+)
+def test_a_sealed_line_that_makes_no_sense_is_named(changed: dict[str, str | None], sentence: str) -> None:
+    from collector.contracts import ledger as written  # noqa: PLC0415
+
+    line = written._write_line(replace(form_of(proposal(), "a"), **changed), "")  # type: ignore[arg-type]
+
+    with pytest.raises(ConfigError) as raised:
+        parse(line, "ledger")
+
+    assert str(raised.value).startswith("ledger:1: ")
+    assert sentence in str(raised.value)
 
 
 def _propose(file: Path, number: int) -> None:

@@ -132,6 +132,9 @@ def test_the_judge_is_told_its_figures_without_a_hole() -> None:
     assert all(a.last_slot + 1 == b.first_slot for a, b in pairwise(terms))
     assert terms[-1].last_slot == end + 9
     assert list(NO_CONTRACTS.terms("x", 5, 9)) == [Term(5, 9, STANDARD)]
+    assert [(t.first_slot, t.last_slot) for t in made.terms("kz-0001", begin, begin + 5)] == [
+        (begin, begin + 5)
+    ]
 
 
 def test_calendars_may_stand_in_another_file_whatever_the_order(tmp_path: Path) -> None:
@@ -180,6 +183,17 @@ def test_a_day_may_end_at_24(tmp_path: Path) -> None:
     monday = slot("2026-11-02T00:00+05:00")
 
     assert made.of("kz-0001")[0].service(monday, monday + 1440).spans == ((monday, monday + 1440),)
+
+
+def test_a_machine_that_does_not_know_kazakhstans_time_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before tzdata 2024a Almaty stays at UTC+6, and every shift would be an hour off."""
+    old = dt.timezone(dt.timedelta(hours=6))
+    monkeypatch.setattr("collector.contracts.zone.zoneinfo.ZoneInfo", lambda _: old)
+
+    with pytest.raises(ConfigError, match=r"calendar\[0\]\.zone: .*this machine needs tzdata 2024a or newer"):
+        read(tmp_path, VALID)
 
 
 def test_what_is_allowed_but_hardly_meant_is_a_warning(tmp_path: Path) -> None:

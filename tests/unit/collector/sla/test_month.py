@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from collector.sla.allowance import Refusal
 from collector.sla.assessment import Combination
 from collector.sla.exclusion import Exclusion, ExclusionType, Scope, ScopeKind, Status
 from collector.sla.figures import MonthFigures, Seen
@@ -144,6 +145,18 @@ def test_others_exclusions_are_passed_over() -> None:
     )
 
     assert judged(seen(), None, others).effects == ()
+
+
+def test_one_that_was_for_the_wrong_school_holds_there_no_more() -> None:
+    """The newer one is about another school; the older one is superseded all the same."""
+    wrong = excluded("2026-11-04T10:00+05:00", "2026-11-04T14:00+05:00")
+    right = replace(wrong, id="E-2", supersedes="E-1", scope=Scope(kind=ScopeKind.SITE, name="kz-0002"))
+
+    made = judged(seen(), None, wrong, right)
+
+    assert made.counted == made.everything
+    assert [e.taken.refusal for e in made.effects] == [Refusal.SUPERSEDED]
+    assert judged(seen(), None, wrong, replace(right, status=Status.PROPOSED)).counted != made.everything
 
 
 def test_a_month_without_a_record_is_neither_met_nor_breached() -> None:
@@ -324,6 +337,28 @@ def test_a_break_in_the_contract_is_not_judged() -> None:
 
     assert judged(seen(), held).counted.service.counts.all == 2 * 720
     assert held.at(slot("2026-11-10T00:00+05:00")) is None
+
+
+def test_a_month_is_written_as_it_is_read() -> None:
+    assert str(NOVEMBER) == "2026-11"
+    assert Month.parse("2026-02") < NOVEMBER
+
+
+@pytest.mark.parametrize(
+    ("text", "slots"),
+    # Mondays to Fridays of 720 slots: February of a leap year has 21, of 2027 20; January 2027 21
+    [("2028-02", 21 * 720), ("2027-02", 20 * 720), ("2026-12", 23 * 720), ("2027-01", 21 * 720)],
+)
+def test_leap_days_and_new_years_are_days_like_others(text: str, slots: int) -> None:
+    month = Month.parse(text)
+    first, end = month.slots(ALMATY).spans[0]
+    held = contract(Stretch(first=first - 9_999, end=end + 9_999, promise=promise()))
+
+    made = judge_month(month, Seen(classes=classes(first - 99, end + 99)), held)
+
+    assert made is not None
+    assert made.counted.service.counts.all == made.counted.service.counts.up == slots
+    assert made.counted.service.verdict is Verdict.MET
 
 
 def test_the_clock_of_the_place_says_which_month_it_is() -> None:
