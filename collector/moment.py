@@ -16,7 +16,7 @@ from agent.contract.record import Batch, ClockState
 MAX_AHEAD_MS = 600_000
 """A clock further ahead of the collector's is not good, whatever its device says."""
 
-_NEVER_BEFORE_MS = 1_735_689_600_000
+NEVER_BEFORE_MS = 1_735_689_600_000
 """2025: a clock that shows less has not been set since it was made."""
 
 
@@ -58,7 +58,7 @@ def is_good(clock: ClockState, received_ms: int) -> bool:
 
     A time service may be wrong, too: a receiver whose week counter has rolled over is off by twenty years.
     """
-    return clock.age_s is not None and _NEVER_BEFORE_MS <= clock.wall_ms <= received_ms + MAX_AHEAD_MS
+    return clock.age_s is not None and NEVER_BEFORE_MS <= clock.wall_ms <= received_ms + MAX_AHEAD_MS
 
 
 def witnesses(batch: Batch, received_ms: int) -> dict[str, Witness]:
@@ -85,7 +85,7 @@ def place_in_time(
         return Moment(witness.wall_ms - (witness.mono_ms - clock.mono_ms), TimeBasis.CORRECTED)
     if clock.boot == batch.clock.boot:
         return Moment(received_ms - (batch.clock.mono_ms - clock.mono_ms), TimeBasis.ARRIVAL)
-    is_possible = _NEVER_BEFORE_MS <= clock.wall_ms <= received_ms
+    is_possible = NEVER_BEFORE_MS <= clock.wall_ms <= received_ms
     return Moment(clock.wall_ms if is_possible else received_ms, TimeBasis.UNKNOWN)
 
 

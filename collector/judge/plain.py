@@ -14,7 +14,7 @@ from collector.sla.slot import SlotClass
 
 def fact_to_text(fact: Fact) -> str:
     """One line of JSON: kind and values."""
-    return json.dumps([type(fact).__name__, *fact], separators=(",", ":"), ensure_ascii=False)
+    return json.dumps([type(fact).__name__, *fact], separators=(",", ":"))
 
 
 def fact_from_text(text: str) -> Fact:

@@ -14,6 +14,7 @@ TABLES = (
     "CREATE TABLE position (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), cursor TEXT NOT NULL) STRICT",
     # terms: a digest of the contracts that the school's verdicts were judged by
     "CREATE TABLE schools (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, terms TEXT) STRICT",
+    "CREATE INDEX unbound ON schools (no) WHERE terms IS NULL",
     "CREATE TABLE devices (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT",
     """
     CREATE TABLE sessions (

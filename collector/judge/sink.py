@@ -9,6 +9,7 @@ again. Where a contract says otherwise than it did when a school was judged, the
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import sqlite3
 import threading
@@ -21,7 +22,7 @@ from agent.contract.decoder import DecodeError
 from agent.contract.option import option
 from collector.judge.file import FileBook
 from collector.judge.schema import open_for_writing
-from collector.moment import SETTLED, TimeBasis
+from collector.moment import MAX_AHEAD_MS, NEVER_BEFORE_MS, SETTLED, TimeBasis
 from collector.sinks.base import Gap, Measurement, SinkUnavailable
 from collector.sinks.problems import describe
 from collector.sinks.schema import transaction
@@ -72,11 +73,11 @@ class JudgeSink:
 
     async def write(self, batch: Sequence[Measurement]) -> None:
         """Judge what the batch touches."""
-        await self._run(lambda db, ledger: _write(db, ledger, batch, None))
+        await self._run(lambda db, ledger: self._write(db, ledger, batch, None))
 
     async def write_at(self, batch: Sequence[Measurement], cursor: str, gaps: Sequence[Gap] = ()) -> None:  # noqa: ARG002  # that a record is lost its neighbours' numbers tell
         """Judge, and keep the position up to which the journal has been read, all or nothing."""
-        await self._run(lambda db, ledger: _write(db, ledger, batch, cursor))
+        await self._run(lambda db, ledger: self._write(db, ledger, batch, cursor))
 
     async def cursor(self) -> str | None:
         """The position of the last `write_at`; None in a new file."""
@@ -106,10 +107,20 @@ class JudgeSink:
         if self._db is None or self._ledger is None:
             self._db = open_for_writing(self._path, busy_s=self._options.busy_s)
             self._ledger = Ledger(FileBook(self._db), self._terms)
-            for school, _ in _schools(self._db):
+            for school, known in _schools(self._db):
                 with transaction(self._db):
-                    _judge_by(self._db, self._ledger, school, self._terms)
+                    _judge_by(self._db, self._ledger, school, known, _digest(self._terms, school))
         return self._db, self._ledger
+
+    def _write(
+        self, db: sqlite3.Connection, ledger: Ledger, batch: Sequence[Measurement], cursor: str | None
+    ) -> None:
+        with transaction(db):
+            ledger.apply(p for m in batch if (p := placed(m)) is not None)
+            for (school,) in db.execute("SELECT id FROM schools WHERE terms IS NULL").fetchall():
+                _note_terms(db, school, _digest(self._terms, school))
+            if cursor is not None:
+                db.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (cursor,))
 
     def _close(self) -> None:
         with self._lock:
@@ -122,29 +133,49 @@ class JudgeSink:
 
 
 def placed(measurement: Measurement) -> Placed | None:
-    """What a record says of slots; None where its time is not known."""
-    if measurement.time_basis is TimeBasis.UNKNOWN:
+    """What a record says of slots; None where its time is not known, or cannot be.
+
+    However wrong a device's clocks are, nothing began before there were such devices, or ended long after it
+    arrived: a claim of years would be a silence, or an outage, of years.
+    """
+    latest_ms = measurement.received_ms + MAX_AHEAD_MS
+    is_possible = NEVER_BEFORE_MS <= measurement.at_ms <= latest_ms
+    if measurement.time_basis is TimeBasis.UNKNOWN or not is_possible:
         return None
+    record = measurement.record
+    lasted_ms = min(record.duration_ms, latest_ms - measurement.at_ms)
+    if lasted_ms != record.duration_ms:
+        record = dataclasses.replace(record, duration_ms=lasted_ms)
     basis = Basis.CLOCK if measurement.time_basis in SETTLED else Basis.ARRIVAL
-    one = sight(measurement.device, measurement.session, measurement.record, measurement.at_ms, basis)
+    one = sight(measurement.device, measurement.session, record, measurement.at_ms, basis)
     return Placed(measurement.school.id, one)
 
 
-def _write(db: sqlite3.Connection, ledger: Ledger, batch: Sequence[Measurement], cursor: str | None) -> None:
-    with transaction(db):
-        ledger.apply(p for m in batch if (p := placed(m)) is not None)
-        if cursor is not None:
-            db.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (cursor,))
-
-
-def _judge_by(db: sqlite3.Connection, ledger: Ledger, school: str, terms: Terms) -> None:
+def _judge_by(db: sqlite3.Connection, ledger: Ledger, school: str, known: str | None, said: str) -> None:
     """Judge a school anew, if its contracts say otherwise than when it was judged."""
-    said = hashlib.sha256(repr(list(terms.terms(school, *_ALL_TIME))).encode()).hexdigest()
-    (known,) = db.execute("SELECT terms FROM schools WHERE id = ?", (school,)).fetchone()
     span = ledger.book.span(school)
     if said != known and span is not None:
         ledger.judge({school: [Span(*span)]})
+    if said != known:
+        _note_terms(db, school, said)
+
+
+def _note_terms(db: sqlite3.Connection, school: str, said: str) -> None:
     db.execute("UPDATE schools SET terms = ? WHERE id = ?", (said, school))
+
+
+def _digest(terms: Terms, school: str) -> str:
+    """Of everything that is promised to a school, for all time."""
+    said = [
+        (term.first_slot, term.last_slot, *map(_plain, dataclasses.astuple(term.parameters)))
+        for term in terms.terms(school, *_ALL_TIME)
+    ]
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    """Sets have no order of their own, and another one in each process."""
+    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def _schools(db: sqlite3.Connection) -> list[tuple[str, str | None]]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import sqlite3
 from collections.abc import Iterable
@@ -15,8 +16,8 @@ from collector.__main__ import main
 from collector.config import Config, load_config
 from collector.journal import Journal
 from collector.judge.reader import VerdictReader
-from collector.judge.sink import JudgeOptions, JudgeSink
-from collector.moment import TimeBasis
+from collector.judge.sink import JudgeOptions, JudgeSink, placed
+from collector.moment import MAX_AHEAD_MS, TimeBasis
 from collector.playback import START
 from collector.replay import replay
 from collector.sinks.base import Measurement, SinkUnavailable
@@ -47,7 +48,7 @@ def said(fields: Iterable[Fields], first_seq: int = 1, **changes: TimeBasis) -> 
                 fields=f,
             ),
             at_ms=START_MS + i * SLOT_MS,
-            received_ms=START_MS,
+            received_ms=START_MS + i * SLOT_MS,
             backlog=False,
             **changes,
         )
@@ -112,6 +113,44 @@ async def test_another_contract_judges_anew_what_is_there(path: Path) -> None:
     reader = VerdictReader(path)
     assert reader.verdicts(SCHOOL.id, FIRST + 3, FIRST + 6).classes == bytes([SlotClass.DOWN_OTHER] * 4)
     assert reader.outages(SCHOOL.id, FIRST, FIRST + 9) == []
+    await sink.close()
+
+
+async def test_the_same_contract_again_judges_nothing(path: Path) -> None:
+    sink = sink_of(path)
+    await sink.write(said(GOOD_BAD))
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE days SET classes = zeroblob(1440)")
+    sink.be_bound_by(StandardTerms(Parameters()))
+    await sink.cursor()
+    assert not any(content(path)[0])
+
+    sink.be_bound_by(StandardTerms(Parameters(dns_degrades=False)))
+    await sink.cursor()
+    assert content(path)[0].count(SlotClass.UP) == 6
+    await sink.close()
+
+
+@pytest.mark.parametrize("at_ms", [0, -(2**52), 2**52, START_MS + 700_000])
+def test_a_time_that_cannot_be_is_evidence_of_nothing(at_ms: int) -> None:
+    (measurement,) = said([UP])
+    assert placed(measurement) is not None
+    assert placed(dataclasses.replace(measurement, at_ms=at_ms)) is None
+
+
+def test_nothing_lasts_longer_than_until_it_arrives() -> None:
+    (measurement,) = said([Outage(scope="link", outage="o", ongoing=False, cause="line")])
+    endless = dataclasses.replace(measurement.record, duration_ms=2**52)
+    one = placed(dataclasses.replace(measurement, record=endless))
+    assert one is not None
+    assert one.sighting.until_ms == START_MS + MAX_AHEAD_MS
+
+
+async def test_text_that_is_none_is_kept_all_the_same(path: Path) -> None:
+    sink = sink_of(path)
+    await sink.write(said([Outage(scope="link", outage="\ud800", ongoing=True, cause="line")]))
+    await sink.write(said([UP], first_seq=2))
+    assert content(path)[0].count(SlotClass.UP) == 1
     await sink.close()
 
 
