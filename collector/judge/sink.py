@@ -21,15 +21,13 @@ from typing import ClassVar, TypeVar
 from agent.contract.decoder import DecodeError
 from agent.contract.option import option
 from collector.judge.file import FileBook
+from collector.judge.placing import placed
 from collector.judge.schema import open_for_writing
-from collector.moment import MAX_AHEAD_MS, NEVER_BEFORE_MS, SETTLED, TimeBasis
 from collector.sinks.base import Gap, Measurement, SinkUnavailable
 from collector.sinks.problems import describe
 from collector.sinks.schema import transaction
-from collector.sla.book import Placed
 from collector.sla.ledger import STANDARD_TERMS, Ledger
 from collector.sla.parameters import Terms
-from collector.sla.sighting import Basis, sight
 from collector.sla.touch import Span
 
 T = TypeVar("T")
@@ -130,25 +128,6 @@ class JudgeSink:
         if self._db is not None:
             self._db.close()
         self._db = self._ledger = None
-
-
-def placed(measurement: Measurement) -> Placed | None:
-    """What a record says of slots; None where its time is not known, or cannot be.
-
-    However wrong a device's clocks are, nothing began before there were such devices, or ended long after it
-    arrived: a claim of years would be a silence, or an outage, of years.
-    """
-    latest_ms = measurement.received_ms + MAX_AHEAD_MS
-    is_possible = NEVER_BEFORE_MS <= measurement.at_ms <= latest_ms
-    if measurement.time_basis is TimeBasis.UNKNOWN or not is_possible:
-        return None
-    record = measurement.record
-    lasted_ms = min(record.duration_ms, latest_ms - measurement.at_ms)
-    if lasted_ms != record.duration_ms:
-        record = dataclasses.replace(record, duration_ms=lasted_ms)
-    basis = Basis.CLOCK if measurement.time_basis in SETTLED else Basis.ARRIVAL
-    one = sight(measurement.device, measurement.session, record, measurement.at_ms, basis)
-    return Placed(measurement.school.id, one)
 
 
 def _judge_by(db: sqlite3.Connection, ledger: Ledger, school: str, known: str | None, said: str) -> None:

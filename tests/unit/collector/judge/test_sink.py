@@ -15,8 +15,9 @@ from agent.contract.record import Record
 from collector.__main__ import main
 from collector.config import Config, load_config
 from collector.journal import Journal
+from collector.judge.placing import placed
 from collector.judge.reader import VerdictReader
-from collector.judge.sink import JudgeOptions, JudgeSink, placed
+from collector.judge.sink import JudgeOptions, JudgeSink
 from collector.moment import MAX_AHEAD_MS, TimeBasis
 from collector.playback import START
 from collector.replay import replay
