@@ -29,6 +29,9 @@ from collector.alerts.sign import FIGURES
 from collector.config import CollectorOptions
 from collector.reflector.options import ReflectorOptions
 from collector.sinks import SINKS, sink_class
+from collector.sla.cause import SENTENCES
+from collector.sla.parameters import STANDARD
+from collector.sla.rule import RULES as SLOT_RULES
 from docs import contracts, devices, profiles
 from docs.options import example, table
 from firmware_bridge import __main__ as bridge_program
@@ -174,6 +177,20 @@ def alerts() -> str:
     )
 
 
+def verdicts() -> str:
+    """The tables of docs/verdicts.md."""
+    head = ["| rule | class | cause | confidence | when |", "|---|---|---|---|---|"]
+    rows = [
+        f"| `{r.name}` | `{r.class_by(STANDARD).name.lower()}`{'' if r.slot_class is not None else ' *'}"
+        f" | {r.cause or '–'} | {r.confidence or '–'} | {r.sentence} |"
+        for r in SLOT_RULES
+    ]
+    causes = [f"| `{cause}` | {sentence} |" for cause, sentence in SENTENCES.items()]
+    return "\n".join(
+        ["### Rules\n", *head, *rows, "\n### Causes\n", "| cause | what it means |", "|---|---|", *causes, ""]
+    )
+
+
 def _rule(rule: Rule) -> str:
     says = re.sub(r"\{value[^}]*\}", "…", rule.sentence)
     silent = f"silent for {rule.silent_s} s" if rule.silent_s is not None else ""
@@ -202,6 +219,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "docs/devices.md": devices.page,
     "docs/alerts.md": alerts,
     "docs/contracts.md": contracts.page,
+    "docs/verdicts.md": verdicts,
 }
 """Files with one part between `<!-- generated -->` and `<!-- end -->`."""
 
