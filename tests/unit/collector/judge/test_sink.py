@@ -217,6 +217,36 @@ def test_a_file_built_again_from_the_journal_is_equal(tmp_path: Path, config: Co
     assert content(path) == before
 
 
+def journal_of(folder: Path, *, knows_the_time: bool) -> Config:
+    """Ten minutes by a device that knows the time from the start, or only when it has sent all of them."""
+    folder.mkdir()
+    (folder / "registry.toml").write_text(REGISTRY)
+    (folder / "collector.toml").write_text(TOML.format(folder=folder))
+    journal = Journal.open(folder / "journal")
+    for i, fields in enumerate(GOOD_BAD, 1):
+        good = clock(i * SLOT_MS)
+        bad = dataclasses.replace(good, wall_ms=i * SLOT_MS, age_s=None)
+        one = record(i, clock=good if knows_the_time else bad, duration_ms=50_000, fields=fields)
+        sent = dataclasses.replace(one.clock, mono_ms=one.clock.mono_ms + 55_000)
+        sent_then = batch(records=(one,), first_seq=i, clock=sent)
+        journal.write([batch_entry(sent_then, received_ms=NOW_MS + (i + 1) * SLOT_MS)])
+    last = record(11, clock=clock(11 * SLOT_MS), duration_ms=50_000, fields=UP)
+    sent_last = batch(records=(last,), first_seq=11, clock=clock(12 * SLOT_MS))
+    journal.write([batch_entry(sent_last, received_ms=NOW_MS + 12 * SLOT_MS)])
+    journal.close()
+    return load_config(folder / "collector.toml", {})
+
+
+def test_records_put_right_end_like_those_that_were_right_at_first(tmp_path: Path) -> None:
+    for name, knows in (("right", True), ("put-right", False)):
+        asyncio.run(replay(journal_of(tmp_path / name, knows_the_time=knows), "judge", START))
+
+    right = content(tmp_path / "right/verdicts.db")
+    assert right[0].count(SlotClass.DOWN_PROVIDER) == 4
+    assert len(right[2]) == 1
+    assert content(tmp_path / "put-right/verdicts.db") == right
+
+
 def test_explain_names_records_rule_and_figures(
     tmp_path: Path, config: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from collector.sla import stretch
 from collector.sla.book import Placed
 from collector.sla.ledger import STANDARD_TERMS
+from collector.sla.sighting import Round, Told
+from collector.sla.slot import SLOT_MS, SlotClass
 from collector.sla.window import Window
 from tests.unit.collector.sla.world import (
     FIRST,
@@ -74,3 +76,26 @@ def test_a_late_record_changes_only_slots_that_it_says_it_judged(data: st.DataOb
     gone_or_come = {o.id for o in change.come} | set(change.gone)
     told = {o.id: o for s in SCHOOLS for o in before[s][2]}, {o.id: o for s in SCHOOLS for o in after[s][2]}
     assert gone_or_come == {i for i in told[0] | told[1] if told[0].get(i) != told[1].get(i)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(said=records())
+def test_nothing_is_invented(said: list[Placed]) -> None:
+    """A slot is good only near an anchor that answered, and the operator's only near one that did not."""
+    known = final(said)
+    book = ledger_of(known).book
+    for school in SCHOOLS:
+        here = [p.sighting for p in known if p.school == school]
+        verdicts = book.verdicts(school, FIRST - 50, LAST + 80)
+        for slot, slot_class in enumerate(verdicts.classes, FIRST - 50):
+            near = [s for s in here if s.at_ms // SLOT_MS - 1 <= slot <= s.last_slot + 1]
+            rounds = {s.fact.up for s in near if isinstance(s.fact, Round)}
+            told = {s.fact.scope for s in near if isinstance(s.fact, Told)}
+            if slot_class == SlotClass.UP:
+                assert True in rounds
+            elif slot_class == SlotClass.DEGRADED:
+                assert True in rounds or "dns" in told
+            elif slot_class == SlotClass.DOWN_PROVIDER:
+                assert False in rounds or "link" in told
+            elif slot_class == SlotClass.DOWN_OTHER:
+                assert here
