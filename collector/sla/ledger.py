@@ -68,10 +68,13 @@ class Ledger:
         change = Change()
         for school in sorted(spans):
             change.judged[school] = spans[school]
+            known = self.book.span(school)
+            lasts = known is not None and bool(self.book.outages(school, known[1], known[1]))
             changed = [found for span in spans[school] if (found := self._judge_span(school, span))]
             if changed:
                 change.changed[school] = changed
-            for span in joined(self._quiet_around(school, span) for span in spans[school]):
+            stirred = [span for span in spans[school] if lasts or not self._is_calm(school, span)]
+            for span in joined(self._quiet_around(school, span) for span in stirred):
                 self._seek_outages(school, span, spans[school], change)
         return change
 
@@ -112,6 +115,15 @@ class Ledger:
         changed = Verdicts(new.classes[start : end + 1], new.rules[start : end + 1])
         self.book.write(school, span.first + start, changed)
         return Span(span.first + start, span.first + end)
+
+    def _is_calm(self, school: str, span: Span) -> bool:
+        """Whether no outage can be otherwise, where none lasts: none is near, and nothing here makes one."""
+        terms = self._terms.terms(school, span.first - DAY_SLOTS, span.last + DAY_SLOTS)
+        near = max(term.parameters.close_after for term in terms)
+        if self.book.outages(school, span.first - near, span.last + near):
+            return False
+        classes = self.book.verdicts(school, span.first, span.last).classes
+        return SlotClass.DOWN_PROVIDER not in classes and SlotClass.DOWN_OTHER not in classes
 
     def _quiet_around(self, school: str, span: Span) -> Span:
         """From quiet to quiet: outside of it no outage is otherwise."""
