@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from firmware_bridge.links.snmp import SnmpAgent
 
 PORT = 161
+_TIMEOUT_S = 2.0
+"""Of one request, which is sent twice."""
 _LINUX = re.compile(r"^Linux \S+ (?P<kernel>\d\S*)(?:.* (?P<machine>\S+))?$")
 _SIGNED, _UNSIGNED = 1 << 31, 1 << 32
 
@@ -195,7 +197,7 @@ def _agent(host: str, access: SnmpAccess, device: str) -> SnmpAgent:
     from firmware_bridge.links.snmp import SnmpAgent  # noqa: PLC0415 -- large, and most schools need it not
 
     address, port = address_of(host)
-    return SnmpAgent(address, access, device=device, port=port)
+    return SnmpAgent(address, access, device=device, port=port, timeout_s=_TIMEOUT_S)
 
 
 def address_of(host: str) -> tuple[str, int]:

@@ -153,7 +153,8 @@ class _Poll:
         modems = self._modems(ports)
         satellite = self._try("satellite", partial(self._scalars, self.family.satellite))
         self._assert_ran_on(uptimes)
-        if uptimes.uptime_s is None and not any((ports, values, modems, satellite)):
+        is_named = self.known.description is not None
+        if uptimes.uptime_s is None and not any((is_named, ports, values, modems, satellite)):
             raise DeviceFailed(
                 self.device, Reason.NOT_PERMITTED, "answers but shows nothing: widen its access rules"
             )

@@ -185,6 +185,10 @@ class SnmpReplay:
             return self._got(request)
         rows: list[tuple[Oid, Item]] = []
         at = request.names[0]
+        if request.version == _V1:
+            # 64 bits are not of version 1's types: it passes over them (RFC 3584 §4.2.2.1).
+            while (passed := self._following(at)) and self.values[passed].tag == TAGS[70]:
+                at = passed
         for _ in range(request.most if request.kind == BULK else 1):
             following = self._following(at)
             if following is None and request.version == _V1:
@@ -202,7 +206,7 @@ class SnmpReplay:
             if name in self.faults.errors:
                 return (self.faults.errors[name], place), _as_asked(request)
             item = self.values.get(name)
-            if item is None and request.version == _V1:
+            if request.version == _V1 and (item is None or item.tag == TAGS[70]):
                 return (2, place), _as_asked(request)
             rows.append((name, item or Item(NO_INSTANCE, b"")))
         return (0, 0), rows
