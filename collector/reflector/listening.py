@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Iterator
 from collector.errors import ConfigError
 from collector.reflector.gate import Gate
 from collector.reflector.ndt7 import Ndt7Server
-from collector.reflector.options import Ndt7Options, TcpOptions
+from collector.reflector.options import HttpOptions, Ndt7Options, TcpOptions
+from collector.reflector.pages import PageServer
 from collector.reflector.stream import StreamServer
 
 log = logging.getLogger("collector.reflector")
@@ -51,6 +52,20 @@ async def listening_for_ndt7(options: Ndt7Options, gate: Gate) -> AsyncIterator[
         server = await Ndt7Server(gate, guests=options.guests).start(host, options.port, _tls(options))
     port = int(server.sockets[0].getsockname()[1])
     log.info("reflector.listening service=ndt7 port=%d", port)
+    try:
+        yield port
+    finally:
+        server.close()
+
+
+@contextlib.asynccontextmanager
+async def listening_for_pages(options: HttpOptions) -> AsyncIterator[int]:
+    """For the probes `portal` and `http`; its port."""
+    with _named("http"):
+        host = None if options.host == "::" else options.host
+        server = await PageServer().start(host, options.port)
+    port = int(server.sockets[0].getsockname()[1])
+    log.info("reflector.listening service=http port=%d", port)
     try:
         yield port
     finally:

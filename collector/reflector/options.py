@@ -17,6 +17,7 @@ DEFAULT_FILE = Path("/etc/schoolpulse/reflector.toml")
 PORT = 7470
 TCP_PORT = 7471
 NDT7_PORT = 7472
+HTTP_PORT = 7473
 _KEY = re.compile("[0-9a-f]{64}")
 
 
@@ -101,6 +102,24 @@ class Ndt7Options:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HttpOptions:
+    """The table `[http]`: pages whose answer is known, for the probes `portal` and `http`."""
+
+    enabled: bool = option("whether it shows `/generate_204` and `/success.txt` to everybody", False)
+    host: str = option("address to listen on; `::` takes IPv4 too", "::")
+    port: int = option(
+        "TCP port to listen on, without TLS; portals mostly look at 80 alone; 0 takes a free one",
+        HTTP_PORT,
+        low=0,
+        high=65535,
+    )
+
+    def __post_init__(self) -> None:
+        if problem := host_problem(self.host):
+            raise DecodeError("host", problem)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReflectorOptions:
     """The whole of reflector.toml."""
 
@@ -108,6 +127,7 @@ class ReflectorOptions:
     capacity: CapacityOptions = field(default_factory=CapacityOptions, metadata={"doc": "paced UDP"})
     tcp: TcpOptions = field(default_factory=TcpOptions, metadata={"doc": "TCP at its steady rate"})
     ndt7: Ndt7Options = field(default_factory=Ndt7Options, metadata={"doc": "M-Lab's NDT7"})
+    http: HttpOptions = field(default_factory=HttpOptions, metadata={"doc": "pages whose answer is known"})
 
 
 def load(file: Path) -> ReflectorOptions:

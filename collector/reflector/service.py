@@ -8,7 +8,7 @@ import contextlib
 import logging
 
 from collector.reflector.gate import Gate
-from collector.reflector.listening import listening_for_ndt7, listening_for_streams
+from collector.reflector.listening import listening_for_ndt7, listening_for_pages, listening_for_streams
 from collector.reflector.options import ReflectorOptions
 from collector.reflector.udp import CapacityServer
 
@@ -28,6 +28,8 @@ async def serve(options: ReflectorOptions, stop: asyncio.Event) -> None:
                 await stack.enter_async_context(listening_for_streams(options.tcp, gate))
             if options.ndt7.enabled:
                 await stack.enter_async_context(listening_for_ndt7(options.ndt7, gate))
+            if options.http.enabled:
+                await stack.enter_async_context(listening_for_pages(options.http))
             await stop.wait()
     finally:
         if capacity is not None:
