@@ -51,9 +51,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 STAGES: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("lint",),),
     (("unit",),),
-    (("bed",), ("integration", "system")),
-    (("deploy",),),
-    (("fuzz",),),
+    (("bed", "deploy", "fuzz"), ("integration", "system")),
 )
 """One stage after the other. The lanes of a stage run side by side, since their suites mostly wait; those of
 a lane one after the other. What all but the first lane say is shown at their end."""
