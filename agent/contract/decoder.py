@@ -84,7 +84,7 @@ def _plain(kind: type, strict: bool) -> Decode:
     if issubclass(kind, enum.Enum):
         return functools.partial(_enum, kind)
     if kind in _SCALARS:
-        return _SCALARS[kind]
+        return _written if strict and kind is str else _SCALARS[kind]
     raise TypeError(f"no decoder for {kind!r}")
 
 
@@ -253,6 +253,14 @@ def _str(value: object, path: str) -> str:
     except UnicodeEncodeError:
         raise DecodeError(path, f"text with half a character: {value!a:.60}") from None
     return value
+
+
+def _written(value: object, path: str) -> str:
+    """Text of a file that people write; a NUL in it ends every name that a system is handed."""
+    text = _str(value, path)
+    if "\0" in text:
+        raise DecodeError(path, f"text with a NUL: {_show(text)}")
+    return text
 
 
 def _bool(value: object, path: str) -> bool:

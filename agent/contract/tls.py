@@ -19,6 +19,8 @@ def trusting(key: str, ca_file: str) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError as e:
         raise _no_certificate(key, ca_file) from e
+    except OSError as e:  # it could be opened; a bad place of the disk shows only now
+        raise DecodeError(key, f"{ca_file} cannot be read: {e.strerror}") from e
     if not context.cert_store_stats()["x509"]:
         raise _no_certificate(key, ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -49,6 +51,8 @@ def show_certificate(context: ssl.SSLContext, table: str, cert_file: str, key_fi
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cert_file)
     except ssl.SSLError as e:
         raise _no_certificate(certificate, cert_file) from e
+    except OSError as e:
+        raise DecodeError(certificate, f"{cert_file} cannot be read: {e.strerror}") from e
     try:
         context.load_cert_chain(cert_file, key_file, password=_no_passphrase)
     except ssl.SSLError as e:
@@ -57,6 +61,8 @@ def show_certificate(context: ssl.SSLContext, table: str, cert_file: str, key_fi
         if e.reason == "EE_KEY_TOO_SMALL":
             raise DecodeError(certificate, f"{cert_file} has a key that is too short") from e
         raise DecodeError(key, f"{key_file} holds no private key in PEM form") from e
+    except OSError as e:
+        raise DecodeError(key, f"{key_file} cannot be read: {e.strerror}") from e
     except ValueError as e:
         raise DecodeError(key, f"{key_file} {e}") from e
 
