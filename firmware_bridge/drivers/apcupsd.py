@@ -57,7 +57,21 @@ LINES = frozenset(
 Values = dict[str, Any]
 
 _FIGURE = re.compile(r"(-?\d{1,6}(?:\.\d{1,3})?) (Volts|Percent|Minutes|Seconds|Watts|C)\b.*")
-_LOST = frozenset({"COMMLOST", "SLAVEDOWN", "NETWORK"})
+_LOST = "COMMLOST"
+_FLAGS = {
+    0x001: "CAL",
+    0x002: "TRIM",
+    0x004: "BOOST",
+    0x008: "ONLINE",
+    0x010: "ONBATT",
+    0x020: "OVERLOAD",
+    0x040: "LOWBATT",
+    0x080: "REPLACEBATT",
+    0x100: "COMMLOST",
+    0x200: "SHUTTING",
+}
+"""Bits of STATFLAG; STATUS says nothing but SHUTTING DOWN while they tell the rest."""
+_FLAG = re.compile(r"0x([0-9A-Fa-f]{1,8})\b.*")
 _STATES = {
     "ONBATT": "on_battery",
     "CAL": "calibrating",
@@ -87,7 +101,7 @@ class Apcupsd:
             DeviceFailed: no answer, none to be believed, or the UPS is lost.
         """
         lines = status(link)
-        if _LOST & set(lines.get("STATUS", "").split()):
+        if _LOST in words_of(lines):
             raise DeviceFailed(link.name, Reason.GONE, "apcupsd has lost the UPS: look at its cable")
         return reading(lines, device)
 
@@ -110,10 +124,17 @@ def status(link: Stream) -> dict[str, str]:
 
 def reading(lines: Mapping[str, str], device: str) -> DeviceReading:
     """The record of a status."""
-    values = _figures(lines) | _states(set(lines.get("STATUS", "").split()))
+    values = _figures(lines) | _states(words_of(lines))
     meanings = judged(values)
     fields, refused = checked(Power, {"controller": device}, values | {"meaning": told(meanings)})
     return DeviceReading((fields,), tuple(meanings), refused)
+
+
+def words_of(lines: Mapping[str, str]) -> set[str]:
+    """Of the status, in words and in bits."""
+    flags = _FLAG.fullmatch(lines.get("STATFLAG", ""))
+    bits = int(flags[1], 16) if flags else 0
+    return set(lines.get("STATUS", "").split()) | {word for bit, word in _FLAGS.items() if bits & bit}
 
 
 def _figures(lines: Mapping[str, str]) -> Values:

@@ -49,4 +49,6 @@ def _after(text: str, label: str) -> float | None:
     return decimal(found[1]) if found else None
 
 
-DRIVER = AtModem(name="sierra_at", maker="sierra", questions=(*QUESTIONS, Question("AT!GSTATUS?", status)))
+DRIVER = AtModem(
+    name="sierra_at", maker="sierra|semtech", questions=(*QUESTIONS, Question("AT!GSTATUS?", status))
+)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from firmware_bridge.drivers.at_modem import AtModem, Question, Values
+from firmware_bridge.drivers.cinterion_at import monitor
 from firmware_bridge.drivers.standard_at import QUESTIONS
 from firmware_bridge.protocols.at_fields import band, decimal, integer, name, part, parts
 from firmware_bridge.reading import Identity
@@ -56,5 +57,11 @@ def sim(lines: Sequence[str], _: Identity) -> Values:
 DRIVER = AtModem(
     name="telit_at",
     maker="telit",
-    questions=(*QUESTIONS, Question("AT#RFSTS", radio), Question("AT#QSS?", sim)),
+    # Those that were Cinterion's call themselves Telit now, and answer as they did.
+    questions=(
+        *QUESTIONS,
+        Question("AT^SMONI", monitor),
+        Question("AT#RFSTS", radio),
+        Question("AT#QSS?", sim),
+    ),
 )

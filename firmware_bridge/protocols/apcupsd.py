@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 ASK_STATUS = b"\x00\x06status"
 _MOST_RECORDS, _MOST_RECORD_BYTES = 200, 1024
-_FIRST = "APC"
+_EXPECTED = frozenset({"APC", "STATUS"})
 
 
 class NoStatus(Exception):
@@ -52,6 +52,6 @@ class Answer:
         self._records += 1
 
     def _whole(self) -> dict[str, str]:
-        if _FIRST not in self._lines:
-            raise NoStatus("an answer without its first line: not that of an apcupsd")
+        if not _EXPECTED & self._lines.keys():
+            raise NoStatus("an answer without a status: not that of an apcupsd")
         return self._lines

@@ -19,7 +19,8 @@ _END = b"\r\nChecksum\t"
 _MAX_BYTES = 4096
 _HEX_LINE = re.compile(rb"(?:(?<=\n)|\A):[0-9A-Fa-f]*\n")
 _HEX_ANYWHERE = re.compile(rb":[0-9A-Fa-f]{2,}\n")
-_FIELD = re.compile(rb"([A-Za-z][A-Za-z0-9_#]{0,8})\t([\x20-\x7e]{0,33})")
+_FIELD = re.compile(rb"([A-Za-z][\x21-\x39\x3b-\x7e]{0,15})\t([\x20-\x7e]{0,64})")
+"""Wider than any label and value that is known: a new one must not cost the others."""
 _MOST_FIELDS = 40
 
 

@@ -602,6 +602,13 @@ CASES += [
         },
     ),
     (
+        "a Cinterion that is called Telit now",
+        "Telit Cinterion",
+        "PLS63-W",
+        {"AT^SMONI": ["^SMONI: 4G,3725,8,5,5,FDD,525,01,02,B5,396,37,-82,-12.5,NOCONN"]},
+        {"driver": "telit_at", "rsrp_dbm": -82, "rsrq_db": -12.5, "band": "B8"},
+    ),
+    (
         "an EC200 whose other sensors are none",
         "Quectel",
         "EC200T",

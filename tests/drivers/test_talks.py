@@ -129,6 +129,7 @@ DAMAGED: list[tuple[str, bytes, int]] = [
     ("nothing but a sum", block_bytes([]), 0),
     ("no sum", b"\r\nV\t12000\r\nI\t0\r\n", 0),
     ("a sum that is a line's end", block_bytes(["A\t" + "z" * 4, "V\t12000", "X\t%"]), 1),
+    ("a label that nobody knows yet", block_bytes(["V\t12000", "NEW.LABEL-2\tx" + "y" * 40]), 1),
     ("hexadecimal in front", b":A0002000148\n" + block_bytes(["V\t12000"]), 1),
     ("hexadecimal within", block_bytes(["V\t12000", ":7F0ED0071", "I\t0"]), 1),
     ("hexadecimal in a value", block_bytes(["V\t12000"]).replace(b"12000", b"12:A01\n000"), 1),

@@ -136,6 +136,40 @@ def test_a_status_is_understood(status: str, expected: dict[str, Any]) -> None:
     assert {k: found[k] for k in expected} == expected
 
 
+APC_STATUSES: list[tuple[dict[str, str], dict[str, Any]]] = [
+    (
+        {"STATUS": "SHUTTING DOWN", "STATFLAG": "0x05060250"},
+        {"mains_present": False, "low_battery": True, "error": "forced_shutdown", "state": "on_battery"},
+    ),
+    # A master whose slave is gone knows its UPS all the same.
+    (
+        {"STATUS": "ONBATT SLAVEDOWN", "STATFLAG": "0x07060810 Status Flag"},
+        {"mains_present": False, "low_battery": False, "error": None},
+    ),
+    (
+        {"STATUS": "ONLINE REPLACEBATT", "STATFLAG": "0x05000088"},
+        {"mains_present": True, "error": "replace_battery"},
+    ),
+    ({"STATUS": "ONLINE NOBATT"}, {"mains_present": True, "error": "no_battery"}),
+    ({"STATUS": "", "STATFLAG": "nonsense"}, {"mains_present": None, "low_battery": None, "state": None}),
+    ({"STATUS": "ONLINE", "STATFLAG": "0x05000010"}, {"mains_present": None}),
+]
+
+
+@pytest.mark.parametrize(("lines", "expected"), APC_STATUSES, ids=[str(s[0]) for s in APC_STATUSES])
+def test_a_status_of_apcupsd_is_understood(lines: dict[str, str], expected: dict[str, Any]) -> None:
+    (fields,) = apcupsd.reading(lines, "ups").fields
+    found = dataclasses.asdict(fields)
+    assert {k: found[k] for k in expected} == expected
+
+
+def test_flags_alone_tell_that_the_ups_is_lost() -> None:
+    lines = (b"STATUS   : NO IDEA\n", b"STATFLAG : 0x05000100\n", b"")
+    data = b"".join(len(line).to_bytes(2, "big") + line for line in lines)
+    with pytest.raises(DeviceFailed, match="lost the UPS"):
+        apcupsd.Apcupsd().read(Answering([data]), "ups")
+
+
 @pytest.mark.parametrize(
     "value", ["", "NA", "-1", "1e3", "nan", "inf", "100%", "1,5", "0x10", "9" * 30, "101", "12 V"]
 )
