@@ -44,9 +44,20 @@ _CAUSES: Mapping[int, tuple[str, str | None]] = {
 """Why it is not connected: in words, and what that means."""
 _DISABLED: Mapping[int, tuple[str, str]] = {
     2: ("no_account", "account"),
+    3: ("too_far_from_address", "no_service"),
+    4: ("in_ocean", "no_service"),
+    6: ("blocked_country", "no_service"),
     7: ("data_overage", "account"),
     8: ("cell_disabled", "no_service"),
+    10: ("roam_restricted", "no_service"),
+    11: ("unknown_location", "no_service"),
+    12: ("account_disabled", "account"),
+    13: ("unsupported_version", "no_service"),
+    14: ("moving_too_fast", "no_service"),
+    15: ("aviation_limits", "no_service"),
+    16: ("blocked_area", "no_service"),
 }
+"""Why the network does not serve it though it sees satellites."""
 _OKAY = frozenset({None, 0, 1})
 _ALERTS = {
     1: "motors_stuck",
@@ -169,7 +180,7 @@ def _state(status: Message) -> tuple[Values, list[str]]:
     outage, code = status.message(1014), status.whole(1024)
     cause = None if outage is None else outage.whole(1) or 0
     if code not in _OKAY:
-        said, meaning = _DISABLED.get(code or 0, (f"disabled_{code}", "account"))
+        said, meaning = _DISABLED.get(code or 0, (f"disabled_{code}", "no_service"))
         return {"state": "disabled", "connected": cause is None, "outage_cause": said}, [meaning]
     if cause is not None:
         said, means = _CAUSES.get(cause, (f"cause_{cause}", None))

@@ -114,6 +114,16 @@ def test_a_status_gives_only_what_is_sure(tree: Tree, expected: dict[str, Any]) 
 
 
 @pytest.mark.parametrize(
+    ("code", "meanings"),
+    [(0, ["connected"]), (1, ["connected"]), (2, ["account"]), (7, ["account"]), (12, ["account"])]
+    + [(code, ["no_service"]) for code in (3, 8, 10, 16, 77, -1)],
+)
+def test_a_disabled_terminal_says_whose_matter_it_is(code: int, meanings: list[str]) -> None:
+    found = reading(Message(encode(CONNECTED | {1024: code})), None, "dish")
+    assert list(found.meanings) == meanings
+
+
+@pytest.mark.parametrize(
     ("history", "power_w"),
     [
         ({1: 3, 1010: [1.0, 2.0, 3.0, 0.0]}, 2.0),
