@@ -19,18 +19,21 @@ from collector.alerts.expiry import certificate_signs
 from collector.alerts.options import AlertOptions, HookOptions
 from collector.alerts.rule import read_rules
 from collector.alerts.sign import Sign
+from collector.alerts.spending import budget_signs
 from collector.alerts.watchman import Watchman
 from collector.authority.authority import Authority
 from collector.authority.errors import AuthorityProblem
 from collector.authority.options import AuthorityOptions
 from collector.broker import Broker, MqttOptions, read_broker
 from collector.contracts.book import NO_CONTRACTS, Contracts
+from collector.contracts.ledger import read_exclusions
 from collector.contracts.options import ContractOptions
 from collector.contracts.reader import read_contracts
 from collector.deadletters import KEPT_DAYS, MAX_BYTES_PER_DAY
 from collector.enrolment import load_csv_registry, load_registry
 from collector.errors import ConfigError
 from collector.journal import SEGMENT_BYTES
+from collector.judge.reader import VerdictReader
 from collector.registry import Registry
 from collector.reports.options import ReportOptions
 from collector.sinks import SINKS, sink_class
@@ -183,7 +186,7 @@ class Config:
                     self.hooks,
                     self.registry,
                     contracts=self.contracts,
-                    hourly=self._certificate_signs,
+                    hourly=(self._certificate_signs, self._budget_signs),
                 )
         except (OSError, sqlite3.Error) as e:
             problem = f"{options.directory} cannot be used: {e}"
@@ -196,6 +199,15 @@ class Config:
             return []
         with contextlib.closing(authority):
             return certificate_signs(authority.lives(), self.registry, now_ms)
+
+    def _budget_signs(self, now_ms: int) -> list[Sign]:
+        """How much of their downtime the schools have spent; none where nothing is judged or promised."""
+        judge = self.sinks.get("judge")
+        if judge is None or not self.contracts.by_school:
+            return []
+        exclusions = read_exclusions(Path(self.options.contracts.exclusions_file))
+        with VerdictReader(Path(judge.path)).book() as book:
+            return list(budget_signs(self.contracts, exclusions, book, now_ms))
 
     def make_sink(self, kind: str) -> Sink:
         """One of the enabled sinks; makes no connection.

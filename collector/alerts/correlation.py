@@ -67,11 +67,10 @@ def _by(label: str, gone: Mapping[str, int], schools: Mapping[str, School]) -> d
 
 def together(dated: list[tuple[int, str]]) -> list[str]:
     """The largest number that began within `TOGETHER_MS`, of times and schools in order."""
-    best: list[str] = []
-    low = 0
+    first = end = low = 0
     for high, (since_ms, _) in enumerate(dated):
         while since_ms - dated[low][0] > TOGETHER_MS:
             low += 1
-        if high - low + 1 > len(best):
-            best = [school for _, school in dated[low : high + 1]]
-    return best
+        if high + 1 - low > end - first:
+            first, end = low, high + 1
+    return [school for _, school in dated[first:end]]

@@ -32,6 +32,7 @@ from collector.alerts.rule import read_rules
 from collector.alerts.sign import Promised, Sign, signs
 from collector.alerts.word import Words
 from collector.contracts.book import NO_CONTRACTS, Contracts
+from collector.errors import CollectorError
 from collector.registry import Registry, School
 from collector.sinks.base import Gap, Measurement, SinkUnavailable
 
@@ -43,6 +44,8 @@ _WELL_S = 120.0
 _STORED_EVERY_MS = 5_000
 _HOUR_S, _DAY_S, _DAY_MS = 3600.0, 86_400.0, 86_400_000
 _HEARD = "heard"
+OURSELVES = "collector"
+"""The device as which the collector keeps its diary: it is always heard, and stands at no school."""
 _CURSOR, _ALIVE = "cursor", "alive_ms"
 
 Hourly = Callable[[int], Iterable[Sign]]
@@ -51,10 +54,6 @@ Hourly = Callable[[int], Iterable[Sign]]
 def now_ms() -> int:
     """Wall clock."""
     return int(time.time() * 1000)
-
-
-def _nothing(_: int) -> Iterable[Sign]:
-    return ()
 
 
 class Watchman:
@@ -66,7 +65,7 @@ class Watchman:
         registry: who is where.
         contracts: what schools are promised.
         clock_ms: wall clock.
-        hourly: signs that somebody else knows; asked once an hour, with the time.
+        hourly: who knows signs that no record holds; each is asked once an hour, with the time.
     """
 
     name = "alerts"
@@ -81,7 +80,7 @@ class Watchman:
         *,
         contracts: Contracts = NO_CONTRACTS,
         clock_ms: Callable[[], int] = now_ms,
-        hourly: Hourly = _nothing,
+        hourly: Sequence[Hourly] = (),
     ) -> None:
         self._options, self._registry = options, registry
         self._clock_ms, self._hourly = clock_ms, hourly
@@ -162,8 +161,15 @@ class Watchman:
 
     def ask(self) -> None:
         """What others know."""
-        with self._noting("hourly signs"):
-            self.feed(self._hourly(self._clock_ms()))
+        for source in self._hourly:
+            with self._noting("hourly signs"):
+                try:
+                    # All of it before anything is held up by it.
+                    found = list(source(self._clock_ms()))
+                except (SinkUnavailable, CollectorError) as e:
+                    log.warning("alerts.unasked problem=%s", e)
+                    continue
+                self.feed(found)
 
     def tick(self) -> list[AlertEvent]:
         """Decide, and put what is to be told into the outbox.
@@ -209,6 +215,8 @@ class Watchman:
                     raise SinkUnavailable(f"alerts: {e}") from e
 
     def _signs(self, measurement: Measurement, at_ms: int) -> Iterator[Sign]:
+        if measurement.device == OURSELVES:
+            return iter(())
         found = signs(measurement, self._promised)
         came_ms = max(at_ms, measurement.received_ms)
         is_live = came_ms - measurement.at_ms <= LIVE_MS and not measurement.backlog

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from fractions import Fraction
 from pathlib import Path
@@ -10,12 +11,17 @@ from typing import Any
 
 import pytest
 
-from agent.contract.kinds import Throughput
+from agent.contract.kinds import Reach, Throughput
 from collector.alerts.expiry import certificate_signs
 from collector.alerts.sign import Promised, Sign, budget_sign, signs
+from collector.alerts.spending import budget_signs
+from collector.config import load_config
 from collector.contracts.reader import read_contracts
 from collector.registry import Placement, Registry, School
+from collector.sla.book import Verdicts
 from collector.sla.budget import budget
+from collector.sla.exclusion import Exclusion, ExclusionType, Scope, ScopeKind, Status
+from collector.sla.slot import SlotClass, slot_of
 from tests.unit.collector.sinks.measurements import measurement
 
 _CONTRACT = """
@@ -90,6 +96,101 @@ def test_a_test_is_held_against_what_the_contract_asks_of_one(promised: Promised
 )
 def test_what_was_not_promised_or_not_valid_says_nothing(promised: Promised, changes: dict[str, Any]) -> None:
     assert ratios(promised, **changes) == []
+
+
+class Kept:
+    """Verdicts of a month that began as it is told."""
+
+    def __init__(self, down: int) -> None:
+        self.asked: list[tuple[str, int, int]] = []
+        self._down = down
+
+    def verdicts(self, school: str, first: int, last: int) -> Verdicts:
+        self.asked.append((school, first, last))
+        classes = bytearray([SlotClass.UP]) * (last - first + 1)
+        nine = 9 * 60  # on Monday the 2nd, by the clock of the school
+        begin = 24 * 60 + nine
+        classes[begin : begin + self._down] = bytes([SlotClass.DOWN_PROVIDER]) * self._down
+        return Verdicts(bytes(classes), bytes(len(classes)))
+
+
+def test_what_the_judge_says_becomes_a_budget(promised: Promised) -> None:
+    """21 working days of 12 hours at 99 %: 151.2 minutes; 120 are lost, ten of them excluded."""
+    at_ms = int(_MONDAY.timestamp() * 1000)
+    kept = Kept(120)
+    (sign,) = budget_signs(promised.contracts, (), kept, at_ms)
+    assert (sign.school, sign.cause) == ("kz-1", "120 minutes")
+    assert sign.value == pytest.approx(120 / 151.2)
+    first = slot_of(int(dt.datetime(2026, 11, 1, tzinfo=_MONDAY.tzinfo).timestamp() * 1000))
+    assert kept.asked == [("kz-1", first, slot_of(at_ms))]
+    begin_ms = (first + 24 * 60 + 9 * 60) * 60_000
+    excluded = Exclusion(
+        id="e",
+        type=ExclusionType.POWER,
+        scope=Scope(kind=ScopeKind.ALL),
+        from_ms=begin_ms,
+        to_ms=begin_ms + 600_000,
+        declared_at_ms=begin_ms,
+        declared_by="A",
+        reason="r",
+        status=Status.APPROVED,
+        decided_at_ms=begin_ms,
+        decided_by="B",
+    )
+    (less,) = budget_signs(promised.contracts, [excluded], kept, at_ms)
+    assert less.value == pytest.approx(110 / 151.1)
+    later_ms = int(_MONDAY.replace(year=2028).timestamp() * 1000)
+    assert list(budget_signs(promised.contracts, (), kept, later_ms)) == []
+
+
+async def test_the_budget_goes_from_records_over_the_judge_to_an_alert(tmp_path: Path) -> None:
+    """100 of 151.2 minutes are lost on the morning of the 9th."""
+    (tmp_path / "contracts.toml").write_text(_CONTRACT)
+    (tmp_path / "registry.toml").write_text(
+        '[[school]]\nid = "kz-1"\noperator = "op1"\n[[device]]\nid = "d-1"\nschool = "kz-1"\n'
+    )
+    file = tmp_path / "collector.toml"
+    lines = [
+        "[registry]",
+        f'file = "{tmp_path}/registry.toml"',
+        "[alerts]",
+        "enabled = true",
+        f'directory = "{tmp_path}/alerts"',
+        "[contracts]",
+        f'files = ["{tmp_path}/contracts.toml"]',
+        f'exclusions_file = "{tmp_path}/exclusions.jsonl"',
+        "[sinks.judge]",
+        f'path = "{tmp_path}/verdicts.db"',
+    ]
+    file.write_text("\n".join(lines))
+    config = load_config(file, with_broker=False)
+    judge, watchman = config.make_sink("judge"), config.make_watchman()
+    at_ms = int(_MONDAY.timestamp() * 1000)
+    watchman._clock_ms = lambda: at_ms
+    down = Reach(up=False, anchors=3, anchors_up=0, gateway_asked=3, gateway_answered=3, hint="down_provider")
+    up = Reach(up=True, anchors=3, anchors_up=3, gateway_asked=3, gateway_answered=3, hint="up")
+    with contextlib.closing(watchman.outbox):
+        watchman.ask()
+        assert watchman.tick() == []
+        await judge.write(
+            [
+                measurement(
+                    seq=n + 1,
+                    fields=up if n < 20 else down,
+                    school=_SCHOOLS[0],
+                    device="d-1",
+                    at_ms=at_ms - (120 - n) * 60_000,
+                    received_ms=at_ms,
+                )
+                for n in range(120)
+            ]
+        )
+        await judge.close()
+        watchman.ask()
+        (told,) = watchman.tick()
+    assert told.rule == "budget_50"
+    assert told.details["value"] == pytest.approx(100 / 151.2)
+    assert told.summary == "kz-1: 66% of the month's downtime budget is spent (100 minutes)"
 
 
 def test_a_budget_of_nothing_is_spent_by_the_first_minute() -> None:

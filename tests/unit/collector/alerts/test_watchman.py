@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from agent.contract.kinds import Host, Portal, Reach
+from collector import diary
 from collector.alerts.dispatch import read_hooks
 from collector.alerts.event import AlertEvent
 from collector.alerts.options import AlertOptions
 from collector.alerts.sign import Sign
 from collector.alerts.signature import new_secret
-from collector.alerts.watchman import Watchman
+from collector.alerts.watchman import OURSELVES, Watchman
 from collector.alerts.word import Acknowledgement, Mute
 from collector.registry import Placement, Registry, School
 from collector.sinks.base import Measurement, SinkUnavailable
@@ -459,3 +460,12 @@ def test_what_was_decided_before_something_failed_is_told(
     with post.watchman.outbox.transaction() as base:
         rows = base.execute("SELECT state FROM event").fetchall()
     assert rows == [("firing",), ("firing",)]
+
+
+def test_the_collectors_own_diary_says_nothing_of_a_school(post: Post) -> None:
+    own = measurement(
+        fields=_DOWN, school=_SCHOOL, device=diary.DEVICE, at_ms=post.now_ms, received_ms=post.now_ms
+    )
+    post.write(own)
+    assert list(post.watchman.engine.alarms) == []
+    assert OURSELVES == diary.DEVICE
