@@ -17,7 +17,7 @@ from collector.admission import MAX_MESSAGE_BYTES
 from collector.alerts.dispatch import read_hooks
 from collector.alerts.expiry import certificate_signs
 from collector.alerts.options import AlertOptions, HookOptions
-from collector.alerts.rule import read_rules
+from collector.alerts.own import all_rules
 from collector.alerts.sign import Sign
 from collector.alerts.spending import budget_signs
 from collector.alerts.watchman import Watchman
@@ -256,7 +256,7 @@ def load_config(
         if options.web.enabled and "store" not in sinks:
             raise DecodeError("web.enabled", "the page reads [sinks.store]: enable it, or set this to false")
         hooks = read_hooks(options.hooks)
-        read_rules(options.alerts.rules)
+        all_rules(options.alerts.rules)
         broker = read_broker(options.mqtt, environment) if with_broker else Broker(options=options.mqtt)
     registry = read_registry(options.registry)
     return Config(

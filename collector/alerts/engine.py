@@ -22,7 +22,7 @@ from collector.alerts.fleet import Fleet
 from collector.alerts.hours import Hours
 from collector.alerts.notice import notice
 from collector.alerts.parents import Parents
-from collector.alerts.rule import RULES, Rule
+from collector.alerts.rule import RULES, Rule, Subject
 from collector.alerts.sign import Sign
 from collector.alerts.silence import SILENT, US, note_silence, note_us
 from collector.alerts.telling import Teller
@@ -56,7 +56,7 @@ class Engine:
         self._hours = hours
         self._by_figure: dict[str, list[tuple[str, Rule]]] = {}
         for name, rule in rules.items():
-            self._by_figure.setdefault(rule.figure, []).append((name, rule))
+            self._by_figure.setdefault(rule.watched, []).append((name, rule))
         self.alarms = Alarms(woken(a, now_ms, asleep_ms) if a.rule == SILENT else a for a in alarms)
         self._parents = Parents(alarms=self.alarms, rules=rules)
         self._teller = Teller(parents=self._parents, hours=hours, group_wait_ms=group_wait_ms)
@@ -103,6 +103,12 @@ class Engine:
         for alarm in self.alarms.awake():
             if alarm.rule in self._rules:
                 continue
-            if alarm.is_told and alarm.rule in RULES:
-                yield notice(alarm, RULES[alarm.rule], "resolved", now_ms=now_ms, fleet=fleet)
+            if alarm.is_told:
+                yield notice(alarm, _former(alarm), "resolved", now_ms=now_ms, fleet=fleet)
             self.alarms.set(replace(over(alarm), night_ms=None))
+
+
+def _former(alarm: Alarm) -> Rule:
+    """The rule that it was; of one's own that is no more only the name is left."""
+    kind: Subject = "school" if alarm.subject == alarm.school else "device"
+    return RULES.get(alarm.rule) or Rule(sentence=alarm.rule.replace("_", " "), of=kind)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from agent.contract.decoder import DecodeError, decode, nearest
@@ -20,7 +20,7 @@ from collector.alerts.event import Severity
 
 Subject = Literal["school", "device", "many"]
 _DAY_S = 86_400
-_FIXED = ("sentence", "figure", "of", "beneath", "children")
+_FIXED = ("sentence", "figure", "where", "of", "beneath", "children")
 _SLOTS_MOST = 1000
 
 
@@ -31,6 +31,7 @@ class Rule:
     Attributes:
         sentence: what it says, with `{value}` for the figure.
         figure: what it looks at, one of `collector.alerts.sign.FIGURES`; empty where it is about many.
+        where: which records it looks at, by their texts; of a rule of one's own only.
         of: what it fires for: a school, a device, or many schools together.
         open_after: signs in a row that must be bad before it fires; close_after: good before it is over.
         raise_at: a figure at or beyond it is bad; clear_at: one at or beyond it on the other side is good,
@@ -45,6 +46,7 @@ class Rule:
     sentence: str = ""
     enabled: bool = True
     figure: str = ""
+    where: dict[str, str] = field(default_factory=dict)
     of: Subject = "school"
     severity: Severity = "warning"
     open_after: int = 1
@@ -69,6 +71,11 @@ class Rule:
             raise ValueError("silent_s must be at least 1")
         if self.apart_s < 1:
             raise ValueError("apart_s must be at least 1")
+
+    @property
+    def watched(self) -> str:
+        """The figure, with what chooses among records."""
+        return self.figure + "".join(f",{key}={text}" for key, text in sorted(self.where.items()))
 
     def judges(self, value: float) -> bool | None:
         """Whether a figure is bad; None where it is neither that nor good."""

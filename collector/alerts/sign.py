@@ -50,7 +50,7 @@ class Sign:
     """One figure at one moment.
 
     Attributes:
-        figure: one of `FIGURES`.
+        figure: one of `FIGURES`, or KIND.FIELD of a record (`own.py`).
         value: a finite number; 1 for bad and 0 for good where it is a yes or no.
         cause: what more is known of a bad one.
         device: whose figure it is; empty where it is the school's.
@@ -65,7 +65,7 @@ class Sign:
 
     def __post_init__(self) -> None:
         """Refuse what compares with nothing."""
-        if self.figure not in FIGURES:
+        if self.figure not in FIGURES and "." not in self.figure:
             raise ValueError(f"there is no figure {self.figure!r}; there are: {', '.join(FIGURES)}")
         if not math.isfinite(self.value):
             raise ValueError(f"{self.figure} of {self.school}: {self.value} is not a finite number")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import sqlite3
 import threading
@@ -28,7 +29,7 @@ from collector.alerts.fleet import Fleet
 from collector.alerts.hours import read_hours
 from collector.alerts.memory import Memory
 from collector.alerts.options import AlertOptions, HookOptions
-from collector.alerts.rule import read_rules
+from collector.alerts.own import OwnFigures, all_rules
 from collector.alerts.sign import Promised, Sign, signs
 from collector.alerts.word import Words
 from collector.contracts.book import NO_CONTRACTS, Contracts
@@ -84,6 +85,8 @@ class Watchman:
     ) -> None:
         self._options, self._registry = options, registry
         self._clock_ms, self._hourly = clock_ms, hourly
+        self._rules = all_rules(options.rules)
+        self._own = OwnFigures(self._rules)
         self._promised = Promised(contracts=contracts, plans_gb=options.data_plan_gb)
         self.outbox = sound_outbox(Path(options.directory))
         self.memory, self.words = Memory(self.outbox), Words(self.outbox)
@@ -100,7 +103,7 @@ class Watchman:
     def _woken_engine(self) -> Engine:
         at_ms, alive = self._clock_ms(), self.memory.noted(_ALIVE)
         return Engine(
-            read_rules(self._options.rules),
+            self._rules,
             hours=read_hours(self._options.service_hours, self._options.time_zone),
             alarms=self.memory.alarms(),
             now_ms=at_ms,
@@ -217,7 +220,7 @@ class Watchman:
     def _signs(self, measurement: Measurement, at_ms: int) -> Iterator[Sign]:
         if measurement.device == OURSELVES:
             return iter(())
-        found = signs(measurement, self._promised)
+        found = itertools.chain(signs(measurement, self._promised), self._own.signs(measurement))
         came_ms = max(at_ms, measurement.received_ms)
         is_live = came_ms - measurement.at_ms <= LIVE_MS and not measurement.backlog
         return (sign for sign in found if is_live or sign.figure == _HEARD)

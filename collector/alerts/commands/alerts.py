@@ -7,7 +7,6 @@ What is said here is stored at once and heard by the collector that runs at its 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -15,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from collector.alerts.alarm import Alarm
-from collector.alerts.commands.console import account, add_common, length, moment, name, show
-from collector.alerts.dispatch import open_outbox
+from collector.alerts.commands.console import account, add_common, length, moment, name, opened, show
 from collector.alerts.event import timestamp
 from collector.alerts.memory import Memory
 from collector.alerts.notice import sentence
 from collector.alerts.outbox import Outbox
-from collector.alerts.rule import RULES, read_rules
+from collector.alerts.own import all_rules
+from collector.alerts.rule import RULES, Rule
 from collector.alerts.word import SCOPES, Acknowledgement, Mute, Words
 from collector.config import Config, load_config
 from collector.contracts.ledger import add
@@ -73,7 +72,7 @@ def _add_mute(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """One of the words."""
     config = load_config(options.config, with_broker=False)
-    with contextlib.closing(open_outbox(Path(config.options.alerts.directory))) as outbox:
+    with opened(config) as outbox:
         return _ACTS[options.act](options, config, outbox)
 
 
@@ -84,14 +83,14 @@ def _now_ms() -> int:
 def _list(options: argparse.Namespace, config: Config, outbox: Outbox) -> int:
     names = {school.id: school.name for school in config.registry.schools()}
     found = [a for a in Memory(outbox).alarms() if a.is_told or (options.all and a.fires)]
+    rules = RULES | all_rules(config.options.alerts.rules)
     for alarm in sorted(found, key=lambda a: (not a.is_told, a.since_ms or 0, a.key)):
-        show(listed(alarm, names.get(alarm.school, "")), as_json=options.json)
+        show(listed(alarm, rules.get(alarm.rule), names.get(alarm.school, "")), as_json=options.json)
     return 0
 
 
-def listed(alarm: Alarm, school_name: str) -> dict[str, Any]:
+def listed(alarm: Alarm, rule: Rule | None, school_name: str) -> dict[str, Any]:
     """One alarm, for people and programs."""
-    rule = RULES.get(alarm.rule)
     return {
         "alert": alarm.alert,
         "state": _state(alarm),
@@ -201,11 +200,13 @@ def _shown(said: Mute) -> dict[str, Any]:
 
 
 def _rules(options: argparse.Namespace, config: Config, _: Outbox) -> int:
-    held = read_rules(config.options.alerts.rules)
-    for rule_name in RULES:
+    held = all_rules(config.options.alerts.rules)
+    for rule_name in {**RULES, **held}:
         rule = held.get(rule_name)
         found = {"rule": rule_name, **({"enabled": False} if rule is None else dataclasses.asdict(rule))}
-        show({key: value for key, value in found.items() if value not in {None, ""}}, as_json=options.json)
+        show(
+            {key: value for key, value in found.items() if value not in (None, "", {})}, as_json=options.json
+        )
     return 0
 
 

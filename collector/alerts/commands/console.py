@@ -4,18 +4,40 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import json
 import os
 import re
+import sqlite3
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from collector.config import DEFAULT_FILE
+from collector.alerts.dispatch import open_outbox
+from collector.alerts.outbox import Outbox
+from collector.config import DEFAULT_FILE, Config
+from collector.errors import ConfigError
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 _LONGEST_DAYS = 366
+
+
+@contextlib.contextmanager
+def opened(config: Config) -> Iterator[Outbox]:
+    """The outbox, beside the collector that runs.
+
+    Raises:
+        ConfigError: it cannot be opened, or not be used.
+    """
+    options = config.options.alerts
+    try:
+        with contextlib.closing(open_outbox(Path(options.directory))) as outbox:
+            yield outbox
+    except (OSError, sqlite3.Error) as e:
+        problem = f"{options.directory} cannot be used: {e}"
+        raise ConfigError(f"{config.file}: alerts.directory", problem) from e
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

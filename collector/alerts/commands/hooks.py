@@ -7,12 +7,11 @@ import argparse
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from agent.contract.decoder import DecodeError
-from collector.alerts.commands.console import add_common, moment, show
+from collector.alerts.commands.console import add_common, moment, opened, show
 from collector.alerts.courier import test_event
-from collector.alerts.dispatch import make_hook, open_outbox
+from collector.alerts.dispatch import make_hook
 from collector.alerts.event import timestamp
 from collector.alerts.hooks.base import HookFailed
 from collector.alerts.options import HookOptions
@@ -55,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         print(new_secret())
         return 0
     config = load_config(options.config, with_broker=False)
-    with contextlib.closing(open_outbox(Path(config.options.alerts.directory))) as outbox:
+    with opened(config) as outbox:
         return _ACTS[options.act](options, config, outbox)
 
 

@@ -19,6 +19,7 @@ from collector.alerts.sign import Sign
 from collector.alerts.watchman import Watchman
 from collector.config import load_config
 from collector.contracts.ledger import add, read_exclusions
+from collector.errors import ConfigError
 from collector.sla.exclusion import Act, ActRefused, Status, Verb
 
 Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
@@ -151,6 +152,25 @@ def test_what_cannot_be_meant_is_refused_with_a_reason(
     code, found, err = run(*words)
     assert (code, found) == (1, [])
     assert problem in err
+
+
+@pytest.mark.parametrize("what", ["alerts", "hooks"])
+def test_a_folder_that_cannot_be_used_is_named(
+    what: str, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "alerts").write_text("a file, no folder")
+    assert main([what, "list", "--config", str(file)]) == 78
+    (tmp_path / "alerts").unlink()
+    (tmp_path / "alerts").mkdir()
+    (tmp_path / "alerts" / "alerts.sqlite").write_text("no database at all" * 100)
+    assert main([what, "list", "--config", str(file)]) == 78
+    assert capsys.readouterr().err.count("alerts.directory") == 2
+
+
+def test_a_collector_that_cannot_use_the_folder_says_so(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "alerts").write_text("a file, no folder")
+    with pytest.raises(ConfigError, match=r"alerts\.directory"):
+        load_config(file, with_broker=False).make_watchman()
 
 
 def test_every_rule_is_shown_as_it_holds(run: Run) -> None:
