@@ -7,6 +7,9 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import sys
+import time
+import zoneinfo
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from collector.errors import ConfigError
 from collector.reports.change import Change
 from collector.shelf import Shelf
 from collector.sla.period import Month
+from collector.sla.slot import SLOT_MS
 
 _MOST_SAID = 20
 
@@ -53,6 +57,7 @@ def _close(options: argparse.Namespace) -> int:
     from collector.evidence.close import Sources, close  # noqa: PLC0415  # others need neither judge nor pages
 
     config = load_config(options.config, with_broker=False)
+    _warn_if_early(options.month, config.options.web.time_zone)
     journal = config.options.journal
     sources = Sources(
         journal=Shelf(Path(journal.directory), archive=journal.archive),
@@ -80,6 +85,13 @@ def _close(options: argparse.Namespace) -> int:
         print(f"{name:<22}{value}")
     _print_changes(closed.changes)
     return 0
+
+
+def _warn_if_early(month: Month, time_zone: str) -> None:
+    """What is yet to come is not known in the revision; closing again later makes the next one."""
+    end_ms = month.slots(zoneinfo.ZoneInfo(time_zone)).spans[-1][1] * SLOT_MS
+    if end_ms > time.time() * 1000:
+        print(f"school-collector: {month} is not over yet: the rest of it counts as unknown", file=sys.stderr)
 
 
 def _print_changes(changes: Sequence[Change]) -> None:

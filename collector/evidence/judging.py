@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What did the schools' records of a month say, judged from the extract of the journal and nothing else?
 
-The journal is read twice for each device: once to learn where its entries stand and when each of its boots
-knew the time, once to judge. One school is in memory at a time. An outage that lasts on at the month's end is
+The journal is read twice: once to learn where each device's entries stand, once to judge. One school is in
+memory at a time. An outage that lasts on at the month's end is
 open in that month, whatever is known of it later.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.contract.decoder import DecodeError
-from agent.contract.record import to_plain as record_plain
+from agent.contract.kinds import KINDS
+from agent.contract.record import Batch, Record
 from collector.entry import Entry
 from collector.evidence.configuration import Configuration
-from collector.evidence.manifest import canonical
 from collector.evidence.measured import samples, speed_tests
 from collector.measuring import batch_of, measurements
 from collector.moment import SETTLED, TimeBasis, Witness, witnesses
@@ -66,42 +68,36 @@ class JudgedSchool:
 
 @dataclass
 class Reading:
-    """The extract, by device.
-
-    Attributes:
-        unreadable: entries whose payload this version cannot read.
-    """
+    """The extract, by device: where its entries stand."""
 
     playback: Playback
     places: dict[str, list[Position]] = field(default_factory=dict)
-    boots: dict[str, dict[str, Witness]] = field(default_factory=dict)
-    unreadable: int = 0
 
     @classmethod
     def of(cls, journal: Path) -> Reading:
-        """Look through all of it once."""
+        """Look through all of it once; nothing is unpacked yet."""
         reading = cls(Playback(journal, start=START))
         for entry in _entries(Playback(journal, start=START)):
-            reading._note(entry)
+            reading.places.setdefault(entry.device, []).append(entry.at)
         return reading
 
     def measurements(self, device: str, registry: Registry) -> Iterator[Measurement]:
         """What the device's entries brought, each record once, placed by all that is known of its boot."""
+        said = list(self._said(device))
+        boots: dict[str, Witness] = {}
+        for entry, batch in said:
+            for boot, witness in witnesses(batch, entry.received_ms).items():
+                boots.setdefault(boot, witness)
+        for entry, batch in said:
+            yield from measurements(entry, batch, registry, boots)
+
+    def _said(self, device: str) -> Iterator[tuple[Entry, Batch]]:
+        """Entries that this version can read; one that it cannot was counted nowhere else either."""
         for at in self.places.get(device, ()):
             self.playback.seek(at)
             for entry in self.playback.read(at_most=1).entries:
-                yield from measurements(entry, batch_of(entry), registry, self.boots[device])
-
-    def _note(self, entry: Entry) -> None:
-        try:
-            batch = batch_of(entry)
-        except DecodeError:
-            self.unreadable += 1
-            return
-        self.places.setdefault(entry.device, []).append(entry.at)
-        boots = self.boots.setdefault(entry.device, {})
-        for boot, witness in witnesses(batch, entry.received_ms).items():
-            boots.setdefault(boot, witness)
+                with contextlib.suppress(DecodeError):
+                    yield entry, batch_of(entry)
 
 
 def judge_schools(journal: Path, configuration: Configuration, month: Month) -> Iterator[JudgedSchool]:
@@ -188,6 +184,8 @@ class _Case:
                 found.append(
                     dataclasses.replace(
                         self._bare(classes, slots),
+                        operator=figures.operator,
+                        technology=figures.technology,
                         figures=figures,
                         lost=_lost(verdicts, service, first),
                         high_loss_minutes=sum(1 for slot in service if marks[slot - first]),
@@ -287,7 +285,24 @@ def _digest(made: Iterable[Measurement], runs: str) -> str:
     """Of all that was said of the month, in an order that does not depend on when it came."""
     digest = hashlib.sha256()
     for m in sorted(made, key=lambda m: (m.device, m.session, m.record.seq)):
-        said = {"device": m.device, "session": m.session, "at_ms": m.at_ms, "record": record_plain(m.record)}
-        digest.update(hashlib.sha256(canonical(said)).digest())
+        digest.update(repr((m.device, m.session, m.at_ms, *_said(m.record))).encode())
     digest.update(runs.encode())
     return digest.hexdigest()
+
+
+def _said(record: Record) -> tuple[object, ...]:
+    """Everything that a record says; a field that it leaves out says nothing, whatever version knows it."""
+    fields = record.fields
+    pairs = (
+        ()
+        if fields is None
+        else tuple((n, v) for n in _names(record.kind) if (v := getattr(fields, n)) is not None)
+    )
+    clock = record.clock
+    times = (clock.boot, clock.mono_ms, clock.wall_ms, clock.age_s, record.duration_ms)
+    return record.seq, record.kind, times, record.reason and str(record.reason), record.detail, pairs
+
+
+@functools.cache
+def _names(kind: str) -> tuple[str, ...]:
+    return tuple(sorted(f.name for f in dataclasses.fields(KINDS[kind])))

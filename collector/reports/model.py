@@ -30,7 +30,8 @@ class SchoolMonth:
     """Everything of one school under one contract; of a school that changed contracts there are two.
 
     Attributes:
-        school: its id; name and labels are the registry's.
+        school: its id; name and region are the registry's, operator and technology the contract's where one
+            held.
         always: every minute of the month, whether a contract held or not.
         figures: what became of its contract's promises; None where none held.
         lost: service time, nothing excluded; what is not known is not among it.

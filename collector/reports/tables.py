@@ -52,6 +52,7 @@ def _schools(figures: Figures) -> Iterator[Row]:
             "target_ratio": s.target,
             "verdict": s.verdict,
             "excluded_minutes": s.excluded,
+            "high_loss_minutes": s.high_loss_minutes,
             "lost_to_pupils_minutes": s.service_whole.lost_to_pupils,
             **{
                 f"{time}_{key}": cell
@@ -276,7 +277,7 @@ TABLES: dict[str, Callable[[Figures], Iterable[Row]]] = {
 COLUMNS: dict[str, tuple[str, ...]] = {
     "schools": (
         *_LABELS, "contract", "lot", "students", "target_ratio", "verdict", "excluded_minutes",
-        "lost_to_pupils_minutes",
+        "high_loss_minutes", "lost_to_pupils_minutes",
         *(f"{time}_{key}" for time in ("service", "service_whole", "around", "always") for key in _COUNTED),
         "giga_class",
     ),

@@ -45,6 +45,7 @@ from collector.checkpoint import Checkpoints
 from collector.contracts.ledger import add
 from collector.cursor import FileCursor
 from collector.entry import Header, NewEntry, entry_body, header_body
+from collector.evidence.manifest import Extent, Manifest, line_of, written
 from collector.segment import MAGIC, End, Position, make_frame
 from collector.sla.exclusion import Verb
 from firmware_bridge.drivers.starlink import GET_STATUS, METHOD
@@ -120,6 +121,22 @@ def _journal() -> list[bytes]:
 
 def _files(*patterns: str) -> list[bytes]:
     return [p.read_bytes() for pattern in patterns for p in sorted(TREE.glob(pattern))]
+
+
+def _manifest() -> list[bytes]:
+    extent = Extent(first_segment=1, entries_before=0, entries=9, end="000001:77", root="00" * 32)
+    made = Manifest(
+        month="2026-11",
+        revision=2,
+        previous="aa" * 32,
+        data_sha256="bb" * 32,
+        configuration_sha256="cc" * 32,
+        code="0.1.0+0123456789ab",
+        journal=extent,
+        key="dd" * 32,
+        files=(line_of("csv/schools.csv", b"id"),),
+    )
+    return [written(made)]
 
 
 def _csv() -> list[bytes]:
@@ -398,6 +415,7 @@ _MADE: dict[str, Callable[[], list[bytes]]] = {
         "deploy/contracts.example.toml", "tests/unit/collector/contracts/invalid/*.toml"
     ),
     "exclusions": _ledger,
+    "bundle_manifest": _manifest,
     "dns": _dns,
     "icmp": _icmp,
     "http_response": _responses,

@@ -58,6 +58,7 @@ from collector.disk import Disk as CollectorDisk
 from collector.enrolment import load_csv_registry, load_registry
 from collector.entry import read_frame
 from collector.errors import ConfigError
+from collector.evidence import manifest
 from collector.reflector.capacity import Sessions
 from collector.reflector.gate import Gate
 from collector.reflector.options import GateOptions
@@ -262,6 +263,14 @@ def exclusions(data: bytes) -> None:
     with contextlib.suppress(ConfigError):
         for exclusion in parse_ledger(data, "ledger").exclusions:
             assert exclusion.approved_by != exclusion.declared_by
+
+
+def bundle_manifest(data: bytes) -> None:
+    """Who signed a closed month, and what is in it."""
+    with contextlib.suppress(ValueError, RecursionError):
+        signed = manifest.parse(data)
+        assert manifest.parse(manifest.written(signed)) == signed
+    manifest.signature_problem(data, data, "00" * 32)
 
 
 def dns(data: bytes) -> None:
@@ -550,6 +559,7 @@ TARGETS: dict[str, Target] = {
         cursor,
         contracts,
         exclusions,
+        bundle_manifest,
         dns,
         icmp,
         http_response,

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from collector.contracts.ledger import add
 from collector.evidence.audit import audit
 from collector.evidence.close import Closed, close
 from collector.evidence.difference import expand
+from collector.sla.exclusion import Act, Exclusion, ExclusionType, Scope, ScopeKind, Verb
 from collector.sla.slot import SLOT_MS
 from tests.unit.collector.evidence.world import MONTH, MORNINGS_MS, OUTAGE, SCHOOLS, World, november
 
@@ -205,3 +207,39 @@ def test_a_school_that_changes_contracts_has_a_line_for_each(tmp_path: Path) -> 
     assert lines == [("kz-2026-1", 120), ("kz-2026-2", 120)]
     assert audit(closed.folder).faults == []
     assert "kz-1, kz-2026-2" in (closed.folder / "report.en.html").read_text()
+
+
+def exclude(tmp_path: Path, name: str, first_ms: int, minutes: int) -> None:
+    """One person proposes an exclusion for kz-2, another approves it."""
+    proposed = Exclusion(
+        id=name,
+        type=ExclusionType.POWER,
+        scope=Scope(kind=ScopeKind.SITE, name="kz-2"),
+        from_ms=first_ms,
+        to_ms=first_ms + minutes * SLOT_MS,
+        declared_at_ms=first_ms,
+        declared_by="aigul",
+        reason="the transformer burnt",
+    )
+    ledger = tmp_path / "exclusions.jsonl"
+    add(ledger, Act(verb=Verb.PROPOSE, id=name, by="aigul", at_ms=first_ms, proposed=proposed), "aigul")
+    add(ledger, Act(verb=Verb.APPROVE, id=name, by="dmitri", at_ms=first_ms + 1), "dmitri")
+
+
+def test_an_exclusion_makes_a_revision_with_both_results_and_one_of_another_month_does_not(
+    tmp_path: Path,
+) -> None:
+    """Twenty of the 240 minutes of kz-2 are excluded: 220 of 220 with, 220 of 240 without."""
+    world = november(tmp_path)
+    world.close()
+    exclude(tmp_path, "x-1", MORNINGS_MS[0] + OUTAGE[0] * SLOT_MS, 20)
+    second = world.close()
+    exclude(tmp_path, "x-2", MORNINGS_MS[0] + 40 * 86_400_000, 20)
+
+    found = figures(second)["kz-2"]["figures"]
+    assert second.manifest.name == "2026-11/rev2"
+    assert found["counted"]["service"]["counts"]["down_provider"] == 0
+    assert found["everything"]["service"]["counts"]["down_provider"] == 20
+    assert '"x-1"' in (second.folder / "csv" / "exclusions.csv").read_text(encoding="utf-8-sig")
+    assert audit(second.folder).faults == []
+    assert not world.close().is_new
