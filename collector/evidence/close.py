@@ -8,6 +8,7 @@ never found. Closing again makes none when neither the data nor the configuratio
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from collector.checkpoint import public_key
 from collector.config import RegistryOptions
 from collector.contracts.options import ContractOptions
 from collector.disk import Disk
+from collector.errors import CollectorError
 from collector.evidence import manifest
 from collector.evidence.configuration import (
     FOLDER as CONFIGURATION,
@@ -54,6 +56,10 @@ from collector.verify import verify
 
 DeviceKeys = dict[str, list[bytes]] | None
 """Every signing key that each device ever had; None where there is no authority."""
+
+
+class AnotherCloses(CollectorError):
+    """Two at once would take one number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +101,22 @@ def close(sources: Sources, month: Month, reports: Path) -> Closed:
         ConfigError: a file of the configuration cannot be used.
         NoEvidence: there is no journal.
         SpoiledRevision: the newest revision is damaged, or the journal is.
+        AnotherCloses: somebody else does, at the same time.
         OSError: the disk does not let us.
     """
-    folder = reports / str(month)
+    disk = Disk()
+    disk.make_directory(reports)
+    try:
+        lock = disk.lock(reports / "lock")
+    except BlockingIOError as e:
+        raise AnotherCloses(f"{reports}: a month is being closed at this moment") from e
+    try:
+        return _close(sources, month, reports / str(month))
+    finally:
+        disk.unlock(lock)
+
+
+def _close(sources: Sources, month: Month, folder: Path) -> Closed:
     before = next(reversed(revisions(folder)), None)
     draft = folder / ".draft"
     shutil.rmtree(draft, ignore_errors=True)
@@ -192,13 +211,21 @@ class _Draft:
         content = manifest.written(made)
         self._write({manifest.FILE: content, manifest.SIGNATURE: manifest.sign(content, self.sources.key)})
         disk = Disk()
-        for path in sorted(self.folder.rglob("*")):
+        for path in (*sorted(self.folder.rglob("*")), self.folder):
             if path.is_dir():
                 disk.sync_directory(path)
+            else:
+                _sync(path)
         target = self.folder.with_name(f"rev{made.revision}")
         self.folder.rename(target)
         disk.sync_directory(target.parent)
         return Closed(manifest=made, folder=target, is_new=True, changes=changes)
+
+
+def _sync(path: Path) -> None:
+    """A name must not outlive its contents when the power fails."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def files_of(folder: Path) -> list[str]:

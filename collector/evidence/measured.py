@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from agent.contract.histogram import merge
 from agent.contract.kinds import Latency, Throughput
+from collector.moment import TimeBasis
 from collector.sinks.base import Measurement
 from collector.sla.latency import Sample
 from collector.sla.rank import MEDIAN, nearest_rank
@@ -19,6 +20,7 @@ from collector.sla.slot import slot_of
 from collector.sla.throughput import VALID, SpeedTest
 
 GATEWAY = "gateway"
+BAD_CLOCK = "bad_clock"
 _ByMinute: TypeAlias = dict[tuple[int, bool], list[Latency]]
 
 
@@ -33,15 +35,19 @@ def samples(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
     minutes: _ByMinute = {}
     for m in measurements:
         fields = m.record.fields
-        if isinstance(fields, Latency) and fields.target != GATEWAY and fields.sent:
+        if not isinstance(fields, Latency) or m.time_basis is TimeBasis.UNKNOWN:
+            continue
+        if fields.target != GATEWAY and fields.sent:
             minutes.setdefault((slot_of(m.at_ms), bool(fields.loaded)), []).append(fields)
     return tuple(_samples(minutes))
 
 
 def _speed_test(m: Measurement, fields: Throughput) -> SpeedTest:
-    """A test that failed is invalid, for the reason it failed."""
+    """A test that failed is invalid, for the reason it failed; so is one that nobody can date."""
     reasons = [reason for reason in (fields.reasons or "").split(",") if reason]
     failed = [] if m.record.reason is None else [str(m.record.reason)]
+    if m.time_basis is TimeBasis.UNKNOWN:
+        failed.append(BAD_CLOCK)
     validity = "invalid" if failed or fields.mbps is None else fields.validity or VALID
     return SpeedTest(
         at_ms=m.at_ms,

@@ -243,3 +243,16 @@ def test_an_exclusion_makes_a_revision_with_both_results_and_one_of_another_mont
     assert '"x-1"' in (second.folder / "csv" / "exclusions.csv").read_text(encoding="utf-8-sig")
     assert audit(second.folder).faults == []
     assert not world.close().is_new
+
+
+def test_a_record_that_claims_years_does_not_make_years_of_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its device says that a round of questions took 300 years; the month has its minutes all the same."""
+    monkeypatch.setattr("tests.unit.collector.evidence.world.LASTED_MS", 300 * 365 * 86_400_000)
+    world = World(tmp_path)
+    world.tell("kz-1", 0)
+    closed = world.close()
+
+    assert figures(closed)["kz-1"]["figures"]["counted"]["service"]["counts"]["unknown"] <= 240
+    assert audit(closed.folder).faults == []

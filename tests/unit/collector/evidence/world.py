@@ -32,6 +32,7 @@ MONTH = Month(2026, 11)
 MORNINGS_MS = (1_793_588_400_000, 1_793_674_800_000)
 """08:00 in Almaty on Monday, 2 November 2026, and on the day after."""
 MINUTE_MS = 60_000
+LASTED_MS = 7
 COLLECTOR_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 SCHOOLS = ("kz-1", "kz-2", "kz-3", "kz-4")
 OUTAGE = range(30, 50)
@@ -159,7 +160,7 @@ class World:
         self, school: str, morning: int, minute: int, kind: str, fields: Reach | Latency | Throughput
     ) -> Record:
         seq = self._seqs[school] = self._seqs.get(school, 0) + 1
-        return Record(seq=seq, kind=kind, clock=_clock(morning, minute), duration_ms=7, fields=fields)
+        return Record(seq=seq, kind=kind, clock=_clock(morning, minute), duration_ms=LASTED_MS, fields=fields)
 
 
 def november(directory: Path) -> World:
