@@ -209,8 +209,14 @@ def _recount(folder: Path, signed: Manifest, found: Audit) -> None:
     ):
         if said != is_now:
             found.faults.append(BundleFault(at=f"{manifest.FILE}: {name}", problem=f"it is {is_now} now"))
+    known = len(found.faults)
     for path, content in numbers(counted).items():
         found.numbers += _compare_numbers(path, content, _read(folder / path), found)
+    if len(found.faults) > known and signed.code != code_version():
+        problem = (
+            f"{signed.code} counted, this is {code_version()}: ask that one before believing a difference"
+        )
+        found.faults.insert(known, BundleFault(at=f"{manifest.FILE}: code", problem=problem))
     _compare_pages(folder, signed, counted, config_sha256, found)
 
 

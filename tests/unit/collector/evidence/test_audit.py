@@ -248,3 +248,16 @@ def test_verify_of_a_spoiled_bundle_fails_and_names_it(bundle: Path, tmp_path: P
 
     assert done.returncode == 1
     assert "csv/lost.csv: is not the file that was signed" in done.stdout
+
+
+def test_another_version_of_the_program_compares_numbers_but_no_pages(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.evidence.audit.code_version", lambda: "9.9+0")
+    found = audit(bundle)
+    assert (found.faults, found.pages) == ([], None)
+    assert found.numbers >= 500
+
+    path = bundle / "figures.json"
+    path.write_text(path.read_text().replace('"down_provider": 20', '"down_provider": 21'))
+    assert "counted, this is 9.9+0" in said(audit(bundle))
