@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 Decode = Callable[[object, str], Any]
 _SHOWN = 60
+_DIGITS = 30
+"""A number with an exponent of millions is short to write; as an exact fraction it fills the memory."""
 
 
 class DecodeError(ValueError):
@@ -226,6 +228,8 @@ def _decimal(value: object, path: str) -> Decimal:
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not number.is_finite():
         raise DecodeError(path, f"expected a finite number, got {value}")
+    if abs(number.adjusted()) > _DIGITS or len(number.as_tuple().digits) > _DIGITS:
+        raise DecodeError(path, f"{_show(value)} has more than {_DIGITS} digits")
     return number
 
 
@@ -294,6 +298,9 @@ _WORDS: dict[type, str] = {
     bool: "true/false",
     int: "a whole number",
     float: "a number",
+    Decimal: "a number",
+    dt.date: "a date",
+    dt.datetime: "a date with a time",
     type(None): "nothing",
 }
 
@@ -303,5 +310,5 @@ def _describe(value: object) -> str:
 
 
 def _show(value: object) -> str:
-    text = repr(value)
+    text = str(value) if isinstance(value, Decimal | dt.date) else repr(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

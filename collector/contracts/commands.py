@@ -27,6 +27,8 @@ from collector.sla.exclusion import (
 )
 
 _HOUR_MS = 3_600_000
+_LONGEST_DAYS = 366
+"""Longer is a change of the contract, or another year was meant."""
 _WORDS = {
     Verb.APPROVE: "agree; whoever proposed it may not",
     Verb.REJECT: "do not agree; whoever proposed it may not",
@@ -110,6 +112,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.act == Verb.PROPOSE:
             _refuse_unknown(options.scope, config)
+            _refuse_years(options.from_ms, options.to_ms)
             after = add_next(ledger, lambda contents: _proposal(options, contents), account())
         else:
             after = add(ledger, _act(options), account())
@@ -165,6 +168,12 @@ def _refuse_unknown(scope: Scope, config: Config) -> None:
     }[scope.kind]
     if scope.name not in known:
         raise ActRefused(f"there is no {scope.kind} {scope.name!r}{nearest(scope.name, known)}")
+
+
+def _refuse_years(from_ms: int, to_ms: int) -> None:
+    days = (to_ms - from_ms) // (24 * _HOUR_MS)
+    if days > _LONGEST_DAYS:
+        raise ActRefused(f"that is {days} days; more than {_LONGEST_DAYS} are for the contract to change")
 
 
 def _exclusions(contents: Contents) -> list[dict[str, Any]]:

@@ -108,7 +108,7 @@ def add_next(file: Path, act_on: Callable[[Contents], Act], account: str) -> Exc
             contents = read_ledger(file)
             act = act_on(contents)
             after = apply({e.id: e for e in contents.exclusions}, act)
-            line = _write_line(form_of(act, account), contents.seal)
+            line = _readable_line(form_of(act, account), contents.seal)
             os.ftruncate(fd, contents.size)
             _write(fd, line)
             os.fsync(fd)
@@ -133,6 +133,16 @@ def _write(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def _readable_line(form: ActForm, before: str) -> bytes:
+    """A line that could not be read again would make the whole ledger useless."""
+    try:
+        line = _write_line(form, before)
+        _read_line(line.removesuffix(b"\n"), before)
+    except (DecodeError, UnicodeEncodeError) as e:
+        raise ActRefused(f"that cannot be written down: {e}") from e
+    return line
 
 
 def _write_line(form: ActForm, before: str) -> bytes:

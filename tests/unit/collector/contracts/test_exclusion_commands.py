@@ -151,6 +151,13 @@ def test_an_end_before_the_begin_is_refused(config: str, capsys: pytest.CaptureF
     assert "an exclusion ends after it begins" in capsys.readouterr().err
 
 
+def test_another_year_by_mistake_is_refused(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["2062-11-05T04:00+05:00" if w == "2026-11-05T04:00+05:00" else w for w in PROPOSE]
+
+    assert main(["exclusions", *words, "--config", config]) == 1
+    assert "that is 13149 days; more than 366 are for the contract to change" in capsys.readouterr().err
+
+
 def test_a_ledger_that_was_changed_is_not_used(
     config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,9 @@ from collector.errors import ConfigError
 from collector.sla.exclusion import Act, ActRefused, Exclusion, ExclusionType, Scope, ScopeKind, Status, Verb
 from tests.unit.collector.contracts.acts import act, proposal
 
-WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(str.strip)
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20).filter(
+    str.strip
+)
 TIMES = st.integers(0, 4_000_000_000_000)
 SCOPES = st.one_of(
     st.just(Scope(kind=ScopeKind.ALL)),
@@ -64,6 +66,9 @@ def test_what_is_refused_leaves_no_trace(ledger: Path) -> None:
         add(ledger, act(Verb.APPROVE, "operator"), "noc")
     with pytest.raises(ActRefused, match="too long to be written down"):
         add(ledger, act(Verb.REJECT, "Dana", reason="x" * 70_000), "dana")
+    for words in ("a\0b", "\ud800"):
+        with pytest.raises(ActRefused, match="cannot be written down: "):
+            add(ledger, act(Verb.REJECT, "Dana", reason=words), "dana")
 
     assert ledger.read_bytes() == before
 
