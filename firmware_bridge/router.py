@@ -194,7 +194,11 @@ def _described(known: Identity, maker: str | None) -> Identity:
 
 
 def _agent(host: str, access: SnmpAccess, device: str) -> SnmpAgent:
-    from firmware_bridge.links.snmp import SnmpAgent  # noqa: PLC0415 -- large, and most schools need it not
+    try:
+        from firmware_bridge.links.snmp import SnmpAgent  # noqa: PLC0415 -- large, and most schools need it not
+    except ModuleNotFoundError as e:
+        detail = f"cannot be asked: {e.name} is not installed, install schoolpulse[bridge]"
+        raise DeviceFailed(device, Reason.INTERNAL, detail) from e
 
     address, port = address_of(host)
     return SnmpAgent(address, access, device=device, port=port, timeout_s=_TIMEOUT_S)

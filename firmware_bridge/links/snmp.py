@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
 
@@ -28,6 +29,8 @@ from agent.contract.reason import Reason
 from firmware_bridge.links.snmp_access import SnmpAccess
 from firmware_bridge.protocols.snmp import Answer, Oid, Value
 from firmware_bridge.reading import DeviceFailed, Unanswered
+
+log = logging.getLogger("firmware_bridge.snmp")
 
 _REQUESTS_OF_AN_ENGINE = 2000
 _FAILURES_OF_AN_ENGINE = 2
@@ -95,6 +98,7 @@ class SnmpAgent:
         self._device = device
         self._timeout_s, self._retries = timeout_s, retries
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(self._unreadable)
         self._engine: Any = None
         self._target: Any = None
         self._asked = self._failed = 0
@@ -120,6 +124,10 @@ class SnmpAgent:
         if self._access.version == "1":
             return self._run(lambda *to: hlapi.next_cmd(*to, _Asked(name), lookupMib=False))
         return self._run(lambda *to: hlapi.bulk_cmd(*to, 0, most, _Asked(name), lookupMib=False))
+
+    def _unreadable(self, _: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
+        """A datagram broke the library: whoever sends such could fill the log. It counts as no answer."""
+        log.debug("snmp.unreadable device=%s error=%r", self._device, told.get("exception"))
 
     def _run(self, send: Callable[..., Awaitable[Any]]) -> Answer:
         return self._loop.run_until_complete(self._exchange(send))

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,33 @@ def test_what_is_no_answer_ends_in_an_error_that_names_the_device(
         asked(Faults(damage=damage), within_s=3)
     assert failed.value.reason is Reason.TIMEOUT
     assert str(failed.value).startswith("main: ")
+
+
+def test_no_datagram_breaks_the_link_or_fills_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    dice = random.Random(5)
+
+    def damaged(answer: bytes) -> bytes:
+        octets = bytearray(answer)
+        for _ in range(dice.randint(1, 4)):
+            octets[dice.randrange(len(octets))] = dice.randrange(256)
+        return bytes(octets[: dice.randrange(len(octets))] if dice.random() < 0.2 else octets)
+
+    answered, unanswered = 0, 0
+    with (
+        SnmpReplay(_OPENWRT, faults=Faults(damage=damaged)) as device,
+        link.SnmpAgent(
+            "127.0.0.1", _PUBLIC, device="main", port=device.port, timeout_s=0.1, retries=0
+        ) as agent,
+    ):
+        for _ in range(40):
+            try:
+                agent.get([oid("1.3.6.1.2.1.1.3.0"), oid("1.3.6.1.2.1.1.1.0"), oid(f"{_IN_64}.7")])
+                answered += 1
+            except DeviceFailed:
+                unanswered += 1
+    print(f"\n{answered} damaged answers read, {unanswered} not")
+    assert unanswered > answered > 0
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
 def test_an_answer_to_another_request_is_none() -> None:
