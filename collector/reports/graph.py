@@ -20,6 +20,12 @@ CELL_W, CELL_H = 14, 14
 SEEN = Fraction(1, 6)
 """Part of a cell that the smallest loss takes, so that it is seen at all."""
 
+COLOURS = {
+    "up": "#8cc5b0", "met": "#8cc5b0", "degraded": "#e8b25c", "down_provider": "#c4302b",
+    "breached": "#c4302b", "down_other": "#6d5aa8", "power": "#3f6fb0", "unknown": "#a9b3bd",
+    "indeterminate": "#a9b3bd", "closed": "#eceff2", "not_agreed": "#eceff2",
+}  # fmt: skip
+"""Where no style sheet reaches into a picture, as in WeasyPrint; elsewhere the sheet has some patterns."""
 ORDER = ("up", "degraded", "down_other", "unknown", "down_provider")
 
 
@@ -36,7 +42,7 @@ def proportions(parts: Sequence[tuple[str, int, str]], *, title: str) -> Markup:
 
 def _part(kind: str, left: float, width: float, said: str) -> Markup:
     return element(
-        "rect", element("title", said), class_=f"fill {kind}",
+        "rect", element("title", said), class_=f"fill {kind}", fill=COLOURS[kind],
         x=share(left), width=share(width), y=0, height="100%",
     )  # fmt: skip
 
@@ -55,7 +61,15 @@ def day_numbers(said: Sequence[str]) -> Markup:
     """What stands over the cells: every other day, so that none runs into the next."""
     width = max(1, len(said)) * CELL_W
     marks = [
-        element("text", n, x=place * CELL_W + (CELL_W - 1) / 2, y=10)
+        element(
+            "text",
+            n,
+            x=place * CELL_W + (CELL_W - 1) / 2,
+            y=10,
+            text_anchor="middle",
+            font_size=9,
+            fill="#53616e",
+        )
         for place, n in enumerate(said)
         if place % 2 == 0
     ]
@@ -83,7 +97,7 @@ def _day(day: Day, place: int, said: str) -> Markup:
 def _block(kind: str, x: int, top: Fraction, height: Fraction) -> Markup:
     inner = CELL_H - 1
     return element(
-        "rect", class_=f"fill {kind}",
+        "rect", class_=f"fill {kind}", fill=COLOURS[kind],
         x=x, width=CELL_W - 1, y=float(top * inner), height=float(height * inner),
     )  # fmt: skip
 
@@ -93,15 +107,15 @@ def bounds(minutes: Counts, target: Fraction | None, *, floor: Fraction, title: 
     if minutes.lower is None or minutes.upper is None:
         return Markup()
     marks = [
-        element("line", x1=0, x2="100%", y1=8, y2=8, class_="axis"),
+        element("line", x1=0, x2="100%", y1=8, y2=8, class_="axis", stroke="#d5dbe1"),
         _span(_place(minutes.lower, floor), _place(minutes.upper, floor)),
     ]
     if target is not None:
         at = share(_place(target, floor))
-        marks.append(element("line", x1=at, x2=at, y1=0, y2=16, class_="target"))
+        marks.append(element("line", x1=at, x2=at, y1=0, y2=16, class_="target", stroke="#c4302b"))
     if minutes.availability is not None:
         marks.append(
-            element("circle", cx=share(_place(minutes.availability, floor)), cy=8, r=3, class_="value")
+            element("circle", cx=share(_place(minutes.availability, floor)), cy=8, r=3, fill="#17212b")
         )
     return element("svg", element("title", title), *marks, class_="bounds", role="img")
 
@@ -110,14 +124,17 @@ def interval(low: float, mean: float, high: float, *, floor: float, title: str) 
     """A mean and its interval, on a scale from `floor` to 1."""
     places = [_place(Fraction(v), Fraction(floor)) for v in (low, mean, high)]
     return element(
-        "svg", element("title", title), element("line", x1=0, x2="100%", y1=8, y2=8, class_="axis"),
-        _span(places[0], places[2]), element("circle", cx=share(places[1]), cy=8, r=3, class_="value"),
+        "svg", element("title", title),
+        element("line", x1=0, x2="100%", y1=8, y2=8, class_="axis", stroke="#d5dbe1"),
+        _span(places[0], places[2]), element("circle", cx=share(places[1]), cy=8, r=3, fill="#17212b"),
         class_="bounds", role="img",
     )  # fmt: skip
 
 
 def _span(left: float, right: float) -> Markup:
-    return element("rect", x=share(left), width=share(max(0.0, right - left)), y=5, height=6, class_="span")
+    return element(
+        "rect", x=share(left), width=share(max(0.0, right - left)), y=5, height=6, fill=COLOURS["unknown"]
+    )
 
 
 def _place(value: Fraction, floor: Fraction) -> float:

@@ -138,3 +138,11 @@ def test_every_percentage_of_availability_has_its_counts_beside_it() -> None:
     assert f"{counts.good:,} / {counts.attributed:,}" in html
     assert f"{counts.good:,} / {counts.all:,}" in html
     assert f"{counts.all - counts.unknown:,} / {counts.all:,}" in html
+
+
+def test_every_shape_has_a_colour_of_its_own_where_no_style_sheet_reaches_into_pictures() -> None:
+    html = page(figures(), FROZEN, (), "en")
+    shapes = re.findall(r"<(?:rect|circle|line|text) [^>]*>", html[html.index("</defs>") :])
+
+    assert len(shapes) >= 300
+    assert [s for s in shapes if "fill=" not in s and "stroke=" not in s] == []
