@@ -23,8 +23,9 @@ from agent.contract.record import Batch, Record
 from collector.entry import Entry
 from collector.evidence.configuration import Configuration
 from collector.evidence.measured import samples, speed_tests
+from collector.judge.placing import placed
 from collector.measuring import batch_of, measurements
-from collector.moment import MAX_AHEAD_MS, SETTLED, TimeBasis, Witness, witnesses
+from collector.moment import Witness, witnesses
 from collector.playback import START, Playback
 from collector.registry import Registry
 from collector.reports.model import Lost, OutageLine, SchoolMonth
@@ -40,12 +41,9 @@ from collector.sla.outage import Outage, ParametersAt, Part, high_loss
 from collector.sla.period import Month
 from collector.sla.repair import Interruption
 from collector.sla.rule import RULES
-from collector.sla.sighting import Basis, sight
 from collector.sla.slot import SlotClass, slot_of
 from collector.sla.slotset import NO_SLOTS, SlotSet
 
-_NEVER_BEFORE_MS = 1_735_689_600_000
-"""2025: there was no device before."""
 _BAD = (SlotClass.DOWN_PROVIDER, SlotClass.DOWN_OTHER)
 
 
@@ -155,7 +153,7 @@ class _Case:
             for m in self.reading.measurements(device, registry):
                 if m.school.id == self.id:
                     self.ours.append(m)
-                known = _placed(m)
+                known = placed(m)
                 if known is not None:
                     found.append(known)
         Ledger(self.book, self.configuration.contracts).apply(found)
@@ -211,21 +209,6 @@ class _Case:
     def _parameters_at(self, first: int) -> ParametersAt:
         terms = self.configuration.contracts.terms
         return lambda index: next(iter(terms(self.id, first + index, first + index))).parameters
-
-
-def _placed(m: Measurement) -> Placed | None:
-    """What a record says of slots; None where its time is not known, or cannot be.
-
-    However wrong a device's clocks are, nothing ended long after it arrived: a claim of years would be a
-    silence, or an outage, of years.
-    """
-    latest_ms = m.received_ms + MAX_AHEAD_MS
-    if m.time_basis is TimeBasis.UNKNOWN or not _NEVER_BEFORE_MS <= m.at_ms <= latest_ms:
-        return None
-    lasted_ms = min(m.record.duration_ms, latest_ms - m.at_ms)
-    record = dataclasses.replace(m.record, duration_ms=lasted_ms)
-    basis = Basis.CLOCK if m.time_basis in SETTLED else Basis.ARRIVAL
-    return Placed(m.school.id, sight(m.device, m.session, record, m.at_ms, basis))
 
 
 def _interruption(outage: Outage, end: int) -> Interruption:
