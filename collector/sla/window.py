@@ -16,7 +16,7 @@ from collector.sla import judgement, silence
 from collector.sla.book import Evidences, Verdicts
 from collector.sla.evidence import Evidence, Measured
 from collector.sla.parameters import Parameters, Terms
-from collector.sla.rule import class_table
+from collector.sla.rule import NUMBERS, class_table
 from collector.sla.sighting import (
     LONGEST_HOLD,
     SHOWN,
@@ -37,6 +37,7 @@ BORROWED_MS = 10_000
 
 _MEASURED = (Timing, Name)
 _MOST_EVIDENCE = 12
+_SILENCE = NUMBERS["silence"]
 Known: TypeAlias = dict[tuple[Fact, ...], int]
 """Rules of evidence that was judged before and is only measured; by one contract's figures."""
 
@@ -102,7 +103,7 @@ class Window:
         seen += self._told_of(slot)
         if rule is None:
             rule = self._silences()[slot - self.first]
-            seen += self._around(slot)
+            seen += self._around(slot, with_last=rule == _SILENCE)
         return Finding(rule, tuple(sorted(set(seen))))
 
     def _judge_term(self, rules: bytearray, first: int, last: int, by: Parameters) -> None:
@@ -185,12 +186,14 @@ class Window:
             rules[start:end] = bytes([part.rule]) * (end - start)
         return rules
 
-    def _around(self, slot: int) -> Iterator[Sighting]:
-        """What stands before and behind a silence, and what was told of it."""
+    def _around(self, slot: int, *, with_last: bool) -> Iterator[Sighting]:
+        """What stands before and behind a silence, and what was told of it; if asked the last of all, too."""
         for device in self.book.devices(self.school):
             before = self.book.before(self.school, device, slot + 1)
             after = self.book.after(self.school, device, slot)
-            if before is not None and after is not None:
+            if with_last and after is None and before is not None:
+                yield before
+            elif before is not None and after is not None:
                 yield from (before, after)
                 yield from silence.starts_of(self.book, self.school, before, after)
 

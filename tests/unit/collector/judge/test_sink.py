@@ -266,6 +266,19 @@ def test_explain_names_records_rule_and_figures(
     assert found["outage"]["id"] in text
 
 
+def test_explain_names_the_last_that_was_heard_of_a_silent_school(
+    tmp_path: Path, config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(replay(config, "judge", START))
+    file = str(tmp_path / "collector.toml")
+
+    assert main(["explain", SCHOOL.id, "--at", "2026-09-22T14:18", "--config", file, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+
+    assert (found["class"], found["rule"]) == ("unknown", "silence")
+    assert [r["session"] for r in found["records"]] == [SESSION]
+
+
 def test_explain_says_what_it_cannot_find(
     tmp_path: Path, config: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
