@@ -64,6 +64,8 @@ file = "{directory}/registry.toml"
 directory = "{directory}/dead-letters"
 [sinks.store]
 path = "{directory}/store.sqlite"
+[sinks.judge]
+path = "{directory}/verdicts.sqlite"
 [web]
 port = {page_port}
 refresh_every_s = 5
