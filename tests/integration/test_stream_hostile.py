@@ -460,6 +460,7 @@ async def test_an_ndt7_server_with_seconds_of_its_own_is_doubted(
     clock_ratio: float, *, doubted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.contract.ndt7.TRANSFER_S", 2.0)
+    monkeypatch.setattr("agent.contract.ndt7.LONGEST_S", 2.5)
     async with scripted(acting_ndt7(tells(clock_ratio))) as port:
         found = await ndt7.run(place(port), "up", max_bytes=10**10)
     print(found.mbps, found.doubts)
