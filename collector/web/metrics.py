@@ -7,7 +7,7 @@ A registry of its own for each answer: no global state. The only labels with man
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from collector.web.fleet import SchoolNow, counts
-from collector.web.view import Health
+from collector.web.view import Firing, Health
 
 COUNTERS = {
     "messages_received": "MQTT messages received from agents",
@@ -60,6 +60,7 @@ class Scrape(Collector):
         records: records in the store, None when it could not be asked.
         schools: every school of the registry.
         lost: by device, records it said no longer exist.
+        firing: alerts that were told and are not over; None where none are made.
     """
 
     health: Health
@@ -67,6 +68,7 @@ class Scrape(Collector):
     schools: tuple[SchoolNow, ...]
     lost: Mapping[str, int] = field(default_factory=dict)
     now_ms: int = 0
+    firing: Sequence[Firing] | None = None
 
     def collect(self) -> Iterable[Metric]:
         for name, doc in COUNTERS.items():
@@ -97,6 +99,7 @@ class Scrape(Collector):
         yield from self._devices()
         yield from self._sinks()
         yield from self._fleet()
+        yield from self._alerts()
 
     @property
     def _journal_fails(self) -> bool:
@@ -171,6 +174,20 @@ class Scrape(Collector):
             _add_known(lag_s, name, sink.lag_s)
             _add_known(available, name, sink.available)
         return written, rejected, lag, lag_s, available
+
+    def _alerts(self) -> Iterable[Metric]:
+        if self.firing is None:
+            return
+        family = GaugeMetricFamily(
+            "schoolpulse_alerts_firing",
+            "alerts that fire, by whether somebody owns them",
+            labels=["severity", "owned"],
+        )
+        for severity in ("critical", "warning", "info"):
+            for is_owned in (False, True):
+                found = [f for f in self.firing if (f.severity, f.owner is not None) == (severity, is_owned)]
+                family.add_metric([severity, str(is_owned).lower()], len(found))
+        yield family
 
     def _fleet(self) -> Iterable[Metric]:
         if self.records is not None:

@@ -127,6 +127,7 @@ class Site:
             schools=schools,
             lost={device: n for device, n in self._board.lost.items() if device in devices},
             now_ms=self._view.now_ms(),
+            firing=self._view.firing(),
         )
         return web.Response(body=metrics.text(scrape), headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -85,6 +85,19 @@ async def test_of_very_many_the_first_are_shown_and_all_are_counted() -> None:
     assert "20 of 1" in text
 
 
+async def test_metrics_count_what_fires_and_what_nobody_owns() -> None:
+    found = [fired(), fired(owner="Айгерім", owned_until_ms=NOW_MS), fired(severity="warning")]
+    text = await page(found, "/metrics")
+    lines = [line for line in text.splitlines() if line.startswith("schoolpulse_alerts_firing{")]
+    assert len(lines) == 6
+    assert [line for line in lines if not line.endswith(" 0.0")] == [
+        'schoolpulse_alerts_firing{owned="false",severity="critical"} 1.0',
+        'schoolpulse_alerts_firing{owned="true",severity="critical"} 1.0',
+        'schoolpulse_alerts_firing{owned="false",severity="warning"} 1.0',
+    ]
+    assert "schoolpulse_alerts" not in await page(None, "/metrics")
+
+
 async def test_machines_get_all_with_every_field() -> None:
     found = json.loads(await page([fired(alert=f"alert_{n}") for n in range(30)], "/api/alerts.json"))
     assert (found["made"], len(found["alerts"])) == (True, 30)
