@@ -41,7 +41,7 @@ bucket = "{bucket}"
 token_file = "{token}"
 timeout_s = 2
 """
-OUTSIDE_ALL_TIME = clock(wall_ms=1 - 2**53)
+OUTSIDE_ALL_TIME = clock(2**53 - 1000, wall_ms=1 - 2**53)
 UNKNOWN_TIME = clock(wall_ms=1000, boot="01dcafe0", age_s=None)
 
 
