@@ -79,7 +79,7 @@ def _add_proposal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--evidence", type=name, action="append", default=[], help="where the proof is; may be repeated"
     )
-    parser.add_argument("--rule", type=name, default="", help="clause of the contract")
+    parser.add_argument("--rule", type=name, help="clause of the contract")
     parser.add_argument(
         "--supersedes", metavar="ID", help="the one it takes the place of once it is approved"
     )
@@ -142,7 +142,7 @@ def _proposal(options: argparse.Namespace, contents: Contents) -> Act:
         declared_by=options.by,
         reason=options.reason,
         evidence=tuple(options.evidence),
-        rule_ref=options.rule,
+        rule_ref=options.rule or "",
         supersedes=options.supersedes,
     )
     return Act(

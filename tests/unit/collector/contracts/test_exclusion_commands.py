@@ -63,6 +63,14 @@ def test_two_people_agree(config: str, capsys: pytest.CaptureFixture[str]) -> No
     assert all(a["account"] for a in acts)
 
 
+def test_only_what_is_required_need_be_said(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    at = PROPOSE.index("--evidence")
+
+    (proposed,) = said(config, capsys, *PROPOSE[:at], "--by", "Aliya")
+
+    assert (proposed["id"], proposed["evidence"], proposed["rule_ref"]) == ("E-0001", [], "")
+
+
 def test_one_alone_does_not(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     said(config, capsys, *PROPOSE)
 
