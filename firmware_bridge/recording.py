@@ -44,7 +44,8 @@ def record(link: AtLink) -> Iterator[str]:
         except Unanswered:
             continue
         prefix = _prefix(command)
-        yield from (f"< {prefix}{scrubbed(line)}" for line in reply.lines)
+        # What stands before a line says where in it a cell is.
+        yield from (f"< {scrubbed(prefix + line)}" for line in reply.lines)
         yield f"< {_end(reply.error)}"
 
 

@@ -182,7 +182,7 @@ def _described(known: Identity, maker: str | None) -> Identity:
     described = known.description or ""
     linux = _LINUX.match(described)
     # What follows Linux is the host's name.
-    model = f"Linux {linux['machine'] or ''}".strip() if linux else text(described.encode())
+    model = f"Linux {linux['machine'] or ''}".strip() if linux else text(scrubbed(described).encode())
     firmware = linux["kernel"] if linux else None
     return Identity(
         maker=maker,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a modem's answers may leave the school in a recording? Nothing that names person, SIM or place."""
+"""What of a device's answers may leave the school in a recording? Nothing that names person, SIM or place."""
 
 from __future__ import annotations
 
@@ -10,31 +10,46 @@ _LONG_HEX = re.compile(r"\b(?=[0-9A-Fa-f]*\d)[0-9A-Fa-f]{12,}\b")
 _GROUPS = re.compile(r"\d(?:[ -]?\d){10,}")
 _CELLS = (
     # What stands before the numbers of an area and a cell, what between, and the numbers.
-    re.compile(r"(\+CPSI: ?(?:LTE[\w -]*|NR5G_SA),\w+,[\d-]+,0x)([0-9A-Fa-f]+)(,)(\d+)"),
+    re.compile(r"(\+CPSI: ?[A-Z][\w -]*,[\w ]+,[\d-]+,0x)([0-9A-Fa-f]+)(,)(\w+)"),
     re.compile(r"(\^SMONI: ?4G(?:,[^,]*){7},)([^,]*)(,)([^,]*)"),
     re.compile(r"(\^SMONI: ?3G(?:,[^,]*){6},)([^,]*)(,)([^,]*)"),
-    re.compile(r'(#RFSTS: ?"[^"]*"(?:,[^,]*){4},)([^,]*)((?:,[^,]*){5},)([^,]*)'),
-    re.compile(r"((?:^|: ?)[12],[49],\d*,\d*,)([0-9A-Fa-f]*)(,)([0-9A-Fa-f]*)"),
-    re.compile(r'("LTE"(?:,[^,]*){3},)([0-9A-Fa-f]+)((?:,[^,]*){5},)([0-9A-Fa-f]+)'),
+    re.compile(r"(\^SMONI: ?2G(?:,[^,]*){4},)([^,]*)(,)([^,]*)"),
+    # The area comes behind the powers, the cell before the IMSI.
+    re.compile(r'(#RFSTS: ?(?:"[^"]*")?,\d*,(?:\d+,)?(?:-[\d.]+,)+)([^,]*)(.*?,)([^,"]*)(?=,")'),
+    re.compile(r"((?:^|: ?)[12],[1249],(?:\d{3})?,\d{0,3},)([0-9A-Fa-f]*)(,)([0-9A-Fa-f]*)"),
+    re.compile(
+        r'("(?:LTE|CAT-\w+|eMTC|(?:NTN )?NBIoT)"(?:,[^,]*){3},)([0-9A-Fa-f]*)((?:,[^,]*){5},)([0-9A-Fa-f]*)'
+    ),
     re.compile(r'("NR5G-SA"(?:,[^,]*){3},)([0-9A-Fa-f]+)(,[^,]*,)([0-9A-Fa-f]+)'),
-    re.compile(r'("WCDMA",\d*,\d*,)([0-9A-Fa-f]+)(,)([0-9A-Fa-f]+)'),
+    re.compile(r'(\+QENG: ?.*"(?:WCDMA|GSM)",\d*,\d*,)([0-9A-Fa-f]+)(,)([0-9A-Fa-f]+)'),
 )
 _ADDRESS = re.compile(r"\b(\d{1,3}\.\d{1,3})(?:\.\d{1,3}){2,14}\b")
 _SERVING_CELL = re.compile(r"((?:LTE|NR5G-SA|CAT-\w+|eMTC)\"?,\"?[TF]DD\"?,\d{3},\d{2,3},)[0-9A-Fa-f]+")
-_REGISTERED_AT = re.compile(r'(\+C(?:|G|E|5G)REG: ?\d{1,3},\d{1,3}),"?[0-9A-Fa-f ]+"?,"?[0-9A-Fa-f ]+"?')
+_REGISTERED_AT = re.compile(r"(\+C\w{0,2}REG:)(.*)")
+_PLACE = re.compile(r'"[^"]*"|[0-9A-Fa-f]{4,}|[0-9]*[A-Fa-f][0-9A-Fa-f]*')
+"""Of a registration: what is quoted, long or not decimal is an area, a cell or a list of slices."""
 _LABELLED = re.compile(
     r"((?:TAC|LAC|Cell ID|IMEI|IMEI SV|IMSI|ICCID|FSN|MEID)\s*[:=]\s*)[^\t]*?(?=\s{2,}|\t|$)"
 )
+_SERIAL = re.compile(r"(\b(?:S/N|SN|serial(?: (?:no\.?|number))?)\s*[:=]\s*)[^\s,;]+", re.IGNORECASE)
+_DIALLED_IN = re.compile(r"^<.*>$|\S*@\S*")
+"""Interfaces of people who dial in are called after them."""
+_HOST = re.compile(r"^(Linux )\S+(?= \d)")
 
 
 def scrubbed(line: str) -> str:
     """One line of an answer, with numbers of people, SIMs, devices, cells and hosts made zeros."""
+    line = _HOST.sub(r"\g<1>host", _SERIAL.sub(r"\g<1>0", _DIALLED_IN.sub("<0>", line)))
     for cell in _CELLS:
         line = cell.sub(r"\g<1>0\g<3>0", line)
     line = _LABELLED.sub(r"\g<1>0", line)
     line = _SERVING_CELL.sub(r"\g<1>0", line)
-    line = _REGISTERED_AT.sub(r'\g<1>,"0","0"', line)
+    line = _REGISTERED_AT.sub(lambda found: found[1] + _PLACE.sub(_zero, found[2]), line)
     line = _ADDRESS.sub(r"\g<1>.0.1", line)
     line = _GROUPS.sub(lambda found: re.sub(r"\d", "0", found[0]), line)
     line = _LONG_DIGITS.sub(lambda found: "0" * len(found[0]), line)
     return _LONG_HEX.sub(lambda found: "0" * len(found[0]), line)
+
+
+def _zero(found: re.Match[str]) -> str:
+    return '"0"' if found[0].startswith('"') else "0"
