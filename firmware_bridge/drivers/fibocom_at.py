@@ -6,6 +6,7 @@ L850 and L860 (Intel XMM) by AT+XCESQ?, FM350 and others (MediaTek) by AT+GTCCIN
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from firmware_bridge.checking import merged
@@ -17,15 +18,20 @@ from firmware_bridge.reading import Identity
 _SERVING, _LTE, _NR = 1, 4, 9
 _LEAST = 12
 _BAND_FROM = 100
+_NR_BAND = re.compile(r"50([1-9]\d{0,2})")
+"""n5 is 505, n79 is 5079."""
+_HEADING = re.compile(r"cell:\s*$")
+"""Models on Qualcomm write one above each kind of rows, and channels as hexadecimal numbers."""
 
 
 def cells(lines: Sequence[str], known: Identity) -> Values:
     """AT+GTCCINFO?: the serving row ends with …,RSSNR,RxLev,RSRP,RSRQ as indices, counted from the end."""
     values: Values = {}
+    has_headings = any(_HEADING.search(line) for line in lines)
     for line in lines:
-        told = _cell(parts(line), known)
+        told = _cell(parts(line), known) | ({"channel": None} if has_headings else {})
         is_joined = {"lte", "nr_sa"} <= {values.get("access_technology"), told.get("access_technology")}
-        values |= told | ({"access_technology": "nr_nsa"} if is_joined else {})
+        values |= merged([told]) | ({"access_technology": "nr_nsa"} if is_joined else {})
     return values
 
 
@@ -36,7 +42,12 @@ def _cell(found: Sequence[Part], known: Identity) -> Values:
     rsrp, rsrq = part(found, -2) or "255", part(found, -1) or "255"
     if row[1] == _NR:
         powers = merged([extended_signal([f"99,99,255,255,255,255,{rsrq},{rsrp}"], known)])
-        return powers | {"access_technology": "nr_sa", "channel": row[6]}
+        coded_nr = _NR_BAND.fullmatch(part(found, 8) or "")
+        return powers | {
+            "access_technology": "nr_sa",
+            "channel": row[6],
+            "band": f"n{coded_nr[1]}" if coded_nr else None,
+        }
     powers = merged([extended_signal([f"99,99,255,255,{rsrq},{rsrp}"], known)])
     coded = row[8] or 0
     return powers | {

@@ -7,6 +7,7 @@ same answer; only the places named here are looked at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,8 +27,8 @@ _TECHNOLOGIES = {
     "hspa": "umts",
 }
 _TECHNOLOGIES |= {"hspa-plus": "umts", "gsm": "gsm", "gprs": "gsm", "edge": "gsm", "lte-cat-m": "lte_m"}
-_REGISTERED, _ROAMING = frozenset({"home", "roaming"}), "roaming"
-_NO_SIM, _LOCKED = "sim-missing", frozenset({"sim-pin", "sim-puk"})
+_REGISTERED = re.compile(r"(home|roaming)(-sms-only|-csfb-not-preferred)?")
+_NO_SIM, _LOCKED = "sim-missing", re.compile(r"sim-p[iu][nk]|ph-.+")
 
 
 def reading(told: Mapping[str, Any], device: str) -> DeviceReading:
@@ -45,14 +46,15 @@ def reading(told: Mapping[str, Any], device: str) -> DeviceReading:
 
 def _registration(told: Mapping[str, Any]) -> Values:
     state = _at(told, "3gpp", "registration-state")
+    on = _REGISTERED.fullmatch(state or "")
     generic = told.get("generic")
     technologies = generic.get("access-technologies") if isinstance(generic, Mapping) else None
     listed = technologies if isinstance(technologies, list) else []
     known = [_TECHNOLOGIES[t] for t in listed if isinstance(t, str) and t in _TECHNOLOGIES]
     is_joined = {"lte", "nr_sa"} <= set(known)
     return {
-        "registered": None if state is None or state == "unknown" else state in _REGISTERED,
-        "roaming": state == _ROAMING if state in _REGISTERED else None,
+        "registered": None if state is None or state == "unknown" else on is not None,
+        "roaming": on[1] == "roaming" if on else None,
         "denied": True if state == "denied" else None,
         "operator": name(_at(told, "3gpp", "operator-name")),
         "access_technology": "nr_nsa" if is_joined else known[0] if known else None,
@@ -82,7 +84,7 @@ def _signal(told: Mapping[str, Any]) -> Values:
 def _sim(told: Mapping[str, Any]) -> Values:
     if _at(told, "generic", "state-failed-reason") == _NO_SIM:
         return {"sim_ready": False, "state": "sim_missing"}
-    if _at(told, "generic", "unlock-required") in _LOCKED:
+    if _LOCKED.fullmatch(_at(told, "generic", "unlock-required") or ""):
         return {"sim_ready": False, "state": "sim_locked"}
     return {"sim_ready": True if _at(told, "generic", "sim") is not None else None}
 

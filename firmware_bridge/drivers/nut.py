@@ -36,6 +36,10 @@ _STATES = {
     "OL": "on_line",
 }
 """Of several the first."""
+_MOST_LOAD_PERCENT = 300
+"""A UPS that is overloaded switches off long before; early drivers tell ten times as much."""
+_FOR_EVER_S = 65_535 * 60
+"""A count of minutes that is full."""
 _COMPLAINTS = {"RB": "replace_battery", "OVER": "overload", "FSD": "forced_shutdown", "ALARM": "alarm"}
 
 
@@ -131,7 +135,8 @@ def _figures(told_of: Mapping[str, str]) -> Values:
         number = decimal(told_of.get(name, "").strip() or None)
         return None if number is None else round(number / by, 4)
 
-    runtime_s = figure("battery.runtime")
+    runtime_s, load_percent = figure("battery.runtime"), figure("ups.load")
+    is_load = load_percent is not None and load_percent <= _MOST_LOAD_PERCENT
     makers = [told_of.get(name) for name in ("device.mfr", "ups.mfr")]
     models = [told_of.get(name) for name in ("device.model", "ups.model")]
     words = [next((known for known in said if known), "") for said in (makers, models)]
@@ -142,9 +147,9 @@ def _figures(told_of: Mapping[str, str]) -> Values:
         "battery_v": figure("battery.voltage"),
         "battery_ratio": figure("battery.charge", 100),
         "battery_temperature_c": figure("battery.temperature"),
-        "runtime_s": None if runtime_s is None else round(runtime_s),
+        "runtime_s": None if runtime_s is None or runtime_s >= _FOR_EVER_S else round(runtime_s),
         "load_w": figure("ups.realpower"),
-        "load_ratio": figure("ups.load", 100),
+        "load_ratio": figure("ups.load", 100) if is_load else None,
         "mains_v": figure("input.voltage"),
     }
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What do Ubiquiti's radios and access points tell? (UBNT-AirMAX-MIB, UBNT-UniFi-MIB, enterprise 41112)
 
-ubntWlStatRssi is the signal plus 96 whatever its MIB says, and is not asked; nor are stations, of which the
+ubntWlStatRssi is the signal plus 96 whatever its MIB says, and is not asked; ubntHostCpuLoad is hundredths of
+a percent. Nor are stations asked, of which the
 tables hold addresses, nor the receiver's position.
 """
 
@@ -73,7 +74,7 @@ AIROS = SnmpDevice(
     marks=(_SIGNAL,),
     router=objects(
         _AIRMAX,
-        ("8.3.0", "cpu_ratio", percent),
+        ("8.3.0", "cpu_ratio", divided(10_000)),
         ("8.4.0", "temperature_c", figure(0)),
     ),
     parts=(product, radio),

@@ -133,6 +133,7 @@ LABELS = frozenset(
 _NUMBER = re.compile(r"[+-]?\d{1,9}")
 _HEX = re.compile(r"0x[0-9A-Fa-f]{1,8}")
 _FIRMWARE = re.compile(r"[0-9A-F]?(\d{1,2})(\d\d)")
+_LONG_FIRMWARE = re.compile(r"0?(\d{1,2})(\d\d)(?:[0-9A-Fa-f]{2})?")
 _FOR_EVER = -1
 
 
@@ -252,8 +253,8 @@ def _model(block: Mapping[str, str]) -> str | None:
 
 
 def _firmware(block: Mapping[str, str]) -> str | None:
-    """`119` is 1.19; the first of four digits tells a candidate."""
-    found = _FIRMWARE.fullmatch(block.get("FW", ""))
+    """`119` is 1.19; the first of four digits tells a candidate, or two behind those of the longer label."""
+    found = _FIRMWARE.fullmatch(block.get("FW", "")) or _LONG_FIRMWARE.fullmatch(block.get("FWE", ""))
     return f"{int(found[1])}.{found[2]}" if found else None
 
 

@@ -429,6 +429,47 @@ CASES: list[tuple[str, str, str, dict[str, list[str]], dict[str, Any]]] = [
 
 CASES += [
     (
+        "Qualcomm's headings mean that channels are hexadecimal",
+        "Fibocom",
+        "FM150-AE",
+        {
+            "AT+GTCCINFO?": [
+                "+GTCCINFO:",
+                "LTE service cell:",
+                "1,4,262,02,1,1,1194,30,120,50,16,43,43,26",
+                "LTE neighbor cell:",
+                "2,4,,,,,64,EA,,12,12,10",
+            ]
+        },
+        {"channel": None, "band": "B20", "rsrp_dbm": -98, "rsrq_db": -7, "access_technology": "lte"},
+    ),
+    (
+        "MediaTek on joined networks has band and channel of 5G together",
+        "Fibocom",
+        "FM350-GL",
+        {
+            "AT+GTCCINFO?": [
+                "+GTCCINFO:",
+                "1,4,250,1,1,1,1725,223,103,50,6,61,61,18",
+                "1,9,,,FFFFFFF,00FFFFFFF,723330,143,5079,500,13,67,67,80",
+            ]
+        },
+        {"band": "n79", "channel": 723330, "rsrp_dbm": -80, "nr_rsrp_dbm": -90, "nr_rsrq_db": -3.5},
+    ),
+    (
+        "MediaTek on 5G alone",
+        "Fibocom",
+        "FM350-GL",
+        {
+            "AT+GTCCINFO?": [
+                "+GTCCINFO: ",
+                "1,9,460,11,1,1,176200,524,505,75,6,58,58,73",
+                "2,9,,,FFFFFFF,1,627264,420,,396,396,60",
+            ]
+        },
+        {"band": "n5", "channel": 176200, "nr_rsrp_dbm": -99, "nr_rsrq_db": -7},
+    ),
+    (
         "Telit with a part less before the IMSI",
         "Telit",
         "LE910C4-EU",
@@ -717,6 +758,26 @@ def test_modem_manager_tells_no_private_number() -> None:
         found = repr(managed_reading(json.loads(json.dumps(told)), "lte"))
         assert private not in found
         assert re.sub(r"\D", "", private) not in re.sub(r"[ -]", "", found)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("home-csfb-not-preferred", (True, False, "connected")),
+        ("roaming-csfb-not-preferred", (True, True, "connected")),
+        ("home-sms-only", (True, False, "connected")),
+        ("emergency-only", (False, None, "no_signal")),
+        ("unknown", (None, None, None)),
+    ],
+)
+def test_a_registration_of_modem_manager_is_understood(said: str, expected: tuple[Any, ...]) -> None:
+    (fields,) = managed_reading({"3gpp": {"registration-state": said}}, "lte").fields
+    assert tuple(getattr(fields, name) for name in ("registered", "roaming", "meaning")) == expected
+
+
+def test_a_lock_of_the_network_is_a_lock_for_modem_manager() -> None:
+    reading = managed_reading({"generic": {"unlock-required": "ph-net-pin"}}, "lte")
+    assert reading.meanings == ("sim_locked",)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from agent.contract.reason import Reason
 from firmware_bridge.drivers.nmea import Nmea
 from firmware_bridge.drivers.vedirect import Vedirect
+from firmware_bridge.drivers.vedirect import reading as vedirect_reading
 from firmware_bridge.home import Home
 from firmware_bridge.meaning import MEANINGS
 from firmware_bridge.protocols.nmea import Sentences, checksum
@@ -145,6 +146,22 @@ def test_a_damaged_block_is_refused(data: bytes, blocks: int) -> None:
     after = Blocks()
     after.feed(data)
     assert after.feed(bytes_of(MPPT) * 2)[-1]["V"] == "12530"
+
+
+@pytest.mark.parametrize(
+    ("said", "firmware"),
+    [
+        ("0313FF", "3.13"),
+        ("313", "3.13"),
+        ("020801", "2.08"),
+        ("20801", "2.08"),
+        ("FFFFFF", None),
+        ("", None),
+    ],
+)
+def test_the_longer_label_of_the_firmware_is_read_too(said: str, firmware: str | None) -> None:
+    (fields,) = vedirect_reading({"PID": "0xA06C", "FWE": said, "V": "13150"}, "c").fields
+    assert getattr(fields, "firmware", "") == firmware
 
 
 def test_a_sum_of_every_value_is_read_as_one_byte() -> None:

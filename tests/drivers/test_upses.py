@@ -163,6 +163,12 @@ def test_a_status_of_apcupsd_is_understood(lines: dict[str, str], expected: dict
     assert {k: found[k] for k in expected} == expected
 
 
+def test_a_figure_that_cannot_be_is_unknown() -> None:
+    """Minutes that are full, and a load ten times as high, both as drivers told them."""
+    (fields,) = nut.reading({"ups.status": "OL", "battery.runtime": "3932100", "ups.load": "640"}, "u").fields
+    assert (getattr(fields, "runtime_s", 0), getattr(fields, "load_ratio", 0)) == (None, None)
+
+
 def test_flags_alone_tell_that_the_ups_is_lost() -> None:
     lines = (b"STATUS   : NO IDEA\n", b"STATFLAG : 0x05000100\n", b"")
     data = b"".join(len(line).to_bytes(2, "big") + line for line in lines)
