@@ -14,6 +14,8 @@ from collector.sla.book import Verdicts
 from collector.sla.exclusion import Exclusion
 from collector.sla.figures import Seen
 from collector.sla.month import judge_month
+from collector.sla.outage import Outage, counted, within
+from collector.sla.parameters import STANDARD, Parameters
 from collector.sla.period import Month
 from collector.sla.promise import SchoolContract
 from collector.sla.slot import slot_of
@@ -25,6 +27,15 @@ class Source(Protocol):
     def verdicts(self, school: str, first: int, last: int) -> Verdicts:
         """Class and rule of each slot, both ends included."""
         ...
+
+    def outages(self, school: str, first: int, last: int) -> Sequence[Outage]:
+        """Those that reach into these slots."""
+        ...
+
+
+def _parameters(contract: SchoolContract, slot: int) -> Parameters:
+    promise = contract.at(slot)
+    return STANDARD if promise is None else promise.parameters
 
 
 def budget_signs(
@@ -49,7 +60,11 @@ def _sign(
     today = dt.datetime.fromtimestamp(now_ms / 1000, zone)
     month = Month(today.year, today.month)
     first = month.slots(zone).spans[0][0]
-    classes = Classes(first=first, data=bytes(source.verdicts(contract.school, first, slot).classes))
+    spans = within(source.outages(contract.school, first, slot), first, slot + 1)
+    seen = bytes(source.verdicts(contract.school, first, slot).classes)
+    classes = Classes(
+        first=first, data=counted(seen, spans, lambda index: _parameters(contract, first + index))
+    )
     figures = judge_month(month, Seen(classes=classes), contract, exclusions)
     budget = None if figures is None else figures.counted.budget
     return None if budget is None else budget_sign(contract.school, budget, now_ms)

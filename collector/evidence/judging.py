@@ -37,7 +37,7 @@ from collector.sla.figures import Seen
 from collector.sla.ledger import Ledger
 from collector.sla.memory import MemoryBook
 from collector.sla.month import judge_month
-from collector.sla.outage import Outage, ParametersAt, Part, high_loss
+from collector.sla.outage import Outage, ParametersAt, Part, counted, within
 from collector.sla.period import Month
 from collector.sla.repair import Interruption
 from collector.sla.rule import RULES
@@ -133,7 +133,8 @@ class _Case:
         verdicts = self.book.verdicts(self.id, first, end - 1)
         outages = self.book.outages(self.id, first, end - 1)
         lines = [(o, _parts(o, first, end)) for o in outages]
-        classes = Classes(first=first, data=verdicts.classes)
+        spans = within(outages, first, end)
+        classes = Classes(first=first, data=counted(verdicts.classes, spans, self._parameters_at(first)))
         runs = _runs(verdicts.classes)
         made = [m for m in self.ours if slot_of(m.at_ms) in slots]
         return JudgedSchool(
@@ -176,7 +177,6 @@ class _Case:
             tests=speed_tests(self.ours),
             samples=samples(self.ours),
         )
-        marks = high_loss(verdicts.classes, self._parameters_at(first))
         found = []
         for contract in self.configuration.contracts.of(self.id):
             figures = judge_month(self.month, seen, contract, self.configuration.exclusions)
@@ -188,8 +188,8 @@ class _Case:
                         operator=figures.operator,
                         technology=figures.technology,
                         figures=figures,
-                        lost=_lost(verdicts, service, first),
-                        high_loss_minutes=sum(1 for slot in service if marks[slot - first]),
+                        lost=_lost(classes, verdicts.rules, service),
+                        high_loss_minutes=_short(verdicts.classes, classes, service),
                     )
                 )
         return tuple(found) or (self._bare(classes, slots),)
@@ -250,20 +250,23 @@ def _line(outage: Outage, parts: list[Part], service: SlotSet, first: int, end: 
     )
 
 
-def _lost(verdicts: Verdicts, service: SlotSet, first: int) -> tuple[Lost, ...]:
+def _lost(classes: Classes, rules: bytes, service: SlotSet) -> tuple[Lost, ...]:
     """Bad slots of the service time, by class and by the cause that their rule names."""
     found = Counter[tuple[int, int]]()
     for begin, end in service.spans:
-        found.update(
-            zip(verdicts.classes[begin - first : end - first], verdicts.rules[begin - first : end - first],
-                strict=True)
-        )  # fmt: skip
+        at = slice(begin - classes.first, end - classes.first)
+        found.update(zip(classes.data[at], rules[at], strict=True))
     minutes = Counter[tuple[str, str]]()
     for (slot_class, rule), n in found.items():
         if slot_class in _BAD:
             cause = RULES[rule].cause
             minutes[SlotClass(slot_class).name.lower(), "unknown" if cause is None else cause.value] += n
     return tuple(Lost(slot_class=c, cause=cause, minutes=n) for (c, cause), n in sorted(minutes.items()))
+
+
+def _short(classes: bytes, as_counted: Classes, service: SlotSet) -> int:
+    """Bad slots of the service time that are of no outage."""
+    return sum(classes[slot - as_counted.first] in _BAD and as_counted[slot] not in _BAD for slot in service)
 
 
 def _runs(classes: bytes) -> str:

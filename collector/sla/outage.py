@@ -3,7 +3,8 @@
 
 It opens at the first of n bad slots in a row and closes at the first of m good ones in a row, both dated
 back. A slot of which nothing is known is neither: it breaks a row of either kind, and an outage lasts across
-it. Shorter bad rows are high-loss minutes. Outages follow from the classes alone, whatever was known before.
+it. Shorter bad rows are high-loss minutes: reported, not counted. Outages follow from the classes alone,
+whatever was known before.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from collector.sla.slot import SlotClass
 
 _LETTERS = bytes.maketrans(bytes(range(5)), b"?ggbb")
 _ROW = re.compile(b"(?P<bad>b+)|(?P<good>g+)")
-_BAD = bytes.maketrans(bytes(range(5)), bytes((0, 0, 0, 1, 1)))
+_NOT_GOOD = re.compile(rb"[b?]+")
+_B = ord("b")
 
 ParametersAt: TypeAlias = Callable[[int], Parameters]
 """Which figures hold at an index of a row of classes."""
@@ -110,12 +112,30 @@ def spans(classes: bytes, by: ParametersAt) -> list[Span]:
     return found if begin is None else [*found, Span(begin, len(classes), is_open=True)]
 
 
-def high_loss(classes: bytes, by: ParametersAt) -> bytes:
-    """One byte a slot: 1 where it is bad and of no outage. Reported, not counted."""
-    marks = bytearray(classes.translate(_BAD))
-    for span in spans(classes, by):
-        marks[span.start : span.end] = bytes(span.end - span.start)
-    return bytes(marks)
+def within(outages: Iterable[Outage], first: int, end: int) -> list[Span]:
+    """Where outages lie among the slots from `first` up to `end`; those that reach into them."""
+    return [
+        Span(max(o.first_slot, first) - first, min(o.last_slot + 1, end) - first, o.is_open) for o in outages
+    ]
+
+
+def counted(classes: bytes, outages: Iterable[Span], by: ParametersAt) -> bytes:
+    """The classes as availability counts them: a bad row too short for an outage is reported, not counted.
+
+    Its slots count as degraded, which is available time; where slots of which nothing is known could have
+    made an outage of it nobody can say, and they count as unknown.
+    """
+    found = bytearray(classes)
+    letters = bytearray(classes.translate(_LETTERS))
+    for span in outages:
+        letters[span.start : span.end] = b"o" * (span.end - span.start)
+    for row in _NOT_GOOD.finditer(letters):
+        bad = [index for index in range(*row.span()) if letters[index] == _B]
+        if bad:
+            is_short = row.end() - row.start() < by(bad[0]).open_after
+            for index in bad:
+                found[index] = SlotClass.DEGRADED if is_short else SlotClass.UNKNOWN
+    return bytes(found)
 
 
 def quiet_after(classes: bytes, count: int) -> int | None:

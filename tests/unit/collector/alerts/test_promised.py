@@ -20,8 +20,10 @@ from collector.contracts.reader import read_contracts
 from collector.registry import Placement, Registry, School
 from collector.sla.book import Verdicts
 from collector.sla.budget import budget
+from collector.sla.cause import Cause
 from collector.sla.exclusion import Exclusion, ExclusionType, Scope, ScopeKind, Status
-from collector.sla.slot import SlotClass, slot_of
+from collector.sla.outage import Outage
+from collector.sla.slot import SLOT_MS, SlotClass, slot_of
 from tests.unit.collector.sinks.measurements import measurement
 
 _CONTRACT = """
@@ -112,6 +114,26 @@ class Kept:
         begin = 24 * 60 + nine
         classes[begin : begin + self._down] = bytes([SlotClass.DOWN_PROVIDER]) * self._down
         return Verdicts(bytes(classes), bytes(len(classes)))
+
+    def outages(self, school: str, first: int, last: int) -> list[Outage]:
+        begin = first + 24 * 60 + 9 * 60
+        assert begin <= last
+        return [
+            Outage(
+                school=school,
+                first_slot=begin,
+                last_slot=begin + self._down - 1,
+                is_open=False,
+                begin_ms=begin * SLOT_MS,
+                end_ms=(begin + self._down) * SLOT_MS,
+                begin_resolution_s=60,
+                end_resolution_s=60,
+                cause=Cause.LINE,
+                confidence=None,
+                slots=(0, 0, 0, self._down, 0),
+                parts=(),
+            )
+        ]
 
 
 def test_what_the_judge_says_becomes_a_budget(promised: Promised) -> None:

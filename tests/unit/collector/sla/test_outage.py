@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from collector.sla.book import Placed
 from collector.sla.ledger import Ledger
 from collector.sla.memory import MemoryBook
-from collector.sla.outage import Span, high_loss, spans
+from collector.sla.outage import Span, counted, spans
 from collector.sla.parameters import STANDARD, Parameters, Term
 from collector.sla.sighting import Basis, Sighting, Told
-from collector.sla.slot import SLOT_MS
+from collector.sla.slot import SLOT_MS, SlotClass
 from tests.unit.collector.sla.story import FIRST, SCHOOL, classes, records
 
 
@@ -57,9 +57,36 @@ def test_a_row_is_judged_by_the_figures_at_its_first_slot() -> None:
     assert spans(text, lambda i: lax if i < 2 else strict) == [Span(5, 8, is_open=False)]
 
 
-def test_short_rows_of_bad_slots_are_told_apart_from_outages() -> None:
-    marks = high_loss(classes("u pp u ppp uuu o"), lambda _: STANDARD)
-    assert list(marks) == [0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1]
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("u pp u o u", "u dd u d u"),  # 2 and 1 of 3: no outage, reported, available
+        ("u ppp uuu o", "u ppp uuu d"),  # the outage keeps its slots
+        ("u ppp uu p uu p uuu", "u ppp uu p uu p uuu"),  # bad again before it closed: of the same outage
+        ("u p?p u", "u ??? u"),  # 3 if the unknown one was bad: nobody can say
+        ("u ??p u", "u ??? u"),
+        ("u ?p u", "u ?d u"),  # 2 at the most: no outage, whatever it was
+        ("u ppp ??? p", "u ppp ??? p"),  # an outage lasts across what is not known
+    ],
+)
+def test_short_rows_of_bad_slots_are_not_counted_as_bad(text: str, expected: str) -> None:
+    row = classes(text)
+    assert counted(row, spans(row, lambda _: STANDARD), lambda _: STANDARD) == classes(expected)
+
+
+def test_an_outage_that_began_before_the_month_keeps_its_first_slots() -> None:
+    assert counted(classes("pp uuu"), [Span(0, 2, is_open=False)], lambda _: STANDARD) == classes("pp uuu")
+
+
+@given(st.text("?udpo", max_size=60))
+def test_what_is_counted_is_bad_in_outages_alone(text: str) -> None:
+    row = classes(text)
+    found = spans(row, lambda _: STANDARD)
+    result = counted(row, found, lambda _: STANDARD)
+    inside = {i for span in found for i in range(span.start, span.end)}
+    assert len(result) == len(row)
+    for i, (was, now) in enumerate(zip(row, result, strict=True)):
+        assert now == was if i in inside or was < SlotClass.DOWN_PROVIDER else now < SlotClass.DOWN_PROVIDER
 
 
 @given(st.text("?udpo", max_size=60))
