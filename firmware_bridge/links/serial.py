@@ -202,4 +202,6 @@ def _failed_to_open(path: str, error: Exception) -> DeviceFailed:
         return DeviceFailed(
             path, Reason.NOT_PERMITTED, "may not be opened: put the agent's user into the group dialout"
         )
+    if "Could not configure port" in str(error):
+        return DeviceFailed(path, Reason.NOT_PRESENT, "is no serial port: name one of /dev/serial/by-id")
     return DeviceFailed(path, Reason.NOT_PRESENT, f"cannot be opened: {error}")

@@ -34,6 +34,7 @@ log = logging.getLogger("firmware_bridge.snmp")
 
 _REQUESTS_OF_AN_ENGINE = 2000
 _FAILURES_OF_AN_ENGINE = 2
+_SILENT = "no answer: is SNMP switched on there, may this host ask, is the community or version right?"
 _GRACE_S = 1.0
 _AUTH = {
     "md5": hlapi.USM_AUTH_HMAC96_MD5,
@@ -154,7 +155,7 @@ class SnmpAgent:
         if self._target is not None and self._target.is_refused:
             raise DeviceFailed(self._device, Reason.REFUSED, f"nothing listens on UDP port {self._port}")
         if isinstance(problem, _SILENCE):
-            raise self._unanswered(f"no answer: {problem}")
+            raise self._unanswered(_SILENT)
         raise DeviceFailed(
             self._device, Reason.NOT_PERMITTED, f"does not take our name or secrets: {problem}"
         )
@@ -173,7 +174,8 @@ class SnmpAgent:
                 (self._host, self._port), timeout=self._timeout_s, retries=self._retries
             )
         except (PySnmpError, OSError) as e:
-            raise DeviceFailed(self._device, Reason.NAME_UNKNOWN, f"its name has no address: {e}") from e
+            detail = f"the name {self._host} has no address: is it written right, is there a name server?"
+            raise DeviceFailed(self._device, Reason.NAME_UNKNOWN, detail) from e
         self._engine = hlapi.SnmpEngine()
 
     async def _forget(self) -> None:

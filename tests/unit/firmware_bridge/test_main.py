@@ -72,6 +72,23 @@ def test_exit_code_is_usage_when_the_command_is_unknown(arguments: list[str], co
     assert stopped.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("/dev/null", "is no serial port"),
+        ("serial:/dev/nothing-here", "plugged in"),
+        ("snmp://no.such.host.invalid", "is there a name server?"),
+    ],
+)
+def test_what_cannot_be_reached_is_told_with_what_to_do(
+    capsys: pytest.CaptureFixture[str], address: str, words: str
+) -> None:
+    assert main(["identify", address]) == 1
+    told_to = capsys.readouterr().err
+    assert words in told_to
+    assert "Errno" not in told_to
+
+
 def test_a_modem_is_identified(capsys: pytest.CaptureFixture[str]) -> None:
     with PtyModem("quectel_eg25_lte") as modem:
         assert main(["identify", modem.path]) == 0
