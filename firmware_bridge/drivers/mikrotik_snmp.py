@@ -16,7 +16,8 @@ from firmware_bridge.protocols.snmp_values import count, decimal, divided, figur
 _ROOT = "1.3.6.1.4.1.14988.1.1"
 _LTE = f"{_ROOT}.16.1.1"
 _TECHNOLOGIES = of_number(
-    {-1: {"registered": False}}
+    # Not known; so it is with modems that report no registration, however well they work.
+    {-1: {"is_unknown": True}}
     | {
         number: {"access_technology": word}
         for word, numbers in {

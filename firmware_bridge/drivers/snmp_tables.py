@@ -22,6 +22,7 @@ _POWERS = {
     "radio_signal_dbm": ("radio_snr_db",),
 }
 """Without the power the qualities are what an idle modem's registers hold."""
+_HEARD = frozenset({"rssi_dbm", "rsrp_dbm", "access_technology"})
 _OF_NR = frozenset({"rsrp_dbm", "rsrq_db", "sinr_db"})
 
 
@@ -144,11 +145,16 @@ def modem_rows(reader: SnmpReader, table: Rows) -> dict[Oid, Values]:
 
 
 def modem_values(wanted: Sequence[Object], raw: Mapping[Oid, Value | None]) -> Values:
-    """By field; qualities only beside a power that can be, and of 5G alone as such."""
+    """By field; qualities only beside a power that can be, and of 5G alone as such.
+
+    Who says `is_unknown` and hears nothing is not registered.
+    """
     given = [(each, value) for each in wanted if (value := raw[each.name]) is not None]
     values = coherent(
         Modem, merged(each.values(value) for each, value in given), [each.field for each, _ in given]
     )
+    if values.pop("is_unknown", False) and not _HEARD & set(values):
+        values["registered"] = False
     if values.get("access_technology") != "nr_sa":
         return values
     return {f"nr_{name}" if name in _OF_NR else name: value for name, value in values.items()}
