@@ -293,7 +293,14 @@ def _print(found: dict[str, Any], *, as_json: bool) -> None:
         print(json.dumps(found, ensure_ascii=False))
         return
     for name, value in found.items():
-        print(f"{name:<12}{', '.join(value) if isinstance(value, list) else value}")
+        print(f"{name:<12}{_words(name, value)}".rstrip())
+
+
+def _words(name: str, value: Any) -> str:
+    """For people; each fault has a line of its own."""
+    if isinstance(value, list):
+        return ("\n" + " " * 12 if name == "faults" else ", ").join(value)
+    return "–" if value is None else str(value)
 
 
 SUBCOMMANDS: dict[str, Subcommand] = {

@@ -29,7 +29,7 @@ from collector.evidence.extract import KEYS
 from collector.evidence.figures import Counted, count
 from collector.evidence.files import frozen_by, numbers, pages
 from collector.evidence.manifest import Extent, Manifest, line_of
-from collector.evidence.revision import PREVIOUS
+from collector.evidence.revision import PREVIOUS, REVISION_FOLDER
 from collector.evidence.version import code_version
 from collector.reports.change import Change
 from collector.reports.plain import flat
@@ -142,14 +142,25 @@ def _signed(folder: Path, found: Audit, key: str | None) -> Manifest | None:
     except (ValueError, RecursionError) as e:
         found.faults.append(BundleFault(at=manifest.FILE, problem=f"is not a manifest: {e}"))
         return None
-    problem = manifest.signature_problem(content, _read(folder / manifest.SIGNATURE), signed.key)
+    problem = _signature_problem(folder, content, signed)
     if problem is not None:
         found.faults.append(BundleFault(at=manifest.SIGNATURE, problem=problem))
+    called = "/".join(folder.resolve().parts[-2:])
+    if REVISION_FOLDER.fullmatch(called) and called != signed.name:
+        problem = f"is that of {signed.name}, the folder is called {called}"
+        found.faults.append(BundleFault(at=manifest.FILE, problem=problem))
     if key not in {None, signed.key}:
         found.faults.append(
             BundleFault(at=manifest.FILE, problem=f"is signed with another key, {signed.key}")
         )
     return signed
+
+
+def _signature_problem(folder: Path, content: bytes, signed: Manifest) -> str | None:
+    path = folder / manifest.SIGNATURE
+    if not path.exists():
+        return "is missing"
+    return manifest.signature_problem(content, _read(path), signed.key)
 
 
 def _file_faults(folder: Path, signed: Manifest) -> Iterator[BundleFault]:

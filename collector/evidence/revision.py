@@ -21,6 +21,8 @@ PREVIOUS = "previous"
 KEPT = (manifest.FILE, manifest.SIGNATURE, FIGURES, SLOTS)
 """What a revision keeps of the one before it."""
 _NAME = re.compile(r"rev([1-9]\d{0,5})")
+REVISION_FOLDER = re.compile(r"\d{4}-\d{2}/" + _NAME.pattern)
+"""What the last two folders of a revision are called where it was closed, and where it was copied whole."""
 
 
 class SpoiledRevision(CollectorError):

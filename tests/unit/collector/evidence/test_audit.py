@@ -208,6 +208,25 @@ def test_an_earlier_revision_that_was_put_in_its_place_is_found(bundle: Path) ->
     assert "previous/figures.json: is not the file that was signed" in said(audit(bundle))
 
 
+def test_a_bundle_in_the_folder_of_another_revision_is_found(whole: Path, tmp_path: Path) -> None:
+    places = [tmp_path / name for name in ("2026-11/rev1", "2026-10/rev2", "2026-11/rev2", "sent/rev1")]
+    for place in places:
+        shutil.copytree(whole, place)
+
+    assert [said(check_evidence(place)[0]) for place in places] == [
+        "manifest.json: is that of 2026-11/rev2, the folder is called 2026-11/rev1",
+        "manifest.json: is that of 2026-11/rev2, the folder is called 2026-10/rev2",
+        "",
+        "",
+    ]
+
+
+def test_a_signature_that_is_missing_is_said_to_be_missing(bundle: Path) -> None:
+    (bundle / manifest.SIGNATURE).unlink()
+
+    assert said(check_evidence(bundle)[0]) == "manifest.sig: is missing"
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"null", b"[" * 100_000, b'{"format": 1}', b"\xff"])
 def test_a_manifest_that_is_none_is_said_to_be_none(bundle: Path, content: bytes) -> None:
     (bundle / manifest.FILE).write_bytes(content)
@@ -237,7 +256,8 @@ def test_verify_needs_nothing_but_the_bundle(whole: Path, tmp_path: Path) -> Non
 
 
 def test_verify_of_a_spoiled_bundle_fails_and_names_it(bundle: Path, tmp_path: Path) -> None:
-    (bundle / "csv" / "lost.csv").write_text("x")
+    for name in ("lost.csv", "days.csv"):
+        (bundle / "csv" / name).write_text("x")
     done = subprocess.run(
         [sys.executable, "-m", "collector", "verify", str(bundle)],
         capture_output=True,
@@ -247,7 +267,10 @@ def test_verify_of_a_spoiled_bundle_fails_and_names_it(bundle: Path, tmp_path: P
     )
 
     assert done.returncode == 1
-    assert "csv/lost.csv: is not the file that was signed" in done.stdout
+    lines = done.stdout.splitlines()
+    assert "faults      csv/days.csv: is not the file that was signed" in lines
+    assert "            csv/lost.csv: is not the file that was signed" in lines
+    assert "None" not in done.stdout
 
 
 def test_another_version_of_the_program_compares_numbers_but_no_pages(
