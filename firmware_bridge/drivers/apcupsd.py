@@ -167,8 +167,8 @@ def _states(words: set[str]) -> Values:
     return {
         "state": next((state for word, state in _STATES.items() if word in words), None),
         "error": ",".join(said for word, said in _COMPLAINTS.items() if word in words) or None,
-        # Both, or neither, say nothing.
-        "mains_present": is_on if is_on != is_off else None,
+        # Both, or neither, say nothing, nor does a battery that is tried out while the mains are there.
+        "mains_present": is_on if is_on != is_off and not (is_off and "CAL" in words) else None,
         "low_battery": "LOWBATT" in words if is_known else None,
         "load_on": True if is_known else None,
     }

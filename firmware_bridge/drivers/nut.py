@@ -158,12 +158,13 @@ def _states(status: str) -> Values:
     words = set(status.split())
     is_known = bool(words & set(_STATES))
     mains = {"OL"} & words, {"OB"} & words
+    is_trial = {"OB", "CAL"} <= words
     complaints = [said for word, said in _COMPLAINTS.items() if word in words]
     return {
         "state": next((state for word, state in _STATES.items() if word in words), None),
         "error": ",".join(complaints) or None,
-        # Both, or neither, say nothing.
-        "mains_present": bool(mains[0]) if bool(mains[0]) != bool(mains[1]) else None,
+        # Both, or neither, say nothing, nor does a battery that is tried out while the mains are there.
+        "mains_present": bool(mains[0]) if bool(mains[0]) != bool(mains[1]) and not is_trial else None,
         "low_battery": "LB" in words if is_known else None,
         "load_on": "OFF" not in words if is_known else None,
     }

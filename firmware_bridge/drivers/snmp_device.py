@@ -167,7 +167,7 @@ class _Poll:
         dishes = [self._satellite(satellite)] if satellite else []
         spoken = [code for dish, codes in dishes for code in codes]
         if self._is_cellular_way(values, ports):
-            spoken += [code for _, codes in cellular for code in codes]
+            spoken += _spoken([codes for _, codes in cellular])
         records = [router, *interfaces, *(m for m, _ in cellular), *(d for d, _ in dishes)]
         return DeviceReading(tuple(records), tuple(dict.fromkeys([*meanings, *spoken])), tuple(self.refused))
 
@@ -292,6 +292,17 @@ class _Poll:
                 raise
             self.refused.append(f"{what}: {e.detail}")
         return None
+
+
+def _spoken(modems: Sequence[Sequence[str]]) -> list[str]:
+    """What the modems mean for the line: one without SIM beside another, or that waits, means nothing."""
+    for of_those in (
+        [codes for codes in modems if "connected" in codes],
+        [codes for codes in modems if codes and "sim_missing" not in codes],
+    ):
+        if of_those:
+            return [code for codes in of_those for code in codes]
+    return [code for codes in modems for code in codes]
 
 
 def _meanings(values: Values) -> list[str]:

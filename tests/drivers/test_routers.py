@@ -172,5 +172,36 @@ def test_the_way_in_which_numbers_are_written_changes_nothing() -> None:
         }
 
 
+_TABLE = "1.3.6.1.4.1.48690.2.2.1"
+_NO_SIM = {
+    9: b"not inserted",
+    10: b"",
+    11: b"Not registered, searching",
+    12: b"0",
+    16: b"No service",
+    20: b"0",
+}
+_SEARCHING = {9: b"inserted", 10: b"READY", 11: b"Not registered, searching", 12: b"-90", 16: b"No service"}
+
+
+def _with_modems(*modems: dict[int, bytes] | None) -> list[str]:
+    """Meanings of a router with these modems; None for the one that works."""
+    plain = {each: told(item) for each, item in recording("teltonika_rutx11").values.items()}
+    own = {name: value for name, value in plain.items() if is_below(name, oid(_TABLE))}
+    values = {name: value for name, value in plain.items() if name not in own}
+    for at, modem in enumerate(modems, start=1):
+        values |= {(*name[:-1], at): value for name, value in own.items() if modem is None}
+        values |= {oid(f"{_TABLE}.{column}.{at}"): value for column, value in (modem or {}).items()}
+    return list(read_values(values).meanings)
+
+
+def test_a_second_modem_that_is_not_used_explains_no_outage() -> None:
+    """Of several that of the line counts: else that with a SIM."""
+    assert _with_modems(None, _NO_SIM) == ["router_up", "connected"]
+    assert _with_modems(_SEARCHING, None) == ["router_up", "connected"]
+    assert _with_modems(_NO_SIM, _SEARCHING) == ["router_up", "not_registered"]
+    assert _with_modems(_NO_SIM, _NO_SIM) == ["router_up", "sim_missing"]
+
+
 def _is_octets_of(name: Oid) -> bool:
     return is_below(name, oid("1.3.6.1.2.1.2.2.1.6"))
