@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -23,13 +24,17 @@ from agent.contract.address import host_problem
 from agent.contract.decoder import DecodeError
 from agent.contract.option import option
 from agent.probes.base import Finding, ProbeOptions, Reading
+from agent.throughput import nearest
 from agent.throughput.capacity import DIRECTIONS, Wanted, run
-from agent.throughput.server import read_token
+from agent.throughput.nearest import check_servers
+from agent.throughput.server import look_up, read_token
 
 _GRACE_S = 5.0
 _LEAST_BYTES = 200_000
 _CONTROL_RATIO, _CONTROL_BYTES = 0.03, 30_000
 """Beside its rounds a test costs pings, requests and, for each packet up, its place in a report."""
+_ECHO_BYTES = 2_000
+"""Each further server is asked three times, and may refuse."""
 _DIRECTIONS = {"both": DIRECTIONS, **{direction: (direction,) for direction in DIRECTIONS}}
 
 
@@ -46,6 +51,10 @@ class CapacityProbe(ProbeOptions):
         "a round that takes longer is stopped and recorded as `overran`", 55.0, low=10, high=600
     )
     server: str = option("name or address of the reflector", "")
+    more_servers: tuple[str, ...] = option(
+        "others on the same port; the nearest with room is asked, and named in the record's `server`",
+        (),
+    )
     port: int = option("its UDP port", 7470, low=1, high=65535)
     token_file: str = option(
         "file with this device's token (`school-collector reflector-token`), or a systemd credential's name",
@@ -64,20 +73,31 @@ class CapacityProbe(ProbeOptions):
         """Refuse what cannot work."""
         if self.enabled and (problem := host_problem(self.server)):
             raise DecodeError("server", problem)
+        check_servers(self.server, self.more_servers)
         if self.direction not in _DIRECTIONS:
             raise DecodeError("direction", f"{self.direction!r} is none of " + ", ".join(_DIRECTIONS))
 
     async def measure(self) -> Reading:
         """Measure each direction once."""
-        token = read_token(self.token_file)
+        token, began_s = read_token(self.token_file), time.monotonic()
+
+        async def test(server: str) -> Reading:
+            return await self._at(server, token, began_s)
+
+        return await nearest.measure((self.server, *self.more_servers), self._echo, test)
+
+    async def _echo(self, server: str) -> float:
+        return await nearest.echo_udp(await look_up(server, timeout_s=nearest.LONGEST_S), self.port)
+
+    async def _at(self, server: str, token: str, began_s: float) -> Reading:
         wanted = Wanted(
-            host=self.server,
+            host=server,
             port=self.port,
             token=token,
             directions=_DIRECTIONS[self.direction],
             max_mbps=self.max_mbps,
             max_bytes=self.max_bytes,
-            seconds=self.deadline_s - _GRACE_S,
+            seconds=began_s + self.deadline_s - _GRACE_S - time.monotonic(),
         )
         stop = threading.Event()
         try:
@@ -88,7 +108,7 @@ class CapacityProbe(ProbeOptions):
 
     def estimate_bytes(self) -> int:
         """Most one round moves."""
-        return int(self.max_bytes * (1 + _CONTROL_RATIO)) + _CONTROL_BYTES
+        return int(self.max_bytes * (1 + _CONTROL_RATIO)) + self._beside_bytes
 
     def least_bytes(self) -> int:
         """With less no figure can be had."""
@@ -98,5 +118,9 @@ class CapacityProbe(ProbeOptions):
         """The same, told to move no more."""
         if max_bytes < self.least_bytes():
             return None
-        rounds_bytes = int((max_bytes - _CONTROL_BYTES) / (1 + _CONTROL_RATIO))
+        rounds_bytes = int((max_bytes - self._beside_bytes) / (1 + _CONTROL_RATIO))
         return replace(self, max_bytes=min(self.max_bytes, rounds_bytes))
+
+    @property
+    def _beside_bytes(self) -> int:
+        return _CONTROL_BYTES + _ECHO_BYTES * len(self.more_servers)

@@ -24,9 +24,11 @@ from agent.contract.option import option
 from agent.echo.address import Address
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
+from agent.throughput import nearest
 from agent.throughput.capped import CappedEachWay
 from agent.throughput.dialogue import Direction
 from agent.throughput.ndt7 import Place, run
+from agent.throughput.nearest import check_servers
 from agent.throughput.outcome import Test
 from agent.throughput.server import check_server, look_up, read_token
 from agent.throughput.surroundings import Surroundings
@@ -48,6 +50,10 @@ class Ndt7Probe(CappedEachWay, ProbeOptions):
         "a round that takes longer is stopped and recorded as `overran`", 90.0, low=1, high=86400
     )
     server: str = option("the server's name or address", "")
+    more_servers: tuple[str, ...] = option(
+        "others on the same port; the nearest with room is asked, and named in the record's `server`",
+        (),
+    )
     port: int = option("its port", 443, low=1, high=65535)
     tls: bool = option("whether it speaks TLS; its certificate is then verified", True)
     ca_file: str = option("certificates to trust; empty for those of the system", "")
@@ -59,20 +65,30 @@ class Ndt7Probe(CappedEachWay, ProbeOptions):
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         check_server(self.server, enabled=self.enabled)
+        check_servers(self.server, self.more_servers)
         if not self.directions or len(set(self.directions)) < len(self.directions):
             raise ValueError("directions must name down, up or both, each once")
 
     async def measure(self) -> Reading:
         """Each direction once."""
         token = read_token(self.token_file) if self.token_file else ""
-        address = await look_up(self.server, timeout_s=self.timeout_s)
-        return tuple([await self._direction(address, token, direction) for direction in self.directions])
 
-    async def _direction(self, address: Address, token: str, direction: Direction) -> Finding:
-        test = Test(direction=direction, server=self.server, method="ndt7")
-        surroundings = Surroundings(str(address))
+        async def test(name: str) -> Reading:
+            address = await look_up(name, timeout_s=self.timeout_s)
+            place = self._place(name, address, token)
+            return tuple([await self._direction(place, direction) for direction in self.directions])
+
+        return await nearest.measure((self.server, *self.more_servers), self._echo, test)
+
+    async def _echo(self, name: str) -> float:
+        address = await look_up(name, timeout_s=self.timeout_s)
+        return await nearest.echo_http(address, self.port, name, self._tls())
+
+    async def _direction(self, place: Place, direction: Direction) -> Finding:
+        test = Test(direction=direction, server=place.name, method="ndt7")
+        surroundings = Surroundings(str(place.address))
         try:
-            found = await run(self._place(address, token), direction, max_bytes=self.max_bytes)
+            found = await run(place, direction, max_bytes=self.max_bytes)
         except NoAnswer as e:
             return test.failed(e)
         return test.found(
@@ -86,13 +102,15 @@ class Ndt7Probe(CappedEachWay, ProbeOptions):
             rtt_loaded_ms=found.rtt_loaded_ms,
         )
 
-    def _place(self, address: Address, token: str) -> Place:
-        tls = ssl.create_default_context(cafile=self.ca_file or None) if self.tls else None
+    def _tls(self) -> ssl.SSLContext | None:
+        return ssl.create_default_context(cafile=self.ca_file or None) if self.tls else None
+
+    def _place(self, name: str, address: Address, token: str) -> Place:
         return Place(
             address=address,
             port=self.port,
-            name=self.server,
-            tls=tls,
+            name=name,
+            tls=self._tls(),
             query="client_name=schoolpulse",
             authorization=token,
             timeout_s=self.timeout_s,

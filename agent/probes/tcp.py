@@ -23,9 +23,10 @@ from typing import ClassVar, Literal
 from agent.contract.option import option
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
-from agent.throughput import responsiveness
+from agent.throughput import nearest, responsiveness
 from agent.throughput.capped import CappedEachWay
 from agent.throughput.dialogue import Direction, Server, Session, open_session
+from agent.throughput.nearest import check_servers
 from agent.throughput.outcome import Test
 from agent.throughput.responsiveness import Loaded
 from agent.throughput.server import check_server, look_up, read_token
@@ -52,6 +53,10 @@ class TcpProbe(CappedEachWay, ProbeOptions):
         "a round that takes longer is stopped and recorded as `overran`", 120.0, low=1, high=86400
     )
     server: str = option("the reflector's name or address", "")
+    more_servers: tuple[str, ...] = option(
+        "others on the same port; the nearest with room is asked, and named in the record's `server`",
+        (),
+    )
     port: int = option("its port for TCP tests", PORT, low=1, high=65535)
     token_file: str = option(
         "file with the device's token, or the name of a systemd credential", "reflector-token"
@@ -74,9 +79,11 @@ class TcpProbe(CappedEachWay, ProbeOptions):
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         check_server(self.server, enabled=self.enabled)
+        check_servers(self.server, self.more_servers)
         if not self.directions or len(set(self.directions)) < len(self.directions):
             raise ValueError("directions must name down, up or both, each once")
         longest_s = len(self.directions) * (self.max_s + self.load_s + 2 * self.timeout_s)
+        longest_s += nearest.LONGEST_S if self.more_servers else 0.0
         if longest_s > self.deadline_s:
             raise ValueError(
                 f"each direction may take max_s + load_s + 2 x timeout_s, {longest_s:g} s for all: "
@@ -86,24 +93,38 @@ class TcpProbe(CappedEachWay, ProbeOptions):
     async def measure(self) -> Reading:
         """Each direction once, in one session."""
         token = read_token(self.token_file)
-        address = await look_up(self.server, timeout_s=self.timeout_s)
+
+        async def test(name: str) -> Reading:
+            return await self._at(name, token)
+
+        return await nearest.measure((self.server, *self.more_servers), self._echo, test)
+
+    async def _echo(self, name: str) -> float:
+        return await nearest.echo_stream(await look_up(name, timeout_s=self.timeout_s), self.port)
+
+    async def _at(self, name: str, token: str) -> Reading:
+        address = await look_up(name, timeout_s=self.timeout_s)
         server = Server(address=address, port=self.port, token=token, timeout_s=self.timeout_s)
         try:
             async with open_session(server, self.max_bytes * len(self.directions)) as session:
-                return tuple([await self._direction(session, direction) for direction in self.directions])
+                return tuple(
+                    [await self._direction(name, session, direction) for direction in self.directions]
+                )
         except NoAnswer as e:
-            return tuple(self._test(direction, self.congestion).failed(e) for direction in self.directions)
+            return tuple(
+                self._test(name, direction, self.congestion).failed(e) for direction in self.directions
+            )
 
-    async def _direction(self, session: Session, direction: Direction) -> Finding:
+    async def _direction(self, name: str, session: Session, direction: Direction) -> Finding:
         surroundings = Surroundings(str(session.server.address))
         try:
             found, loaded = await self._measured(session, direction)
         except NoAnswer as e:
-            return self._test(direction, self.congestion).failed(e)
-        return _finding(self._test(direction, found.congestion), surroundings, found, loaded)
+            return self._test(name, direction, self.congestion).failed(e)
+        return _finding(self._test(name, direction, found.congestion), surroundings, found, loaded)
 
-    def _test(self, direction: Direction, congestion: str) -> Test:
-        return Test(direction=direction, server=self.server, method=f"tcp_{congestion}_{self.streams}")
+    def _test(self, name: str, direction: Direction, congestion: str) -> Test:
+        return Test(direction=direction, server=name, method=f"tcp_{congestion}_{self.streams}")
 
     async def _measured(self, session: Session, direction: Direction) -> tuple[Transfer, Loaded | None]:
         plan = Plan(
