@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+from collector.authority.authority import create
 from collector.config import load_config
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "collector"
@@ -14,11 +16,16 @@ def test_collector_accepts_its_file_when_secrets_are_there(tmp_path: Path) -> No
     secret = tmp_path / "secret"
     secret.write_text("not a real one")
     text = (FOLDER / "collector.toml").read_text()
-    for path in ("/run/secrets/mqtt-collector-password", "/run/token/token"):
+    create(tmp_path / "authority", ["mosquitto"], name="test", now_s=time.time())
+    for path, here in (
+        ("/var/lib/schoolpulse/authority", secret.parent / "authority"),
+        ("/run/token/token", secret),
+    ):
         assert path in text
-        text = text.replace(path, str(secret))
+        text = text.replace(path, str(here))
     file = tmp_path / "collector.toml"
     file.write_text(f'{text}\n[registry]\nfile = "{FOLDER / "registry.toml"}"\n')
     config = load_config(file, {})
-    assert config.broker.password == "not a real one"
+    assert (config.broker.port, config.broker.password) == (8883, None)
+    assert config.broker.tls is not None
     assert set(config.sinks) == {"store", "influxdb"}

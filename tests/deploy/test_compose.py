@@ -27,13 +27,27 @@ def compose() -> dict[str, Any]:
 
 
 def test_services_are_the_whole_centre(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"mosquitto", "influxdb", "influxdb-setup", "collector", "grafana"}
+    brokers, databases = {"mosquitto", "broker-files"}, {"influxdb", "influxdb-setup"}
+    assert set(compose["services"]) == brokers | databases | {"collector", "grafana"}
 
 
-def test_listeners_are_published_on_this_host_only(compose: dict[str, Any]) -> None:
+def test_only_what_asks_for_certificates_and_tokens_is_published_beyond_this_host(
+    compose: dict[str, Any],
+) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
-    assert len(ports) == 3
-    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert {port for port in ports if not port.startswith("127.0.0.1:")} == {"8883:8883", "8443:8443"}
+    assert len(ports) == 4
+
+
+def test_nobody_sees_the_authoritys_folder_but_the_collector_and_who_copies_from_it(
+    compose: dict[str, Any],
+) -> None:
+    mounts = {(name, v) for name, s in compose["services"].items() for v in s.get("volumes", [])}
+    assert {(name, v) for name, v in mounts if v.startswith("authority:")} == {
+        ("collector", "authority:/var/lib/schoolpulse/authority"),
+        ("broker-files", "authority:/authority:ro"),
+    }
+    assert compose["services"]["broker-files"]["network_mode"] == "none"
 
 
 def test_mounts_are_files_of_the_tree_or_declared_volumes(compose: dict[str, Any]) -> None:
@@ -41,7 +55,7 @@ def test_mounts_are_files_of_the_tree_or_declared_volumes(compose: dict[str, Any
     files = {s for s in sources if s.startswith("./")}
     assert sources - files == set(compose["volumes"])
     assert all((DEPLOY / f).exists() for f in files if not f.startswith(MADE_BY_CREDENTIALS))
-    assert len(files) >= 7
+    assert len(files) >= 9
 
 
 def test_secrets_used_are_declared_and_come_from_files(compose: dict[str, Any]) -> None:
@@ -88,9 +102,10 @@ def test_dashboards_are_provisioned_from_where_they_are_mounted(compose: dict[st
 
 def test_collector_names_the_services_and_its_secrets(compose: dict[str, Any]) -> None:
     options = tomllib.loads((DEPLOY / "collector/collector.toml").read_text())
-    service = compose["services"]["collector"]
     assert options["mqtt"]["host"] in compose["services"]
-    assert options["mqtt"]["password_file"] == f"/run/secrets/{service['secrets'][0]}"
+    authority = options["authority"]["directory"]
+    assert f"authority:{authority}" in compose["services"]["collector"]["volumes"]
+    assert all(options["mqtt"][f"{name}_file"].startswith(f"{authority}/") for name in ("ca", "cert", "key"))
     assert options["sinks"]["influxdb"]["url"] == "http://influxdb:8086"
 
 
