@@ -3,17 +3,19 @@
 
 Limited in messages and bytes, as a whole and for each sender, and taken out one sender after the other: who
 sends more than its share waits behind nobody but itself, and loses nothing but its own. A sender's rate is
-limited as well, so that a flood is turned away before it costs the time the others need. What does not fit is
-not taken; since nothing of it is acknowledged, its agent sends it again.
+limited as well, so that a flood is turned away before it costs the time the others need; and so is what a
+group may cost, since all others wait for its end. What does not fit is not taken; since nothing of it is
+acknowledged, its agent sends it again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from collector.message import Message
@@ -47,7 +49,11 @@ class _Spent:
 
 
 class Inbox:
-    """Filled by `offer` from any thread, emptied by `take` in the loop it was made in."""
+    """Filled by `offer` from any thread, emptied by the groups that `take` gives in the loop it was made in.
+
+    Attributes:
+        charged_s: seconds of the processor that messages have cost so far.
+    """
 
     def __init__(
         self,
@@ -67,6 +73,7 @@ class Inbox:
         self._spent: OrderedDict[str, _Spent] = OrderedDict()
         self._lock = threading.Lock()
         self._queues: OrderedDict[str, _Queue] = OrderedDict()
+        self.charged_s = 0.0
         self._count = 0
         self._bytes = 0
         self._is_closed = False
@@ -120,6 +127,7 @@ class Inbox:
     def charge(self, topic: str, cpu_s: float) -> None:
         """A message of this sender took so long to understand: more than its share counts as several."""
         with self._lock:
+            self.charged_s += cpu_s
             self._spend(topic, max(0.0, cpu_s / MESSAGE_CPU_S - 1))
 
     def close(self) -> None:
@@ -128,17 +136,19 @@ class Inbox:
             self._is_closed = True
             self._filled.set()
 
-    async def take(self, at_most: int) -> list[Message]:
-        """Messages of each sender in turn, at least one; none once it is closed and empty."""
-        await self._filled.wait()
+    async def take(self, at_most: int, cpu_s: float = math.inf) -> Group | None:
+        """The next group, once there is a message; None once it is closed and empty."""
+        while not self._count and not self._is_closed:
+            self._filled.clear()
+            await self._filled.wait()
+        return Group(self, at_most, cpu_s) if self._count else None
+
+    def next(self) -> Message | None:
+        """The oldest message of the sender whose turn it is; its next turn comes after all others'."""
         with self._lock:
-            taken = [self._next() for _ in range(min(at_most, self._count))]
-            if not self._count and not self._is_closed:
-                self._filled.clear()
-        return taken
+            return self._next() if self._count else None
 
     def _next(self) -> Message:
-        """The oldest message of the sender whose turn it is; its next turn comes after all others'."""
         topic, queue = self._queues.popitem(last=False)
         message = queue.messages.popleft()
         queue.bytes -= len(message.payload)
@@ -146,3 +156,28 @@ class Inbox:
             self._queues[topic] = queue
         self._count, self._bytes = self._count - 1, self._bytes - len(message.payload)
         return message
+
+
+class Group:
+    """Messages of each sender in turn, taken out one by one until so many are, or have cost so much.
+
+    What a message costs is known only once it is understood. Who comes in meanwhile has its turn in this
+    group or the next, behind one message of each other sender. Iterated once, in any thread.
+
+    Attributes:
+        count: messages taken out.
+    """
+
+    def __init__(self, inbox: Inbox, at_most: int, cpu_s: float) -> None:
+        self._inbox = inbox
+        self._at_most = at_most
+        self._until_s = inbox.charged_s + cpu_s
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Message]:
+        while self.count < self._at_most and (not self.count or self._inbox.charged_s < self._until_s):
+            message = self._inbox.next()
+            if message is None:
+                return
+            self.count += 1
+            yield message

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from agent.contract import topics
@@ -75,7 +75,7 @@ class Intake:
     min_free_bytes: int = 0
     charge: Charge = lambda _topic, _cpu_s: None
 
-    def take(self, messages: Sequence[Message]) -> list[Answer]:
+    def take(self, messages: Iterable[Message]) -> list[Answer]:
         """Take a group in; returns what to publish.
 
         Raises:

@@ -53,6 +53,8 @@ from collector.web.view import View
 log = logging.getLogger("collector.pipeline")
 
 _GROUP_MESSAGES = 500
+_GROUP_CPU_S = 0.1
+"""What a group may cost before it is committed and acknowledged: everybody else waits for that."""
 _TIDY_EVERY_S = 3600
 _STORE_S = 10
 
@@ -138,17 +140,19 @@ class _Pipeline:
         """Store and acknowledge, group by group, until the inbox is closed and empty."""
         backoff = Backoff(first_s=1, most_s=30)
         intake.note_journal()
-        while messages := await self.inbox.take(_GROUP_MESSAGES):
+        while group := await self.inbox.take(_GROUP_MESSAGES, _GROUP_CPU_S):
             self.health.inbox_messages = len(self.inbox)
+            before = self.journal.entries
             try:
-                answers = await asyncio.to_thread(intake.take, messages)
+                answers = await asyncio.to_thread(intake.take, group)
             except JournalUnavailable as e:
                 self._note_journal_problem(str(e))
-                self.health.messages_unstored += len(messages)
+                self.health.messages_unstored += group.count
                 await _wait(stop, backoff.next_s())
                 continue
             backoff.reset()
-            self._note_journal_problem(None)
+            if self.journal.entries > before:  # a group with nothing new says nothing of the disk
+                self._note_journal_problem(None)
             self.health.acks_sent += sum(self.receiver.publish(answer) for answer in answers)
             self.growth.announce(self.journal.committed)
             self._note_progress()

@@ -31,6 +31,7 @@ BENCHES: dict[str, str] = {
     "judge": "tests.bench.judge",
     "reflector": "tests.bench.reflector",
     "devices": "tests.bench.devices",
+    "heavy": "tests.bench.heavy",
 }
 OUTPUT = Path("build/bench.json")
 

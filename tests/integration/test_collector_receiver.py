@@ -28,6 +28,7 @@ from collector.receiver import Receiver
 from tests.parts.amqtt import Amqtt
 from tests.parts.mosquitto import Mosquitto
 from tests.parts.program import free_port
+from tests.unit.collector.test_inbox import next_group
 
 pytestmark = pytest.mark.parts("mosquitto")
 
@@ -79,7 +80,7 @@ async def test_messages_come_in_order_in_either_version(tmp_path: Path, protocol
             await send(broker.port, *(b"%d" % n for n in range(50)))
             await running.until(lambda h: h.messages_received == 50)
 
-            taken = await running.inbox.take(100)
+            taken = await next_group(running.inbox, 100)
     assert [m.payload for m in taken] == [b"%d" % n for n in range(50)]
     assert {m.topic for m in taken} == {"sp/1/13/kz-1/up"}
 
@@ -245,7 +246,7 @@ async def test_what_does_not_fit_into_the_inbox_is_counted(tmp_path: Path) -> No
             await running.until(lambda h: h.messages_received == 8)
 
             assert running.health.queue_drops == 3
-            assert len(await running.inbox.take(100)) == 5
+            assert len(await next_group(running.inbox, 100)) == 5
 
 
 async def test_an_error_while_receiving_does_not_end_the_librarys_thread(
@@ -261,7 +262,7 @@ async def test_an_error_while_receiving_does_not_end_the_librarys_thread(
             await send(broker.port, b"y")
             await running.until(lambda h: h.messages_received == 2)
 
-            assert [m.payload for m in await running.inbox.take(10)] == [b"y"]
+            assert [m.payload for m in await next_group(running.inbox, 10)] == [b"y"]
     assert "message.failed" in caplog.text
 
 

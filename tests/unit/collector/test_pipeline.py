@@ -4,16 +4,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from collector import pipeline
+from collector.authority.desk import Desk
+from collector.backoff import Backoff
 from collector.config import Config, load_config
-from collector.errors import ConfigError, JournalLocked
+from collector.entry import NewEntry
+from collector.errors import ConfigError, JournalLocked, JournalUnavailable
+from collector.growth import Growth
+from collector.inbox import Inbox
 from collector.journal import Journal
+from collector.receiver import Receiver
 from tests.parts.program import accepts, free_port
+from tests.unit.collector import samples
 from tests.unit.collector.test_cursor import Recorder
 
 TOML = """
@@ -130,3 +137,49 @@ async def test_a_sink_that_cannot_tidy_up_is_asked_again(
     tidying.cancel()
 
     assert "sink.not_tidied" in caplog.text
+
+
+async def test_a_journal_that_failed_is_well_again_when_it_was_written_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "registry.toml").write_text("")
+    intake = samples.intake(tmp_path)
+    health, stop = intake.health, asyncio.Event()
+    made = pipeline._Pipeline(
+        config=config(tmp_path, ""), health=health, journal=intake.journal, sinks=[], desk=Desk()
+    )
+    made.inbox, made.growth = Inbox(), Growth(intake.journal.committed)
+    made.receiver = Receiver(made.config.broker, made.inbox, health)
+    made.consumers, made.damages = [], set()
+    monkeypatch.setattr(pipeline, "Backoff", lambda **_: Backoff(first_s=0, most_s=0))
+    entering = asyncio.create_task(made._enter(intake, stop))
+    known, new = samples.message(samples.batch([1])), samples.message(samples.batch([2]))
+    made.inbox.offer(known)
+    await until(lambda: health.records_accepted == 1)
+
+    monkeypatch.setattr(intake.journal, "write", _unavailable_for(intake.journal.write))
+    made.inbox.offer(new)
+    await until(lambda: health.messages_unstored == 1)
+    made.inbox.offer(known)
+    await until(lambda: health.records_duplicate == 1)
+    await asyncio.sleep(0.05)
+    told = [health.journal_problem]
+
+    monkeypatch.undo()
+    made.inbox.offer(new)
+    await until(lambda: health.records_accepted == 2)
+    made.inbox.close()
+    await entering
+    assert [*told, health.journal_problem] == ["full", None]
+    intake.journal.close()
+
+
+def _unavailable_for(write: Callable[[Sequence[NewEntry]], None]) -> Callable[[Sequence[NewEntry]], None]:
+    """A journal's `write` on a disk that is full."""
+
+    def fail(entries: Sequence[NewEntry]) -> None:
+        if entries:
+            raise JournalUnavailable("full")
+        write(entries)
+
+    return fail
