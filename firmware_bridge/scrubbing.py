@@ -23,7 +23,8 @@ _CELLS = (
     re.compile(r'("NR5G-SA"(?:,[^,]*){3},)([0-9A-Fa-f]+)(,[^,]*,)([0-9A-Fa-f]+)'),
     re.compile(r'(\+QENG: ?.*"(?:WCDMA|GSM)",\d*,\d*,)([0-9A-Fa-f]+)(,)([0-9A-Fa-f]+)'),
 )
-_ADDRESS = re.compile(r"\b(\d{1,3}\.\d{1,3})(?:\.\d{1,3}){2,14}\b")
+_ADDRESS = re.compile(r"(?<![\w.-])\d{1,3}(?:(?:\.\d{1,3}){15}|(?:\.\d{1,3}){3})(?![\w.-])")
+_ADDRESS_6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){3,7}(?![\w:.])")
 _SERVING_CELL = re.compile(r"((?:LTE|NR5G-SA|CAT-\w+|eMTC)\"?,\"?[TF]DD\"?,\d{3},\d{2,3},)[0-9A-Fa-f]+")
 _REGISTERED_AT = re.compile(r"(\+C\w{0,2}REG:)(.*)")
 _PLACE = re.compile(r'"[^"]*"|[0-9A-Fa-f]{4,}|[0-9]*[A-Fa-f][0-9A-Fa-f]*')
@@ -45,10 +46,22 @@ def scrubbed(line: str) -> str:
     line = _LABELLED.sub(r"\g<1>0", line)
     line = _SERVING_CELL.sub(r"\g<1>0", line)
     line = _REGISTERED_AT.sub(lambda found: found[1] + _PLACE.sub(_zero, found[2]), line)
-    line = _ADDRESS.sub(r"\g<1>.0.1", line)
+    line = _ADDRESS_6.sub(lambda found: _host_less(found[0], ":"), _ADDRESS.sub(_network, line))
     line = _GROUPS.sub(lambda found: re.sub(r"\d", "0", found[0]), line)
     line = _LONG_DIGITS.sub(lambda found: "0" * len(found[0]), line)
     return _LONG_HEX.sub(lambda found: "0" * len(found[0]), line)
+
+
+def _network(found: re.Match[str]) -> str:
+    return _host_less(found[0], ".")
+
+
+def _host_less(address: str, dot: str) -> str:
+    """The first two parts, of as many, and 1; none stays none."""
+    parts = address.split(dot)
+    if not address.strip(f"0{dot}"):
+        return address
+    return dot.join([*parts[:2], *("0" for _ in parts[3:]), "1"])
 
 
 def _zero(found: re.Match[str]) -> str:

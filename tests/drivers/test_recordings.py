@@ -17,9 +17,10 @@ from firmware_bridge.protocols.at import Exchange, Reply
 from firmware_bridge.protocols.snmp import Oid, SnmpReader, Value, oid
 from firmware_bridge.router import driver_of, identified
 from firmware_bridge.router import recorded as recorded_value
+from tests.drivers.snmp_recording import NAMES as SNMP_NAMES
 from tests.drivers.snmp_recording import InMemory, by_record, read_values, told
 from tests.drivers.snmp_recording import recording as snmp_recording
-from tests.drivers.transcript import Recorded
+from tests.drivers.transcript import NAMES, Recorded, load
 from tests.parts.snmp_agent import line_of
 
 _QENG = 'AT+QENG="servingcell"'
@@ -181,6 +182,31 @@ CASES: list[tuple[str, str, str, list[str]]] = [
 ]
 
 
+ADDRESSES = (
+    '+CGPADDR: 1,"10.77.55.66"',
+    '+CGPADDR: 1,"100.77.55.66"',
+    '+CGPADDR: 1,"0.0.0.0"',
+    '+CGPADDR: 1,"32.1.13.184.0.1.0.2.77.55.66.99.0.0.0.9"',
+    '+CGPADDR: 1,"10.77.55.66","2A00:1FA0:82C2:7755:66:0:0:9"',
+    '+CGPADDR: 1,"254.128.0.0.0.0.0.0.0.0.0.0.77.55.66.1"',
+    '+CGPADDR: 1,"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"',
+)
+
+
+@pytest.mark.parametrize("line", ADDRESSES)
+def test_a_recording_has_no_whole_address_and_tells_the_same_of_it(line: str) -> None:
+    modem = Scripted("ACME", {"AT+CGPADDR": [line]})
+    recorded = list(recording.record(modem))
+    assert not any(part in "\n".join(recorded) for part in ("55", "66"))
+    assert _said(Recorded("r", _answers(recorded), {})) == _said(modem)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_of_a_recording_gives_the_same_figures(name: str) -> None:
+    modem = load(name)
+    assert _said(Recorded("r", _answers(list(recording.record(modem))), {})) == _said(modem)
+
+
 class Scripted:
     """A link to a modem that knows one answer; all else is an error."""
 
@@ -237,6 +263,11 @@ def test_a_recording_of_a_router_names_nobody_and_gives_the_same_figures() -> No
     _assert_nobody(named)
     plain = {each: told(item) for each, item in snmp_recording("teldat_m1").values.items()}
     _assert_nobody(plain | {oid("1.3.6.1.2.1.1.1.0"): b"Router M1L T+  S/N: nurlan/01144  Teldat"})
+
+
+@pytest.mark.parametrize("name", SNMP_NAMES)
+def test_a_recording_of_a_recorded_agent_gives_the_same_figures(name: str) -> None:
+    _assert_nobody({each: told(item) for each, item in snmp_recording(name).values.items()})
 
 
 def _assert_nobody(values: dict[Oid, Value | None]) -> None:
