@@ -13,7 +13,8 @@ from firmware_bridge.protocols.snmp import oid
 from firmware_bridge.protocols.snmp_values import decimal, divided, figure, integer, percent, text
 
 _ROOT = "1.3.6.1.4.1.23695"
-_CELLULAR = f"{_ROOT}.200.1.12.1.1.1"
+_PEPWAVE = "1.3.6.1.4.1.27662"
+"""What newer firmware has instead of, or beside, the first."""
 _WAN_NAME, _WAN_STATE, _WAN_CHECK = (oid(f"{_ROOT}.2.1.2.1.{column}") for column in (2, 3, 4))
 _DISCONNECTED, _CONNECTED = 2, 3
 _MOST_WANS = 32
@@ -33,6 +34,21 @@ def ways_out(asked: Asked) -> Values:
     return {"wan_interface": name, "wan_up": bool(up), "wan_healthy": 1 in checks if checks else None}
 
 
+def _cellular(table: str) -> Rows:
+    return Rows(
+        finders=(oid(f"{table}.3"), oid(f"{table}.7")),
+        columns=objects(
+            table,
+            ("3", "rssi_dbm", figure(0)),
+            ("5", "sinr_db", decimal),
+            ("7", "rsrp_dbm", figure(0)),
+            ("8", "rsrq_db", decimal),
+            ("9", "access_technology", TECHNOLOGY),
+            ("10", "band", text),
+        ),
+    )
+
+
 DRIVER = SnmpDevice(
     name="peplink_snmp",
     maker="Peplink",
@@ -45,19 +61,6 @@ DRIVER = SnmpDevice(
         ("3.1.0", "cpu_ratio", percent),
         ("4.4.1.0", "temperature_c", divided(1000)),
     ),
-    modems=(
-        Rows(
-            finders=(oid(f"{_CELLULAR}.3"), oid(f"{_CELLULAR}.7")),
-            columns=objects(
-                _CELLULAR,
-                ("3", "rssi_dbm", figure(0)),
-                ("5", "sinr_db", decimal),
-                ("7", "rsrp_dbm", figure(0)),
-                ("8", "rsrq_db", decimal),
-                ("9", "access_technology", TECHNOLOGY),
-                ("10", "band", text),
-            ),
-        ),
-    ),
+    modems=tuple(_cellular(f"{root}.200.1.12.1.1.1") for root in (_ROOT, _PEPWAVE)),
     parts=(ways_out,),
 )

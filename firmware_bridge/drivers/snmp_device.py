@@ -218,7 +218,8 @@ class _Poll:
         for name, wanted in self.family.lone_modems.items():
             raw = self._try(name, partial(self.reader.get, [each.name for each in wanted])) or {}
             found.append((name, modem_values(wanted, {each.name: raw.get(each.name) for each in wanted})))
-        return [(name, values) for name, values in found if values]
+        # The first that says something of a modem is believed.
+        return list({name: values for name, values in reversed(found) if values}.items())[::-1]
 
     def _time(self, uptimes: Uptimes) -> Values:
         before = self.memory.uptimes

@@ -203,5 +203,16 @@ def test_a_second_modem_that_is_not_used_explains_no_outage() -> None:
     assert _with_modems(_NO_SIM, _NO_SIM) == ["router_up", "sim_missing"]
 
 
+@pytest.mark.parametrize("keeps", [True, False], ids=["beside", "instead"])
+def test_a_tree_of_another_number_tells_each_modem_once(keeps: bool) -> None:
+    """Peplink's newer firmware has its tables below a second number."""
+    plain = {each: told(item) for each, item in recording("pepwave_br1").values.items()}
+    first, second = oid("1.3.6.1.4.1.23695.200.1.12"), oid("1.3.6.1.4.1.27662.200.1.12")
+    own = {name: value for name, value in plain.items() if is_below(name, first)}
+    values = plain if keeps else {name: value for name, value in plain.items() if name not in own}
+    values = values | {second + name[len(first) :]: value for name, value in own.items()}
+    assert by_record(read_values(values)) == by_record(read_values(plain))
+
+
 def _is_octets_of(name: Oid) -> bool:
     return is_below(name, oid("1.3.6.1.2.1.2.2.1.6"))
