@@ -135,7 +135,7 @@ def _figures(told_of: Mapping[str, str]) -> Values:
         number = decimal(told_of.get(name, "").strip() or None)
         return None if number is None else round(number / by, 4)
 
-    runtime_s, load_percent = figure("battery.runtime"), figure("ups.load")
+    runtime_s, load_percent = _runtime_s(figure("battery.runtime"), told_of), figure("ups.load")
     is_load = load_percent is not None and load_percent <= _MOST_LOAD_PERCENT
     makers = [told_of.get(name) for name in ("device.mfr", "ups.mfr")]
     models = [told_of.get(name) for name in ("device.model", "ups.model")]
@@ -147,11 +147,18 @@ def _figures(told_of: Mapping[str, str]) -> Values:
         "battery_v": figure("battery.voltage"),
         "battery_ratio": figure("battery.charge", 100),
         "battery_temperature_c": figure("battery.temperature"),
-        "runtime_s": None if runtime_s is None or runtime_s >= _FOR_EVER_S else round(runtime_s),
+        "runtime_s": runtime_s,
         "load_w": figure("ups.realpower"),
         "load_ratio": figure("ups.load", 100) if is_load else None,
         "mains_v": figure("input.voltage"),
     }
+
+
+def _runtime_s(told_s: float | None, told_of: Mapping[str, str]) -> int | None:
+    """A battery that is not drawn from lasts more than no time at all: 0 stands for not known."""
+    is_idle = "OB" not in told_of.get("ups.status", "").split()
+    is_none = told_s is None or told_s >= _FOR_EVER_S or (told_s <= 0 and is_idle)
+    return None if told_s is None or is_none else round(told_s)
 
 
 def _states(status: str) -> Values:

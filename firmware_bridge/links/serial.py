@@ -192,7 +192,7 @@ def _failed_to_open(path: str, error: Exception) -> DeviceFailed:
     number = getattr(error, "errno", None)
     if not Path(path).exists():
         return DeviceFailed(
-            path, Reason.NOT_PRESENT, "no such port: is the modem plugged in and switched on?"
+            path, Reason.NOT_PRESENT, "no such port: is the device plugged in and switched on?"
         )
     if number in _BUSY or "exclusively lock" in str(error):
         return DeviceFailed(

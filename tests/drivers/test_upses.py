@@ -171,6 +171,12 @@ def test_a_figure_that_cannot_be_is_unknown() -> None:
     assert (getattr(fields, "runtime_s", 0), getattr(fields, "load_ratio", 0)) == (None, None)
 
 
+@pytest.mark.parametrize(("status", "runtime_s"), [("OL", None), ("OB DISCHRG LB", 0), ("", None)])
+def test_no_time_left_counts_only_on_battery(status: str, runtime_s: int | None) -> None:
+    (fields,) = nut.reading({"ups.status": status, "battery.runtime": "0"}, "u").fields
+    assert getattr(fields, "runtime_s", -1) == runtime_s
+
+
 def test_flags_alone_tell_that_the_ups_is_lost() -> None:
     lines = (b"STATUS   : NO IDEA\n", b"STATFLAG : 0x05000100\n", b"")
     data = b"".join(len(line).to_bytes(2, "big") + line for line in lines)

@@ -292,6 +292,6 @@ def test_nothing_anywhere_is_a_failure(
 
 def test_a_port_that_is_not_there_is_said_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["identify", "/dev/nonexistent"]) == 1
-    assert "is the modem plugged in" in capsys.readouterr().err
+    assert "is the device plugged in" in capsys.readouterr().err
     assert main(["read", "--json", f"apcupsd://127.0.0.1:{free_port()}"]) == 1
     assert told(capsys)[0]["reason"] == "refused"
