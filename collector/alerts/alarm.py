@@ -35,7 +35,7 @@ class Alarm:
         value, cause: of the newest bad sign.
         alert: id of what is or will be told; None when nothing is.
         is_told: whether it was told that it fires; is_flap_told: that it flaps.
-        began_ms: since when it fires, as it was told.
+        began_ms: since when it fires, as it is or was told; one that flaps may be well meanwhile.
         parent: alert of many schools that stands for it.
         night_ms: when it would have been told, had it not been outside the service hours.
         acknowledged_until_ms, owner: somebody takes care of it until then.
@@ -137,6 +137,7 @@ def turned(alarm: Alarm, *, is_bad: bool, since_ms: int, now_ms: int) -> Alarm:
         alarm,
         is_bad=is_bad,
         since_ms=since_ms,
+        began_ms=since_ms if is_bad and not (alarm.fires or alarm.is_told) else alarm.began_ms,
         against=0,
         against_ms=None,
         last_ms=None,

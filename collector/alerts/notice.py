@@ -64,7 +64,9 @@ def affected_school(alarm: Alarm, fleet: Fleet) -> Affected:
     """The school of an alarm, by name."""
     school = fleet.schools.get(alarm.school)
     name = school.name if school is not None else ""
-    return Affected(school=alarm.school, name=name or None, since_ms=alarm.since_ms, cause=alarm.cause)
+    return Affected(
+        school=alarm.school, name=name or None, since_ms=alarm.began_ms or alarm.since_ms, cause=alarm.cause
+    )
 
 
 def sentence(alarm: Alarm, rule: Rule) -> str:

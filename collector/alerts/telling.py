@@ -86,7 +86,7 @@ class Teller:
             alert=alarm.alert or new_alert(),
             is_told=True,
             is_flap_told=alarm.flaps,
-            began_ms=alarm.since_ms,
+            began_ms=alarm.began_ms or alarm.since_ms,
             labels=alarm_labels(alarm, rule, self._schools(alarm, fleet)),
         )
         if rule.of == "many":

@@ -26,6 +26,7 @@ def test_an_outage_fires_once_and_is_over_once() -> None:
     assert said(over) == [("outage", "resolved")]
     assert over[0].alert == fired[0].alert
     assert over[0].ends_at_ms == began_ms + 30 * MINUTE_MS
+    assert over[0].schools[0].since_ms == began_ms
 
 
 def test_two_bad_minutes_are_none() -> None:
@@ -128,6 +129,21 @@ def test_one_that_flaps_is_one_alert_until_it_is_quiet() -> None:
     ]
     assert day.told[-1].summary.endswith("(comes and goes)")
     assert said(day.minute(times=70)) == [("outage", "resolved")]
+
+
+def test_one_that_flaps_and_is_well_when_it_is_told_began_when_it_was_last_down() -> None:
+    day = Day(fleet({"op": 1}))
+    day.minute(times=5)
+    day.is_muted = lambda _: True
+    day.minute(["op-0"], times=5)
+    day.minute(times=5)
+    began_ms = day.now_ms + MINUTE_MS
+    day.minute(["op-0"], times=5)
+    day.minute(times=5)
+    day.is_muted = lambda _: False
+    (told,) = day.minute(times=2)
+    assert (told.state, told.summary.endswith("(comes and goes)")) == ("firing", True)
+    assert (told.starts_at_ms, told.schools[0].since_ms) == (began_ms, began_ms)
 
 
 def test_what_is_muted_is_not_told_and_what_still_fires_afterwards_is() -> None:
