@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from collector.contracts.book import Contracts
 from collector.judge.plain import outage_to_plain
 from collector.sla import window
 from collector.sla.book import Book
 from collector.sla.cause import SENTENCES
-from collector.sla.parameters import Parameters, Terms
+from collector.sla.parameters import Parameters
 from collector.sla.rule import RULES
 from collector.sla.sighting import Sighting
 from collector.sla.slot import SLOT_MS, SlotClass
 
 
-def explain(book: Book, school: str, slot: int, terms: Terms) -> dict[str, Any]:
+def explain(book: Book, school: str, slot: int, terms: Contracts) -> dict[str, Any]:
     """Plain data: judged again now from what is kept, beside what is kept."""
     (term,) = terms.terms(school, slot, slot)
     found = window.find(book, school, slot, term.parameters)
@@ -36,6 +37,7 @@ def explain(book: Book, school: str, slot: int, terms: Terms) -> dict[str, Any]:
         "because": rule.sentence,
         "cause": rule.cause,
         "confidence": rule.confidence,
+        "contract": _promised(school, slot, terms),
         "parameters": _parameters(term.parameters),
         "records": [_record(one) for one in found.evidence],
         "outage": outage_to_plain(outages[0]) if outages else None,
@@ -48,6 +50,7 @@ def sentences(found: dict[str, Any]) -> Iterator[str]:
     yield f"rule        {found['rule']}: {found['because']}"
     if found["cause"] is not None:
         yield f"cause       {found['cause']} ({found['confidence']} confidence): {SENTENCES[found['cause']]}"
+    yield f"contract    {_contract(found['contract'])}"
     if found["class"] != found["kept_class"]:
         yield f"kept        {found['kept_class']}: records or contracts that came since are not judged yet"
     if found["outage"] is not None:
@@ -55,12 +58,38 @@ def sentences(found: dict[str, Any]) -> Iterator[str]:
         end = "open" if outage["is_open"] else f"to {_iso(outage['end_ms'])}"
         yield f"outage      {outage['id']}: from {_iso(outage['begin_ms'])} {end}, {outage['cause']}"
     for name, value in found["parameters"].items():
-        yield f"parameter   {name} = {', '.join(value) if isinstance(value, list) else value}"
+        yield f"parameter   {name} = {_words(value)}"
     for record in found["records"]:
         said = ", ".join(f"{name} {value}" for name, value in record["says"].items() if value is not None)
         yield f"record      {record['device']} {record['session']} {record['seq']}, {record['at']}: {said}"
     if not found["records"]:
         yield "record      none"
+
+
+def _promised(school: str, slot: int, contracts: Contracts) -> dict[str, Any] | None:
+    """What the parameters are those of; None where nothing is promised and the standard ones hold."""
+    for contract in contracts.of(school):
+        if (promise := contract.at(slot)) is not None:
+            return {
+                "id": contract.contract,
+                "lot": promise.lot,
+                "since": promise.since.isoformat(),
+                "is_service_time": slot in contract.service(slot, slot + 1),
+            }
+    return None
+
+
+def _contract(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "none; the standard parameters hold"
+    when = "service time" if found["is_service_time"] else "outside the service time"
+    return f"{found['id']}, lot {found['lot']}, version since {found['since']}; {when}"
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "–" if value is None else str(value)
 
 
 def _record(one: Sighting) -> dict[str, Any]:

@@ -247,6 +247,28 @@ def test_records_put_right_end_like_those_that_were_right_at_first(tmp_path: Pat
     assert content(tmp_path / "put-right/verdicts.db") == right
 
 
+_VERSION = """
+[[contract.version]]
+since = {since}
+availability_ratio = 0.99
+calendar = "day"
+lot = [{{ id = "a", technology = "geo", schools = ["{school}"] }}]
+"""
+_CONTRACT = """
+[[calendar]]
+id = "day"
+zone = "Asia/Almaty"
+[[calendar.version]]
+since = 2026-09-01
+shift = [{ days = ["mon"], hours = "08:00-20:00" }]
+[[contract]]
+id = "c-1"
+operator = "op"
+first = 2026-09-01
+last = 2027-08-31
+""" + "".join(_VERSION.format(since=since, school=SCHOOL.id) for since in ("2026-09-01", "2026-09-15"))
+
+
 def test_explain_names_records_rule_and_figures(
     tmp_path: Path, config: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -262,8 +284,31 @@ def test_explain_names_records_rule_and_figures(
     assert found["class"] == found["kept_class"] == "down_provider"
     assert f"rule        {found['rule']}:" in text
     assert "degraded_loss_ratio = 0.2" in text
+    assert "contract    none; the standard parameters hold" in text.splitlines()
+    assert "None" not in text
     assert [r["device"] for r in found["records"]] == [DEVICE] * len(found["records"])
     assert found["outage"]["id"] in text
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("2026-09-21T14:18Z", "c-1, lot a, version since 2026-09-15; service time"),
+        ("2026-09-21T15:00Z", "c-1, lot a, version since 2026-09-15; outside the service time"),
+        ("2026-09-14T14:18Z", "c-1, lot a, version since 2026-09-01; service time"),
+        ("2026-08-31T14:18Z", "none; the standard parameters hold"),
+    ],
+)
+def test_explain_names_the_version_of_the_contract_in_force(
+    tmp_path: Path, config: Config, capsys: pytest.CaptureFixture[str], at: str, said: str
+) -> None:
+    asyncio.run(replay(config, "judge", START))
+    file = tmp_path / "collector.toml"
+    (tmp_path / "contracts.toml").write_text(_CONTRACT)
+    file.write_text(f'{file.read_text()}\n[contracts]\nfiles = ["{tmp_path}/contracts.toml"]\n')
+
+    assert main(["explain", SCHOOL.id, "--at", at, "--config", str(file)]) == 0
+    assert f"contract    {said}" in capsys.readouterr().out.splitlines()
 
 
 def test_explain_names_the_last_that_was_heard_of_a_silent_school(
