@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from agent.contract.reason import Reason
@@ -75,7 +76,7 @@ def record(host: str, access: SnmpAccess, device: str = "router", *, within_s: f
         reader = SnmpReader(agent, device, within_s=within_s)
         known = identified(reader)
         driver_of(known).read(reader, device, known)
-    yield from (recorded(name, value) for name, value in sorted(reader.seen.items()))
+    yield from lines_of(reader.seen, known)
 
 
 def identified(reader: SnmpReader) -> Identity:
@@ -92,11 +93,20 @@ def identified(reader: SnmpReader) -> Identity:
         description=described,
         object_id=dotted(object_id) if isinstance(object_id, tuple) else None,
     )
-    if driver_of(known).is_general:
+    family = driver_of(known)
+    if family.is_general:
         marked = (d for d in of_scheme(SCHEME) if any(reader.first_below(mark) for mark in d.marks))
         driver = next(marked, None)
         return _described(known, None if driver is None else driver.maker)
-    return _described(known, None)
+    described_by = _described(known, None)
+    return described_by if family.has_described(known) else replace(described_by, model=None)
+
+
+def lines_of(seen: Mapping[Oid, Value], known: Identity) -> Iterator[str]:
+    """Lines of a recording; a description that people wrote is left empty."""
+    for name, value in sorted(seen.items()):
+        is_named = name == DESCRIPTION and not driver_of(known).has_described(known)
+        yield recorded(name, b"" if is_named else value)
 
 
 def driver_of(identity: Identity) -> SnmpDevice:

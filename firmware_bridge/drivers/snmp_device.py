@@ -106,8 +106,11 @@ class SnmpDevice:
         own = f"{identity.object_id or ''}."
         if any(own.startswith(f"{prefix}.") for prefix in self.object_ids):
             return True
-        said = identity.description or ""
-        return bool(self.description and re.search(self.description, said, re.IGNORECASE))
+        return bool(self.description) and self.has_described(identity)
+
+    def has_described(self, identity: Identity) -> bool:
+        """Whether sysDescr is the maker's: some tell the name there that people gave the device."""
+        return bool(re.search(self.description, identity.description or "", re.IGNORECASE))
 
     def read(
         self,

@@ -15,8 +15,7 @@ from firmware_bridge import recording
 from firmware_bridge.modem import read_link
 from firmware_bridge.protocols.at import Exchange, Reply
 from firmware_bridge.protocols.snmp import Oid, SnmpReader, Value, oid
-from firmware_bridge.router import driver_of, identified
-from firmware_bridge.router import recorded as recorded_value
+from firmware_bridge.router import driver_of, identified, lines_of
 from tests.drivers.snmp_recording import NAMES as SNMP_NAMES
 from tests.drivers.snmp_recording import InMemory, by_record, read_values, told
 from tests.drivers.snmp_recording import recording as snmp_recording
@@ -263,6 +262,8 @@ def test_a_recording_of_a_router_names_nobody_and_gives_the_same_figures() -> No
     _assert_nobody(named)
     plain = {each: told(item) for each, item in snmp_recording("teldat_m1").values.items()}
     _assert_nobody(plain | {oid("1.3.6.1.2.1.1.1.0"): b"Router M1L T+  S/N: nurlan/01144  Teldat"})
+    plain = {each: told(item) for each, item in snmp_recording("mikrotik_chateau").values.items()}
+    _assert_nobody(plain | {oid("1.3.6.1.2.1.1.1.0"): b"router-of-nurlan"})
 
 
 @pytest.mark.parametrize("name", SNMP_NAMES)
@@ -273,7 +274,7 @@ def test_a_recording_of_a_recorded_agent_gives_the_same_figures(name: str) -> No
 def _assert_nobody(values: dict[Oid, Value | None]) -> None:
     reader = SnmpReader(InMemory(values), "main", within_s=1e6)
     driver_of(identified(reader)).read(reader, "main", identified(reader))
-    lines = [recorded_value(name, value) for name, value in sorted(reader.seen.items())]
+    lines = list(lines_of(reader.seen, identified(reader)))
     assert "nurlan" not in "\n".join(lines)
     assert "nurlan" not in repr(read_values(values))
     replayed = {name: told(item) for name, item in map(line_of, lines)}
