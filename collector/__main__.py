@@ -224,7 +224,11 @@ def _verify(options: argparse.Namespace) -> int:
 def _verify_bundle(options: argparse.Namespace, kept: list[Any]) -> int:
     """A closed month, from its folder alone."""
     from collector.evidence.audit import audit  # noqa: PLC0415  # it brings the pages and their templates
+    from collector.evidence.manifest import FILE as MANIFEST  # noqa: PLC0415
 
+    if not (options.bundle / MANIFEST).exists():
+        problem = "holds no closed month: name the folder with its manifest.json, such as 2026-11/rev1"
+        raise CollectorError(f"{options.bundle} {problem}")
     found = dataclasses.asdict(audit(options.bundle, key=options.public_key, kept=kept))
     faults = found.pop("faults")
     said = [f if options.json else f"{f['at']}: {f['problem']}" for f in faults]

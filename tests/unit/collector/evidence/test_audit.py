@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from collector.__main__ import main
 from collector.checkpoint import public_key
 from collector.evidence import manifest
 from collector.evidence.audit import Audit, audit, check_evidence
@@ -271,6 +272,14 @@ def test_verify_of_a_spoiled_bundle_fails_and_names_it(bundle: Path, tmp_path: P
     assert "faults      csv/days.csv: is not the file that was signed" in lines
     assert "            csv/lost.csv: is not the file that was signed" in lines
     assert "None" not in done.stdout
+
+
+@pytest.mark.parametrize("place", ["nowhere", "."])
+def test_verify_of_what_is_no_bundle_says_what_one_is(
+    bundle: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(bundle.parent / place)]) == 1
+    assert "holds no closed month: name the folder with its manifest.json" in capsys.readouterr().err
 
 
 def test_another_version_of_the_program_compares_numbers_but_no_pages(
