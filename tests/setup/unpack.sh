@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Unpacks Debian packages that exclude one of debian.txt into build/parts/, where tests/setup/parts.py finds them.
+# Unpacks into build/parts/, where tests/setup/parts.py finds them: Debian packages that exclude one of debian.txt, and a
+# package of npm.
 set -eu
 
 for package in apcupsd; do
@@ -17,3 +18,20 @@ for package in apcupsd; do
     mv "$fresh/tree" "$into"
     rm -rf "$fresh"
 done
+
+# M-Lab's own NDT7 client for browsers. npm is not installed for its sake: Debian's takes hundreds of packages.
+into=build/parts/ndt7-js
+if [ ! -d "$into" ]; then
+    command -v npm >/dev/null || { echo "NOT TESTED without npm: M-Lab's NDT7 client in a browser" >&2; exit 0; }
+    fresh=$(mktemp -d)
+    echo "packages: unpacking @m-lab/ndt7"
+    (cd "$fresh" && npm pack --silent @m-lab/ndt7@0.1.4 && tar -xzf ./*.tgz) >"$fresh/log" 2>&1 || {
+        tail -n 5 "$fresh/log" >&2
+        rm -rf "$fresh"
+        [ -z "${CI:-}" ] || exit 1
+        exit 0
+    }
+    mkdir -p "${into%/*}"
+    mv "$fresh/package" "$into"
+    rm -rf "$fresh"
+fi
