@@ -54,7 +54,8 @@ class Clock:
     Attributes:
         observed: slots of the month that run on this clock.
         down: of these, how many lay in an outage.
-        repairs: lengths of the outages that closed in the month, ascending; the whole of each.
+        repairs: lengths of the outages that closed in the month, ascending; the whole of each. Where
+            none of it ran on this clock there was nothing to repair: nights do not make days look better.
         between: MTBF, (observed - down) / outages opened.
     """
 
@@ -115,8 +116,11 @@ class RepairFigures:
 
     @property
     def within_share(self) -> Fraction | None:
-        """`within` of the outages that closed."""
-        return None if self.within is None else share(self.within, len(self.closed))
+        """`within` of the repairs by the target's clock."""
+        if self.within is None or self.target is None:
+            return None
+        clock = self.service if self.target.by_service_clock else self.wall
+        return share(self.within, len(clock.repairs))
 
 
 def judge_repairs(
@@ -150,7 +154,8 @@ def judge_repairs(
     wall, served = _wall(excluded), _served(service, excluded)
     ticks = served if target is not None and target.by_service_clock else wall
     overdue = [o for o in lasting if target and len(ticks(_span(o, end))) > target.within_slots]
-    within = sum(len(ticks(_span(o, end))) <= target.within_slots for o in closed) if target else None
+    repairs = _repairs(closed, end, ticks)
+    within = sum(length <= target.within_slots for length in repairs) if target else None
     return RepairFigures(
         opened=_ids(opened),
         closed=_ids(closed),
@@ -161,7 +166,7 @@ def judge_repairs(
         service=by(served),
         within=within,
         target=target,
-        verdict=_verdict(within, len(closed), len(overdue), target, is_complete=is_complete),
+        verdict=_verdict(within, len(repairs), len(overdue), target, is_complete=is_complete),
     )
 
 
@@ -203,9 +208,14 @@ def _clock(
     return Clock(
         observed=len(observed),
         down=len(down),
-        repairs=tuple(sorted(len(clock(_span(o, until))) for o in closed)),
+        repairs=_repairs(closed, until, clock),
         between=share(len(observed) - len(down), len(opened)),
     )
+
+
+def _repairs(closed: Iterable[Interruption], until: int, clock: Ticks) -> tuple[int, ...]:
+    lengths = (len(clock(_span(o, until))) for o in closed)
+    return tuple(sorted(length for length in lengths if length))
 
 
 def _verdict(

@@ -39,7 +39,7 @@ def test_every_figure_by_both_clocks() -> None:
     wall:    1,000 slots, down 200; MTTR 200 / 4 = 50; MTBF (1,000 - 200) / 4 = 200;
              median: the 2nd of 4 = 20; 80 %: the 4th (0.8 x 4 = 3.2) = 140
     service: 500 slots; 1,010-1,020 all 10; 1,140-1,160 has 10; 1,260-1,290 has 0; 1,400-1,540 has 50 + 40
-             down 110; MTTR 110 / 4 = 27.5; MTBF (500 - 110) / 4 = 97.5
+             down 110; three had something to repair: MTTR 110 / 3; MTBF (500 - 110) / 4 = 97.5
     """
     made = judged(out(1_010, 1_020), out(1_140, 1_160), out(1_260, 1_290), out(1_400, 1_540))
 
@@ -47,8 +47,8 @@ def test_every_figure_by_both_clocks() -> None:
     assert (made.wall.observed, made.wall.down, made.wall.repairs) == (1_000, 200, (10, 20, 30, 140))
     assert (made.wall.mean, made.wall.between) == (Fraction(50), Fraction(200))
     assert (made.wall.median, made.wall.p80, made.wall.p95) == (20, 140, 140)
-    assert (made.service.observed, made.service.down, made.service.repairs) == (500, 110, (0, 10, 10, 90))
-    assert (made.service.mean, made.service.between) == (Fraction(55, 2), Fraction(195, 2))
+    assert (made.service.observed, made.service.down, made.service.repairs) == (500, 110, (10, 10, 90))
+    assert (made.service.mean, made.service.between) == (Fraction(110, 3), Fraction(195, 2))
 
 
 def test_a_month_without_outages_has_no_repair_time_and_no_time_between() -> None:
@@ -144,6 +144,23 @@ def test_excluded_time_does_not_run() -> None:
 
     assert (made.wall.repairs, made.wall.observed, made.wall.down) == ((25,), 925, 25)
     assert made.verdict is Verdict.MET
+
+
+def test_what_no_service_time_was_lost_to_is_no_repair_by_its_clock() -> None:
+    """One of 40 in service time is not mended faster because four nights were mended for nobody."""
+    long, nights = out(1_100, 1_140), [out(5_000 + 100 * n, 5_010 + 100 * n) for n in range(4)]
+    month, service = SlotSet.of([(1_000, 6_000)]), SlotSet.of([(1_000, 2_000)])
+    made = judge_repairs(
+        [long, *nights], month, service, NO_SLOTS, RepairTarget(within_slots=30), is_complete=True
+    )
+
+    assert (made.count, len(made.closed)) == (5, 5)
+    assert made.service.repairs == (40,)
+    assert made.service.mean == 40
+    assert made.wall.repairs == (10, 10, 10, 10, 40)
+    assert made.within == 0
+    assert made.within_share == 0
+    assert made.verdict is Verdict.BREACHED
 
 
 OUTAGES = st.lists(
