@@ -118,13 +118,13 @@ class Intake:
                 group.certificates.extend(self.desk.renew(message))
                 return
             outcome = admit(message, self.registry, max_bytes=self.max_message_bytes, signers=group.signers)
+            if isinstance(outcome, Admitted):
+                self._add(outcome, group)
         except Exception as e:  # whatever one message does, the next one is taken
             log.exception("message.failed topic=%s", message.topic)
             outcome = Refusal(message=message, reason=RefusalReason.INTERNAL, problem=repr(e))
         if isinstance(outcome, Refusal):
             self._note_refusal(outcome)
-        else:
-            self._add(outcome, group)
 
     def _add(self, admitted: Admitted, group: _Group) -> None:
         batch = admitted.batch

@@ -30,7 +30,8 @@ class TimeBasis(enum.StrEnum):
     ARRIVAL = "arrival"
     """It was not yet; the batch was made in the same boot and sent at once."""
     UNKNOWN = "unknown"
-    """It was not, and that boot is over: it began before it arrived, and perhaps when the device says."""
+    """It was not, and that boot is over, or its monotonic clock shows what is still to come: it began before
+    it arrived, and perhaps when the device says."""
 
 
 SETTLED = frozenset((TimeBasis.DEVICE, TimeBasis.CORRECTED))
@@ -81,9 +82,10 @@ def place_in_time(
     if is_good(clock, received_ms):
         return Moment(clock.wall_ms, TimeBasis.DEVICE)
     witness = witness or witnesses(batch, received_ms).get(clock.boot)
-    if witness is not None:
-        return Moment(witness.wall_ms - (witness.mono_ms - clock.mono_ms), TimeBasis.CORRECTED)
-    if clock.boot == batch.clock.boot:
+    latest_ms = received_ms + MAX_AHEAD_MS
+    if witness is not None and (at_ms := witness.wall_ms - (witness.mono_ms - clock.mono_ms)) <= latest_ms:
+        return Moment(at_ms, TimeBasis.CORRECTED)
+    if clock.boot == batch.clock.boot and clock.mono_ms - batch.clock.mono_ms <= MAX_AHEAD_MS:
         return Moment(received_ms - (batch.clock.mono_ms - clock.mono_ms), TimeBasis.ARRIVAL)
     is_possible = NEVER_BEFORE_MS <= clock.wall_ms <= received_ms
     return Moment(clock.wall_ms if is_possible else received_ms, TimeBasis.UNKNOWN)

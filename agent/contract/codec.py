@@ -22,6 +22,8 @@ from agent.contract.envelope import inner_of
 from agent.contract.record import Ack, Batch, ClockState, Record, Refused, record_from_plain, to_plain
 
 MAX_PLAIN_BYTES = 4 * 1024 * 1024
+OWN_ERROR = "an error of this program"
+"""How the problem of a refused record begins that nobody foresaw."""
 Form = Literal["packed", "json"]
 
 
@@ -123,9 +125,15 @@ def _records(items: list[Any]) -> tuple[list[Record], tuple[Refused, ...]]:
         try:
             good.append(record_from_plain(item))
         except DecodeError as e:
-            seq = item.get("seq") if isinstance(item, dict) else None
-            refused.append(Refused(seq=seq if type(seq) is int else 0, problem=str(e), plain=item))
+            refused.append(_refused(item, str(e)))
+        except Exception as e:  # noqa: BLE001  # of ours, in one record: not to hold up all that come after it
+            refused.append(_refused(item, f"{OWN_ERROR}: {e!r}"))
     return good, tuple(refused)
+
+
+def _refused(item: Any, problem: str) -> Refused:
+    seq = item.get("seq") if isinstance(item, dict) else None
+    return Refused(seq=seq if type(seq) is int else 0, problem=problem, plain=item)
 
 
 def _json_bytes(plain: Any) -> bytes:

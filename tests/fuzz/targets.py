@@ -21,7 +21,7 @@ from agent.clock.saved import SavedClock
 from agent.config import load_config as load_agent
 from agent.contract import ndt7, tcpinfo, topics
 from agent.contract.capacity import message as messages
-from agent.contract.codec import decode_ack, decode_batch, encode, encode_ack
+from agent.contract.codec import OWN_ERROR, decode_ack, decode_batch, encode, encode_ack
 from agent.contract.decoder import DecodeError, decode
 from agent.contract.dictionary import DICTIONARIES, NEWEST
 from agent.contract.enrolment import EnrolmentRequest, Issued, RenewalRequest, read_message
@@ -104,7 +104,9 @@ _QUESTION = message.write_question("example.org", ident=7)
 def batch(data: bytes) -> None:
     """What is read of a batch is written and read again as the same, in both forms."""
     with contextlib.suppress(DecodeError):
-        read = decode_batch(data).batch
+        decoded = decode_batch(data)
+        assert not any(r.problem.startswith(OWN_ERROR) for r in decoded.refused)
+        read = decoded.batch
         assert decode_batch(encode(read, "json")).batch == read
         assert decode_batch(encode(read, "packed")).batch == read
 

@@ -41,7 +41,8 @@ bucket = "{bucket}"
 token_file = "{token}"
 timeout_s = 2
 """
-OUTSIDE_ALL_TIME = clock(2**53 - 1000, wall_ms=1 - 2**53)
+OUTSIDE_ALL_TIME = clock(1000, wall_ms=1 - 2**53, boot="0badf00d")
+AGES_LATER = clock(2**53 - 1000, wall_ms=clock().wall_ms, boot="0badf00d")
 UNKNOWN_TIME = clock(wall_ms=1000, boot="01dcafe0", age_s=None)
 
 
@@ -65,7 +66,8 @@ def batches() -> Iterator[Batch]:
         if n % 10 == 3:
             made = batch(range(first, first + 5), records=(record(first), record(first + 4)))
         if n % 10 == 5:
-            made = replace(made, records=(*made.records[:-1], record(first + 4, clock=OUTSIDE_ALL_TIME)))
+            outside = record(first + 4, clock=OUTSIDE_ALL_TIME)
+            made = replace(made, clock=AGES_LATER, records=(*made.records[:-1], outside))
         if n % 10 == 7:
             made = replace(made, records=(record(first, clock=UNKNOWN_TIME), *made.records[1:]))
         yield replace(made, backlog=n % 4 == 2)

@@ -16,8 +16,10 @@ from agent.contract import topics
 from agent.contract.codec import decode_ack, decode_batch, encode
 from agent.contract.kinds import Host
 from agent.contract.ranges import RangeSet
+from agent.contract.record import record_from_plain
 from collector.admission import MAX_RECORDS, admit
 from collector.condition import Condition
+from collector.coverage import advance
 from collector.errors import JournalUnavailable
 from collector.intake import Intake
 from collector.message import Message
@@ -176,6 +178,37 @@ def test_a_message_that_breaks_something_costs_only_itself(
     assert len(answers) == 1
     assert letters(tmp_path) == ["internal"]
     assert caplog.records[0].message.startswith("message.failed")
+
+
+def test_an_error_of_ours_in_one_record_holds_up_neither_its_batch_nor_what_follows(
+    intake: Intake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_on_poison(plain: dict[str, Any]) -> object:
+        if plain["seq"] == 2:
+            raise ZeroDivisionError
+        return record_from_plain(plain)
+
+    monkeypatch.setattr("agent.contract.codec.record_from_plain", break_on_poison)
+    (answer,) = intake.take([message(batch([1, 2, 3])), message(batch([4]))])
+    assert decode_ack(answer.payload).up_to_seq == 4
+    assert letters(tmp_path) == ["record"]
+
+    monkeypatch.undo()
+    assert stored(tmp_path) == [1, 2, 3, 4]
+
+
+def test_a_batch_that_breaks_something_once_it_is_read_costs_only_itself(
+    intake: Intake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_on_poison(before: Any, payload: bytes, *rest: Any) -> object:
+        if payload == encode(batch([7])):
+            raise ZeroDivisionError
+        return advance(before, payload, *rest)
+
+    monkeypatch.setattr("collector.intake.advance", break_on_poison)
+    intake.take([message(batch([7])), message(batch([1]))])
+
+    assert (stored(tmp_path), letters(tmp_path)) == ([1], ["internal"])
 
 
 def test_nothing_is_acknowledged_or_counted_when_the_journal_fails(

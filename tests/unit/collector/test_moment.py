@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.moment import Moment, TimeBasis, place_in_time
+from agent.contract.record import ClockState
+from collector.moment import MAX_AHEAD_MS, Moment, TimeBasis, place_in_time
 from tests.unit.collector.samples import NOW_MS, batch, clock, record
 
 RECEIVED_MS = NOW_MS + 500_000
@@ -61,9 +63,26 @@ def test_a_boot_that_is_over_and_never_knew_the_time_stays_unknown() -> None:
 def test_two_records_of_one_boot_keep_their_distance_whatever_the_clock_said(
     a: int, b: int, wall: int
 ) -> None:
-    made = batch(clock=clock(10**9))
+    made, received_ms = batch(clock=clock(10**9)), RECEIVED_MS + 10**9
     first, second = (
-        place_in_time(clock(mono, wall_ms=wall, age_s=None), made, RECEIVED_MS).at_ms for mono in (a, b)
+        place_in_time(clock(mono, wall_ms=wall, age_s=None), made, received_ms).at_ms for mono in (a, b)
     )
 
     assert second - first == b - a
+
+
+@pytest.mark.parametrize("batch_clock", [clock(), clock(wall_ms=0, age_s=None)])
+@given(ahead_ms=st.integers(MAX_AHEAD_MS + 500_000, 2**53 - 60_001))
+def test_a_monotonic_clock_far_ahead_of_its_batch_places_nothing_in_the_future(
+    batch_clock: ClockState, ahead_ms: int
+) -> None:
+    strange = clock(60_000 + ahead_ms, wall_ms=-1, age_s=None)
+
+    found = place_in_time(strange, batch(clock=batch_clock), RECEIVED_MS)
+    assert found == Moment(RECEIVED_MS, TimeBasis.UNKNOWN)
+
+
+def test_a_clock_a_little_ahead_of_its_batch_is_still_followed() -> None:
+    early = clock(90_000, wall_ms=0, age_s=None)
+
+    assert place_in_time(early, batch(), RECEIVED_MS) == Moment(NOW_MS + 90_000, TimeBasis.CORRECTED)
