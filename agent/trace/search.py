@@ -111,12 +111,14 @@ def _hop(ttl: int, sent: Sequence[Sent]) -> Hop:
     hosts = Counter(s.answer.host for s in sent if s.answer)
     if not hosts:
         return Hop(ttl=ttl, asked=len(sent), answered=0)
-    rtts_ms = [s.rtt_ms for s in sent if s.rtt_ms is not None]
+    # Of several equally good ways each answers as often: the name must not depend on who came first.
+    address = min(hosts, key=lambda host: (-hosts[host], host))
+    rtts_ms = [s.rtt_ms for s in sent if s.rtt_ms is not None and s.answer and s.answer.host == address]
     return Hop(
         ttl=ttl,
         asked=len(sent),
         answered=sum(hosts.values()),
-        address=hosts.most_common(1)[0][0],
+        address=address,
         rtt_ms=statistics.median_low(rtts_ms) if rtts_ms else None,
     )
 

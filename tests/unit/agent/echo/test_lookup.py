@@ -68,6 +68,28 @@ async def test_stray_datagram_does_not_end_the_lookup() -> None:
     assert found.answer.addresses == ("192.0.2.1",)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
+async def test_right_answer_from_another_port_or_address_is_not_taken(host: str) -> None:
+    loop = asyncio.get_running_loop()
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+    ):
+        asked.setblocking(False)
+        asked.bind((HOST.host, 0))
+        other.bind((host, 0))
+        lookup = asyncio.create_task(look_up(HOST, NAME, timeout_s=5, port=asked.getsockname()[1]))
+        query, client = await loop.sock_recvfrom(asked, 512)
+        (forged,), (true,) = says(0, "192.0.2.66")(query), says(0, "192.0.2.1")(query)
+        assert other.sendto(forged, client) == len(forged)
+        await asyncio.sleep(0.05)
+        assert not lookup.done()
+        asked.sendto(true, client)
+        found = await lookup
+    assert found.answer is not None
+    assert found.answer.addresses == ("192.0.2.1",)
+
+
 async def test_only_stray_datagrams_are_a_bad_answer() -> None:
     async with resolving(lambda _: [b"noise"]) as (_, port):
         found = await look_up(HOST, NAME, timeout_s=0.2, port=port)

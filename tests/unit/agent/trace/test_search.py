@@ -40,6 +40,24 @@ def test_hop_is_who_answered_most_and_its_median() -> None:
     asked = [sent(1, "10.0.0.1", rtt_ms=ms) for ms in (5, 1, 9)] + [sent(1, "10.0.0.2"), sent(1, None)]
     (only,) = search.hops_of(asked)
     assert (only.address, only.answered, only.asked) == ("10.0.0.1", 4, 5)
+    assert only.rtt_ms == 5
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
+def test_hop_with_equally_good_ways_is_named_the_same_whoever_answers_first(order: tuple[int, ...]) -> None:
+    answers = [sent(1, "10.0.0.1", rtt_ms=2), sent(1, "10.0.0.1", rtt_ms=4)]
+    answers += [sent(1, "10.0.0.2", rtt_ms=70), sent(1, "10.0.0.2", rtt_ms=90)]
+    (only,) = search.hops_of([answers[i] for i in order])
+    assert (only.address, only.answered, only.rtt_ms) == ("10.0.0.1", 4, 2)
+
+
+def test_path_that_goes_in_circles_is_told_as_it_is() -> None:
+    circle = [PATH[0], *PATH[2:] * 14][:28]
+    hops = search.hops_of([sent(n, host) for n, host in enumerate(circle, 1)])
+    assert [h.address for h in hops] == circle
+    first = search.operator_hop(hops, "9.9.9.9")
+    assert first is not None
+    assert (first.address, first.ttl) == (PATH[2], 2)
 
 
 @pytest.mark.parametrize(
