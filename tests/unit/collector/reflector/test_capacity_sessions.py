@@ -179,3 +179,24 @@ def test_a_stranger_is_never_sent_more_than_he_sent(address: tuple[str, int], sa
         service.now_ns += 1_000_000
     assert sent <= sum(map(len, said))
     assert service.gate.tests == 0
+
+
+def test_a_question_that_is_not_padded_is_not_answered() -> None:
+    whole = m.write(m.Hello(NONCE))
+    answered = [n for n in range(len(whole) + 1) if Service().say_raw(whole[:n])]
+    print(f"{len(whole) + 1} lengths of a question asked, answered: {answered}")
+    assert answered == [m.MIN_ASKING_BYTES]
+    assert isinstance(m.read(whole[:-1]), m.Hello)
+
+
+@pytest.mark.parametrize("kind", ["ping", "ask"])
+def test_who_asks_without_end_is_sent_no_more_than_was_granted(kind: str) -> None:
+    service = Service(test_bytes=100_000)
+    ident = service.opened(10**9)
+    for seq in range(100):
+        service.say_raw(bytes(m.write_data(m.Data(ident, 7, seq, 0), count=1, length=100)))
+    asked: m.Message = m.Ping(ident, 1, 1000) if kind == "ping" else m.Ask(ident, 7, 0)
+    sent = [bytes_of(service.say_raw(m.write(asked))) for _ in range(1000)]
+    assert sent[0] > 0
+    assert sent[-1] == 0
+    assert sum(sent) <= 100_000

@@ -120,6 +120,14 @@ def test_bytes_of_a_day_end_and_come_back() -> None:
     admitted(gate.admit(A, HOME, 100_000))
 
 
+def test_only_bytes_that_were_moved_count() -> None:
+    gate = make(device_bytes_per_day=150_000, address_bytes_per_day=150_000, test_bytes=100_000)
+    for _ in range(5):
+        with admitted(gate.admit(A, HOME, 100_000)) as grant:
+            grant.take(10_000)
+    assert reason_of(gate.admit(A, HOME, 100_000)) is None
+
+
 def test_an_address_has_bytes_of_its_own() -> None:
     gate = make(address_bytes_per_day=150_000, test_bytes=100_000)
     with admitted(gate.admit(A, HOME, 100_000)) as grant:
