@@ -33,7 +33,7 @@ pytestmark = [
 
 HOST = "127.0.0.1"
 IS_FULL = os.environ.get("SCHOOLPULSE_TEST_NDT7") == "full"
-GRANT_BYTES = 1 << 42 if IS_FULL else 60_000_000
+GRANT_BYTES = 1 << 36 if IS_FULL else 60_000_000
 PAGE = """<!doctype html><script src="ndt7.js"></script><script>
 const seen = {errors: [], measurements: 0};
 const keep = name => found => { seen[name] = found; };
