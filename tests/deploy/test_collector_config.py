@@ -28,4 +28,5 @@ def test_collector_accepts_its_file_when_secrets_are_there(tmp_path: Path) -> No
     config = load_config(file, {})
     assert (config.broker.port, config.broker.password) == (8883, None)
     assert config.broker.tls is not None
-    assert set(config.sinks) == {"store", "influxdb"}
+    assert set(config.sinks) == {"store", "influxdb", "judge"}
+    assert config.watches
