@@ -13,10 +13,16 @@ from collector.judge.plain import outage_to_plain
 from collector.sla import window
 from collector.sla.book import Book
 from collector.sla.cause import SENTENCES
+from collector.sla.outage import counted, within
 from collector.sla.parameters import Parameters
 from collector.sla.rule import RULES
 from collector.sla.sighting import Sighting
 from collector.sla.slot import SLOT_MS, SlotClass
+
+_COUNTS_AS = {
+    "degraded": "a bad run too short for an outage is reported, not counted",
+    "unknown": "a bad run too short for an outage, but for slots beside it of which nothing is known",
+}
 
 
 def explain(book: Book, school: str, slot: int, terms: Contracts) -> dict[str, Any]:
@@ -33,6 +39,7 @@ def explain(book: Book, school: str, slot: int, terms: Contracts) -> dict[str, A
         "to": _iso((slot + 1) * SLOT_MS),
         "class": rule.class_by(term.parameters).name.lower(),
         "kept_class": SlotClass(kept.classes[0]).name.lower(),
+        "counts_as": _counts_as(book, school, slot, term.parameters).name.lower(),
         "rule": rule.name,
         "because": rule.sentence,
         "cause": rule.cause,
@@ -53,6 +60,8 @@ def sentences(found: dict[str, Any]) -> Iterator[str]:
     yield f"contract    {_contract(found['contract'])}"
     if found["class"] != found["kept_class"]:
         yield f"kept        {found['kept_class']}: records or contracts that came since are not judged yet"
+    if found["counts_as"] != found["kept_class"]:
+        yield f"counts as   {found['counts_as']}: {_COUNTS_AS[found['counts_as']]}"
     if found["outage"] is not None:
         outage = found["outage"]
         end = "open" if outage["is_open"] else f"to {_iso(outage['end_ms'])}"
@@ -64,6 +73,14 @@ def sentences(found: dict[str, Any]) -> Iterator[str]:
         yield f"record      {record['device']} {record['session']} {record['seq']}, {record['at']}: {said}"
     if not found["records"]:
         yield "record      none"
+
+
+def _counts_as(book: Book, school: str, slot: int, parameters: Parameters) -> SlotClass:
+    """Its class in availability, which asks how long the bad run was that it is of."""
+    first, last = slot - parameters.open_after, slot + parameters.open_after
+    spans = within(book.outages(school, first, last), first, last + 1)
+    classes = book.verdicts(school, first, last).classes
+    return SlotClass(counted(classes, spans, lambda _: parameters)[slot - first])
 
 
 def _promised(school: str, slot: int, contracts: Contracts) -> dict[str, Any] | None:

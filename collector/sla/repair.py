@@ -56,7 +56,7 @@ class Clock:
         down: of these, how many lay in an outage.
         repairs: lengths of the outages that closed in the month, ascending; the whole of each. Where
             none of it ran on this clock there was nothing to repair: nights do not make days look better.
-        between: MTBF, (observed - down) / outages opened.
+        between: MTBF, (observed - down) / outages opened that took something of this clock.
     """
 
     observed: int
@@ -205,11 +205,12 @@ def _clock(
     until = month.spans[-1][1] if month.spans else 0
     observed = clock(month)
     down = SlotSet.of(span for o in known for span in _span(o, until).spans) & observed
+    failures = sum(1 for o in opened if clock(_span(o, until)))
     return Clock(
         observed=len(observed),
         down=len(down),
         repairs=_repairs(closed, until, clock),
-        between=share(len(observed) - len(down), len(opened)),
+        between=share(len(observed) - len(down), failures),
     )
 
 
