@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from agent.outage.evidence import Modem, Sight
+from agent.outage.evidence import Modem, Sight, gravest
 from firmware_bridge.meaning import MEANINGS
 
 _FRESH_S = 100.0
@@ -23,7 +23,7 @@ _SEEN_AS: tuple[tuple[Modem, frozenset[str]], ...] = (
     ("offline", frozenset({"no_signal", "not_registered", "searching_sky", "obstructed", "wan_down"})),
     ("connected", frozenset({"connected"})),
 )
-"""The first that holds is what the watch is told: what explains most comes first."""
+"""What one device says is the first of these that holds: what explains most comes first."""
 _NO_POWER = frozenset({"mains_lost", "load_off"})
 
 
@@ -51,8 +51,17 @@ class Board:
         with self._lock:
             fresh = [codes for at_s, codes in self._told.values() if at_s >= since_s]
         known = frozenset[str]().union(*fresh)
-        modem = next((seen for seen, codes in _SEEN_AS if codes & known), None)
-        return Sight(modem=modem, power="lost" if known & _NO_POWER else None)
+        return Sight(modem=_seen(fresh), power="lost" if known & _NO_POWER else None)
+
+
+def _seen(devices: Sequence[frozenset[str]]) -> Modem | None:
+    """What the devices of one probe say together: one that is connected will do."""
+    seen = [modem for device in devices for modem in [_seen_as(device)] if modem is not None]
+    return "connected" if "connected" in seen else gravest(seen)
+
+
+def _seen_as(codes: frozenset[str]) -> Modem | None:
+    return next((modem for modem, those in _SEEN_AS if those & codes), None)
 
 
 @runtime_checkable

@@ -7,10 +7,13 @@ modems and other devices say of themselves (`agent/outage/board.py`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
-Modem = Literal["absent", "sim", "offline", "denied", "account", "connected"]
+Modem = Literal["account", "sim", "absent", "denied", "offline", "connected"]
+_BY_GRAVITY: tuple[Modem, ...] = get_args(Modem)
+"""What explains most comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +46,17 @@ class Evidence(Protocol):
         ...
 
 
+def gravest(said: Iterable[Modem | None]) -> Modem | None:
+    """What explains most of what several say."""
+    known = set(said)
+    return next((modem for modem in _BY_GRAVITY if modem in known), None)
+
+
 def together(sights: list[Sight]) -> Sight:
-    """All that several sources know; the first that knows something is believed."""
-    names = ("carrier", "route", "received", "modem", "power", "portal")
+    """All that several sources know; the first that knows something is believed.
+
+    But modems and terminals of several kinds lie one behind the other, so the worst word holds.
+    """
+    names = ("carrier", "route", "received", "power", "portal")
     known = {n: next((v for s in sights if (v := getattr(s, n)) is not None), None) for n in names}
-    return Sight(**known)
+    return Sight(modem=gravest(s.modem for s in sights), **known)

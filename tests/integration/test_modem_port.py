@@ -152,7 +152,7 @@ def test_a_hanging_modem_costs_only_itself() -> None:
     assert (bad.reason, gone.reason) == (Reason.TIMEOUT, Reason.NOT_PRESENT)
     assert [getattr(f.fields, "port", None) for f in found] == ["good", "bad", "gone"]
     assert hanging.path not in (bad.detail or "")
-    assert probe.board.look().modem == "absent"
+    assert probe.board.look().modem == "connected"  # one that is will do
 
 
 def test_a_board_forgets_what_is_old() -> None:
