@@ -65,6 +65,7 @@ directory = "{directory}/dead-letters"
 [sinks.store]
 path = "{directory}/store.sqlite"
 [sinks.judge]
+enabled = true
 path = "{directory}/verdicts.sqlite"
 [web]
 port = {page_port}

@@ -39,7 +39,7 @@ _ALL_TIME = (0, 2**26)
 class JudgeOptions:
     """The table `[sinks.judge]`."""
 
-    enabled: bool = option("whether slots are judged, and outages found, as records come", default=True)
+    enabled: bool = option("whether slots are judged, and outages found, as records come", default=False)
     path: str = option("the SQLite file; made when there is none", "/var/lib/schoolpulse/verdicts.db")
     busy_s: float = option("how long to wait for another program that locks the file", 5.0, low=0, high=60)
 

@@ -35,7 +35,7 @@ def minute(number: int) -> Batch:
 
 
 def test_verdicts_follow_what_comes_through_a_kill_and_are_explained_meanwhile(tmp_path: Path) -> None:
-    extra = f'[sinks.judge]\npath = "{tmp_path}/verdicts.db"'
+    extra = f'[sinks.judge]\nenabled = true\npath = "{tmp_path}/verdicts.db"'
     reader = VerdictReader(tmp_path / "verdicts.db")
     expected = bytes([1] * 4 + [3] * 5 + [1] * 4)
 

@@ -182,6 +182,7 @@ async def test_the_budget_goes_from_records_over_the_judge_to_an_alert(tmp_path:
         f'files = ["{tmp_path}/contracts.toml"]',
         f'exclusions_file = "{tmp_path}/exclusions.jsonl"',
         "[sinks.judge]",
+        "enabled = true",
         f'path = "{tmp_path}/verdicts.db"',
     ]
     file.write_text("\n".join(lines))

@@ -15,7 +15,7 @@ from collector.replay import replay
 from tests.unit.collector.evidence.test_commands import CONFIG
 from tests.unit.collector.evidence.world import MONTH, SCHOOLS, november
 
-SINKS = '\n[sinks.judge]\npath = "{0}/verdicts.db"\n\n[sinks.store]\npath = "{0}/store.db"\n'
+SINKS = '\n[sinks.judge]\nenabled = true\npath = "{0}/verdicts.db"\n\n[sinks.store]\npath = "{0}/store.db"\n'
 
 
 async def test_every_minute_of_a_closed_month_is_as_the_running_judge_has_it(tmp_path: Path) -> None:

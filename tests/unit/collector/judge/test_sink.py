@@ -175,6 +175,7 @@ file = "{folder}/registry.toml"
 [sinks.store]
 path = "{folder}/store.db"
 [sinks.judge]
+enabled = true
 path = "{folder}/verdicts.db"
 """
 REGISTRY = f"""
