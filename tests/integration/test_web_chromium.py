@@ -46,6 +46,17 @@ async def shown(directory: Path) -> AsyncIterator[tuple[Browser, str, Country]]:
     await asyncio.gather(serving, return_exceptions=True)
 
 
+async def until_there(tab: Browser, url: str) -> None:
+    """Open a page until the store was read for the first time."""
+    for _ in range(60):
+        await tab.open(url, DESK)
+        if "One moment" not in await tab.text():
+            tab.complaints.clear()  # that the store was still being read
+            return
+        await asyncio.sleep(0.5)
+    pytest.fail("the store was never read")
+
+
 async def until_read(tab: Browser, url: str) -> None:
     """Open the overview until each school that reported has its figures."""
     for _ in range(60):
@@ -157,6 +168,7 @@ async def test_hostile_name_is_only_text_in_a_browser(tmp_path: Path) -> None:
             place.school, name=EVIL + "<img src=x onerror=alert(1)>", region=EVIL, operator=EVIL
         )
         country.places[SATELLITE] = dataclasses.replace(place, school=evil)
+        await until_there(tab, url)
         for path in ("/", f"/school/{SATELLITE}"):
             await tab.open(url + path, DESK)
             assert EVIL in await tab.text()
