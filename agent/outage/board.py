@@ -15,15 +15,15 @@ from agent.outage.evidence import Modem, Sight, gravest
 from firmware_bridge.meaning import MEANINGS
 
 _FRESH_S = 100.0
-_SEEN_AS: tuple[tuple[Modem, frozenset[str]], ...] = (
-    ("account", frozenset({"account"})),
-    ("sim", frozenset({"sim_missing", "sim_locked"})),
-    ("absent", frozenset({"modem_absent", "terminal_stowed", "terminal_hot"})),
-    ("denied", frozenset({"registration_denied", "no_address", "no_service"})),
-    ("offline", frozenset({"no_signal", "not_registered", "searching_sky", "obstructed", "wan_down"})),
-    ("connected", frozenset({"connected"})),
-)
-"""What one device says is the first of these that holds: what explains most comes first."""
+_SEEN_AS: dict[Modem, frozenset[str]] = {
+    "account": frozenset({"account"}),
+    "sim": frozenset({"sim_missing", "sim_locked"}),
+    "absent": frozenset({"modem_absent", "terminal_stowed", "terminal_hot"}),
+    "denied": frozenset({"registration_denied", "no_address", "no_service"}),
+    "offline": frozenset({"no_signal", "not_registered", "searching_sky", "obstructed", "wan_down"}),
+    "connected": frozenset({"connected"}),
+}
+"""Codes by what the watch is told; of several the gravest."""
 _NO_POWER = frozenset({"mains_lost", "load_off"})
 
 
@@ -56,12 +56,12 @@ class Board:
 
 def _seen(devices: Sequence[frozenset[str]]) -> Modem | None:
     """What the devices of one probe say together: one that is connected will do."""
-    seen = [modem for device in devices for modem in [_seen_as(device)] if modem is not None]
+    seen = [_seen_as(codes) for codes in devices]
     return "connected" if "connected" in seen else gravest(seen)
 
 
 def _seen_as(codes: frozenset[str]) -> Modem | None:
-    return next((modem for modem, those in _SEEN_AS if those & codes), None)
+    return gravest(modem for modem, those in _SEEN_AS.items() if those & codes)
 
 
 @runtime_checkable
