@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from collector.config import load_config
 from collector.playback import Playback
 from tests.parts.centre import school_collector
 from tests.parts.program import Program, find, free_port
@@ -31,8 +32,17 @@ directory = "/var/lib/schoolpulse/journal"
 directory = "/var/lib/schoolpulse/dead-letters"
 [sinks.store]
 path = "/var/lib/schoolpulse/store.db"
+[contracts]
+exclusions_file = "/var/lib/schoolpulse/exclusions.jsonl"
+[reports]
+directory = "/var/lib/schoolpulse/reports"
 """
 """Where the container's programs look for what their files do not name."""
+_DEFAULT_OF = {
+    "sinks.judge": 'path = "/var/lib/schoolpulse/verdicts.db"',
+    "alerts": 'directory = "/var/lib/schoolpulse/alerts"',
+}
+"""The same, of tables the file has."""
 
 
 class Service(Program):
@@ -105,9 +115,12 @@ class Collector(Service):
             "enrol_port = 8443": f"enrol_port = {self.enrol_port}",
             'host = "0.0.0.0"': f"port = {self.port}",
             "http://influxdb:8086": f"http://127.0.0.1:{free_port()}",
+            **{f"[{table}]": f"[{table}]\n{line}" for table, line in _DEFAULT_OF.items()},
         }
         file = self.mounted("/etc/schoolpulse/collector.toml", **changes)
         self.config = self.write("/etc/schoolpulse/collector.toml", file.read_text() + _DEFAULTS)
+        told = repr(load_config(self.config, {}, with_broker=False))
+        assert "/var/lib/schoolpulse" not in told, f"would write to this host's own: {told}"
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "collector", "run", "--config", str(self.config)]

@@ -5,6 +5,10 @@ set -u
 exec >/check/out/log 2>&1
 cd /check
 
+# Seen over this machine's files: what an installation of its own keeps there is not what is tried here.
+[ "$(systemd-detect-virt --container)" = systemd-nspawn ] || exit 1
+rm -rf /var/lib/schoolpulse /etc/schoolpulse /etc/credstore
+
 systemd-sysusers /check/systemd/sysusers.d/schoolpulse.conf
 systemd-tmpfiles --create /check/systemd/tmpfiles.d/schoolpulse.conf
 sysctl=$(command -v systemd-sysctl || echo /usr/lib/systemd/systemd-sysctl)
