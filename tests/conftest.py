@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -21,6 +22,8 @@ hypothesis.settings.load_profile(
 )
 
 untested: Counter[str] = Counter()
+STATE = Path("/var/lib/schoolpulse")
+"""Where an installation keeps its own: a test that writes there would break the next one."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -54,3 +57,11 @@ def _nothing_leaves_this_machine(request: pytest.FixtureRequest) -> Iterator[Non
     with loopback.only() as attempts:
         yield
     assert not attempts, f"a test wanted to reach {', '.join(attempts)}"
+
+
+@pytest.fixture(autouse=True)
+def _no_state_of_an_installation_is_made() -> Iterator[None]:
+    """Fail a test during which this machine's own state came to be."""
+    before = STATE.exists()
+    yield
+    assert before or not STATE.exists(), f"{STATE} was made: a test, perhaps a neighbour, uses a default path"
