@@ -34,14 +34,15 @@ async def ask_by_connecting(plan: Sequence[Ask], *, timeout_s: float, port: int)
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(
-                _connect(item.address, timeout_s=timeout_s, port=port), name=f"connect {item.address}"
+                connect(item.address, timeout_s=timeout_s, port=port), name=f"connect {item.address}"
             )
             async for _, item in moments(plan)
         ]
     return [task.result() for task in tasks]
 
 
-async def _connect(address: Address, *, timeout_s: float, port: int) -> Outcome:
+async def connect(address: Address, *, timeout_s: float, port: int) -> Outcome:
+    """Open one connection and close it at once."""
     loop = asyncio.get_running_loop()
     try:
         sock = socket.socket(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)

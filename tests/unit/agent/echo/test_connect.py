@@ -79,7 +79,7 @@ async def test_time_is_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_host_without_sockets_says_why() -> None:
     with mock.patch.object(socket, "socket", side_effect=OSError(errno.EAFNOSUPPORT, "no IPv6 here")):
-        outcome = await connect._connect(HOST, timeout_s=1, port=1)
+        outcome = await connect.connect(HOST, timeout_s=1, port=1)
     assert outcome == Outcome(address=HOST, sent=False, reason=Reason.NETWORK_DOWN)
 
 
