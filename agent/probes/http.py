@@ -34,6 +34,7 @@ from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.web import certificate
 from agent.web.exchange import Exchange, Manner, TlsFailed, look_at_issuer
 from agent.web.url import Url, led_to, parse_url
+from agent.web.wording import readings, unpacked
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -201,14 +202,17 @@ class _Visit:
         return status in _OK if self._page.status is None else status == self._page.status
 
     def _content_ok(self, exchange: Exchange) -> bool | None:
-        page, body = self._page, bytes(exchange.response.body)
+        page, response = self._page, exchange.response
+        body = bytes(response.body)
         if not page.contains and not page.sha256:
             return None
         if page.sha256:
-            whole = exchange.response.is_complete and len(body) == exchange.response.body_bytes
+            whole = response.is_complete and len(body) == response.body_bytes
             if not whole or hashlib.sha256(body).hexdigest() != page.sha256.lower():
                 return False
-        return page.contains.encode() in body
+        coding = response.headers.get("content-encoding", "")
+        said = readings(unpacked(body, coding, most_bytes=self._probe.max_bytes))
+        return any(page.contains in text for text in said)
 
     def finding(self, reason: Reason | None, detail: str | None, **more: object) -> Finding:
         """The figures so far."""

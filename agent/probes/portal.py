@@ -15,10 +15,11 @@ Does not tell: whether pages over TLS open (`http` does), nor what a filter bloc
 
 from __future__ import annotations
 
-import html
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
+from urllib.parse import unquote_to_bytes
 
 from agent.contract.kinds import Portal
 from agent.contract.option import option
@@ -29,6 +30,7 @@ from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.web.exchange import Exchange, Manner
 from agent.web.url import Url, led_to, parse_url
+from agent.web.wording import plain, readings, unpacked
 
 OPEN, PORTAL, QUOTA, TAMPERED, BLOCKED = "open", "portal", "quota", "tampered", "blocked"
 _CODES = {word: code for code, word in enumerate((OPEN, PORTAL, QUOTA, TAMPERED, BLOCKED))}
@@ -39,11 +41,9 @@ _PAYMENT_REQUIRED, _LOGIN_REQUIRED = 402, 511
 _PAGE = 200
 _FORBIDDEN = (403, 451)
 _FORM = re.compile(
-    rb"<form|http-equiv\s*=\s*[\"']?refresh|\blocation\s*=[^=]|\blocation\s*\.\s*(?:href|replace|assign)",
+    r"<form|http-equiv\s*=\s*[\"']?refresh|\blocation\s*=[^=]|\blocation\s*\.\s*(?:href|replace|assign)",
     re.IGNORECASE,
 )
-_ENCODINGS = ("utf-8", "windows-1251", "koi8-r")
-"""Operators' pages seldom say which; a text read in a wrong one has no marker in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,27 +149,23 @@ class PortalProbe(ProbeOptions):
 
     def _verdict(self, known: Known, exchange: Exchange) -> str:
         response = exchange.response
-        body = bytes(response.body)
+        coding = response.headers.get("content-encoding", "")
+        body = unpacked(bytes(response.body), coding, most_bytes=_KEEP_BYTES)
         if known.is_shown(response.status, body):
             return OPEN
-        if response.status == _PAYMENT_REQUIRED or self._tells_of_quota(exchange):
+        said = list(readings(body))
+        away = unquote_to_bytes(response.headers.get("location", "").encode("latin-1"))
+        if response.status == _PAYMENT_REQUIRED or self._tells_of_quota((*readings(away), *said)):
             return QUOTA
         if response.status == _LOGIN_REQUIRED or _is_sent_away(exchange):
             return PORTAL
         if response.status in _FORBIDDEN:
             return BLOCKED
-        return PORTAL if _FORM.search(body) else TAMPERED
+        return PORTAL if any(map(_FORM.search, said)) else TAMPERED
 
-    def _tells_of_quota(self, exchange: Exchange) -> bool:
-        response = exchange.response
-        said = [response.body.decode(encoding, "replace") for encoding in _ENCODINGS]
-        words = [_plain(text) for text in (response.headers.get("location", ""), *said)]
-        return any(_plain(marker) in text for marker in self.quota_markers for text in words)
-
-
-def _plain(text: str) -> str:
-    """As a person reads it: entities resolved, one blank between words, no case."""
-    return " ".join(html.unescape(text).casefold().split())
+    def _tells_of_quota(self, said: Iterable[str]) -> bool:
+        words = [plain(text) for text in said]
+        return any(plain(marker) in text for marker in self.quota_markers for text in words)
 
 
 def _is_sent_away(exchange: Exchange) -> bool:

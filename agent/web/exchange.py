@@ -168,6 +168,8 @@ class Exchange:
             f"Host: {self.url.authority}",
             "User-Agent: schoolpulse",
             "Accept: */*",
+            # Without it a server may pack the page as it likes (RFC 9110 §12.5.3).
+            "Accept-Encoding: identity",
             "Cache-Control: no-cache",
             "Connection: close",
         )

@@ -11,8 +11,11 @@ from agent.echo import address
 from agent.echo.message import is_host_name
 
 _PORTS = {"http": 80, "https": 443}
-_PRINTABLE = re.compile(r"[!-~]{1,2000}")
+_PRINTABLE = re.compile(r"[!-~]{1,8000}")
+"""Addresses that long are to be supported (RFC 9110 §4.1)."""
+_NOT_PRINTABLE = re.compile(rb"[^!-~]")
 _MAX_PORT = 65535
+_MAX_HOST = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,29 @@ def parse_url(text: str) -> Url:
 
 
 def led_to(url: Url, location: str) -> Url:
-    """Where a redirect leads (RFC 9110 §10.2.2).
+    """Where a redirect leads (RFC 9110 §10.2.2), as a browser reads it: portals write it in their language.
+
+    Args:
+        url: of the page that redirects.
+        location: the header, a byte a character (latin-1).
 
     Raises:
         ValueError: nowhere that can be asked.
     """
-    return parse_url(urllib.parse.urljoin(str(url), location.strip()))
+    quoted = _NOT_PRINTABLE.sub(_in_percent, location.strip().encode("latin-1", "replace")).decode("ascii")
+    parts = urllib.parse.urlsplit(urllib.parse.urljoin(str(url), quoted))
+    return parse_url(parts._replace(netloc=_in_ascii(parts.netloc)).geturl())
+
+
+def _in_percent(found: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % ord(found[0])
+
+
+def _in_ascii(authority: str) -> str:
+    """A host in letters of any language by its name in the DNS (RFC 3490)."""
+    if "%" not in authority:
+        return authority
+    host, colon, port = urllib.parse.unquote(authority, errors="strict").partition(":")
+    if len(host) > _MAX_HOST:
+        raise ValueError("a host name that is too long")
+    return host.encode("idna").decode("ascii") + colon + port

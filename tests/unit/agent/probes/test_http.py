@@ -62,6 +62,13 @@ async def test_page_must_be_the_expected_one(wanted: dict[str, str], is_right: b
     assert "hello" not in repr(finding)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "windows-1251", "kz1048"])
+async def test_a_text_is_found_in_whatever_the_page_is_written(encoding: str) -> None:
+    async with serving(page(200, "<p>Мектеп ашық".encode(encoding, "replace"))) as pages:
+        finding, figures = await measured(pages.url, {"contains": "Мектеп"})
+    assert (finding.reason, figures.content_ok) == (None, True)
+
+
 async def test_page_that_is_too_long_is_not_read_to_its_end() -> None:
     async with serving(page(200, b"x" * 3_000_000)) as pages:
         finding, figures = await measured(pages.url, max_bytes=100_000)

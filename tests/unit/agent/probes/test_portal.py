@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
+import tracemalloc
+import zlib
 from typing import Any
 
 import pytest
@@ -39,6 +42,23 @@ async def measured(*known: Known, **options: Any) -> tuple[Finding, Portal]:
         (page(200, "<p>Интернет-трафик таусылды".encode()), "quota"),
         (page(200, "<p>На счёте недостаточно&nbsp;средств".encode()), "quota"),
         (page(200, "<p>&#1083;имит трафика".encode()), "quota"),
+        (page(200, "<p>Қаражат жеткіліксіз".encode("kz1048")), "quota"),
+        (page(200, "<p>Лимит трафика исчерпан".encode("cp866")), "quota"),
+        (page(200, "<p>Лимит трафика исчерпан".encode("iso8859-5")), "quota"),
+        (page(200, "<p>Лимит трафика исчерпан".encode("utf-16")), "quota"),
+        (page(200, LOGIN.decode().encode("utf-16-be")), "portal"),
+        (page(200, gzip.compress(LOGIN), content_encoding="gzip"), "portal"),
+        (page(200, zlib.compress("Трафик исчерпан".encode()), content_encoding="Deflate"), "quota"),
+        (page(200, b"no gzip at all <form>", content_encoding="gzip"), "portal"),
+        (page(200, b"&#" + b"9" * 5000 + b";<form>"), "portal"),
+        (
+            page(302, location="http://pay.test/?why=%D0%B8%D1%81%D1%87%D0%B5%D1%80%D0%BF%D0%B0%D0%BD"),
+            "quota",
+        ),
+        (page(302, location="http://pay.test/исчерпан"), "quota"),
+        (page(302, location="http://login.test/вход?ссылка"), "portal"),
+        (page(302, location="http://login.test/a b|c"), "portal"),
+        (page(302, location="http://login.test/?" + "x" * 4000), "portal"),
         (page(402), "quota"),
         (page(511, "<p>Пакет трафика исчерпан".encode()), "quota"),
         (page(200, b"<meta content='0;url=http://x.test/' HTTP-EQUIV=Refresh>"), "portal"),
@@ -60,6 +80,30 @@ async def test_verdict_is_what_the_answer_shows(said: bytes, verdict: str) -> No
     assert (figures.verdict, figures.open, finding.reason) == (verdict, verdict == "open", None)
     assert figures.verdict_code == ("open", "portal", "quota", "tampered", "blocked").index(verdict)
     assert figures.rx_bytes == len(said)
+
+
+async def test_a_packed_page_is_unpacked_no_further_than_a_plain_one_is_read() -> None:
+    bomb = gzip.compress(b" " * 50_000_000 + b"<form>")
+    assert len(bomb) < 65_536
+    async with serving(page(200, bomb, content_encoding="gzip")) as pages:
+        tracemalloc.start()
+        _, figures = await measured(Known(url=pages.url))
+        _, most_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert figures.verdict == "tampered"
+    assert most_bytes < 5_000_000
+
+
+async def test_the_page_of_an_open_web_is_asked_for_unpacked() -> None:
+    async with serving(page(204)) as pages:
+        await measured(Known(url=pages.url))
+    assert b"\r\nAccept-Encoding: identity\r\n" in pages.requests[0]
+
+
+async def test_redirect_to_a_host_in_kazakh_letters_is_named_as_the_dns_does() -> None:
+    async with serving(page(302, location="http://кіру.қаз/?a=б")) as pages:
+        _, figures = await measured(Known(url=pages.url))
+    assert (figures.verdict, figures.redirect_host) == ("portal", "xn--j1amj8e.xn--80ao21a")
 
 
 async def test_of_a_redirect_only_the_host_is_kept() -> None:

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,3 +144,18 @@ def test_chunks_are_put_together(chunks: list[bytes], pieces: int) -> None:
     data = CHUNKED + b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in chunks) + b"0\r\n\r\n"
     response = read(data, pieces=pieces)
     assert (response.is_complete, bytes(response.body)) == (True, b"".join(chunks))
+
+
+def test_blanks_within_headers_cost_no_more_than_their_length() -> None:
+    """25 heads, as many as are read: by a pattern that goes back at each blank they took 17 s."""
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_CPU, (5, 5))\n"
+        "from agent.web.response import Response\n"
+        "head = b'HTTP/1.1 103 x\\r\\na: x' + b' ' * 15_900 + b'y\\r\\n\\r\\n'\n"
+        "Response(keep_bytes=0).feed(head * 25)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_header_keeps_the_blanks_within_it_and_loses_those_around() -> None:
+    assert read(OK + b"a: \tx  y \t\r\n\r\n").headers == {"a": "x  y"}

@@ -49,11 +49,22 @@ def test_what_cannot_be_asked_for_is_refused(text: str, problem: str) -> None:
         ("//portal.test/x?y", "portal.test", "/x?y"),
         ("http://10.0.0.1/", "10.0.0.1", "/"),
         ("next", "example.org", "/a/next"),
+        (" http://portal.test/a b ", "portal.test", "/a%20b"),
+        ("http://portal.test/\xd0\xb1", "portal.test", "/%D0%B1"),
+        ("http://\xd1\x82.\xd2\x9b\xd0\xb0\xd0\xb7:81/", "xn--r1a.xn--80ao21a", "/"),
     ],
 )
 def test_redirect_leads_from_where_it_was_read(location: str, host: str, path: str) -> None:
     there = led_to(parse_url("http://example.org/a/b"), location)
     assert (there.host, there.path) == (host, path)
+
+
+@pytest.mark.parametrize(
+    "location", ["http://%D0%B1" + "%D0%B1" * 900 + "/", "http://%FF.test/", "http://\xff/", "http://%00/"]
+)
+def test_a_host_that_cannot_be_named_leads_nowhere(location: str) -> None:
+    with pytest.raises(ValueError, match=r"too long|decode|host name|characters"):
+        led_to(parse_url("http://example.org/"), location)
 
 
 @given(st.text(max_size=60) | st.from_regex(r"https?://[a-z:@\[\]0-9.%/?#-]{0,30}", fullmatch=True))
