@@ -79,10 +79,14 @@ def differs(own: Lookup, others: Iterable[Lookup]) -> bool | None:
 
 
 def is_hijacked(absent: Lookup) -> bool | None:
-    """Whether a name that cannot exist was given an address; None when nobody answered."""
-    if absent.answer is None:
+    """Whether a name that cannot exist was given an address; None when that was not answered.
+
+    SERVFAIL does not deny the name, and an answer that does not fit a datagram shows no address.
+    """
+    if absent.answer is None or not absent.is_of_use:
         return None
-    return bool(absent.answer.addresses)
+    is_hidden = absent.answer.truncated and absent.reason is None
+    return None if is_hidden else bool(absent.answer.addresses)
 
 
 def _is_in(host: str, allowed: Sequence[Network]) -> bool:

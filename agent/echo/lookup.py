@@ -2,8 +2,8 @@
 """What does this resolver say about this name, and how long does it take?
 
 One datagram per attempt, each from a new port with a new random id. A datagram that is not the answer is
-passed over and waiting goes on, so a forged one cannot end the lookup. Answers too long for a datagram are
-not asked for again over TCP: that they came is enough here.
+passed over and waiting goes on, so a forged one cannot end the lookup. An answer too long for a datagram is
+asked for again over TCP only by `look_up_whole`: that it came is enough for the others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import secrets
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.contract.reason import Reason
 from agent.echo import message
@@ -23,6 +23,7 @@ from agent.echo.problem import NoAnswer, reason_of
 
 DNS_PORT = 53
 _MESSAGE_BYTES = 4096
+_LENGTH_BYTES = 2
 
 _REASONS = {
     message.NOERROR: None,
@@ -80,6 +81,23 @@ async def look_up(
     return Lookup(attempts=sent, reason=problem.reason, detail=problem.detail)
 
 
+async def look_up_whole(
+    resolver: Address, name: str, *, timeout_s: float, port: int = DNS_PORT, kind: RecordType = RecordType.A
+) -> Lookup:
+    """Likewise, for whoever needs the addresses: over TCP what does not fit a datagram (RFC 7766 §5)."""
+    found = await look_up(resolver, name, timeout_s=timeout_s, port=port, kind=kind)
+    if found.answer is None or not found.answer.truncated:
+        return found
+    question = message.write_question(name, ident=secrets.randbits(16), kind=kind)
+    try:
+        answer, lookup_ms = await _exchange_by_tcp(resolver, port, question, kind=kind, timeout_s=timeout_s)
+    except NoAnswer as e:
+        return replace(
+            found, reason=e.reason, detail=f"the answer does not fit a datagram, and over TCP: {e.detail}"
+        )
+    return _judged(answer, lookup_ms, found.attempts + 1)
+
+
 def _judged(answer: DnsAnswer, lookup_ms: float, attempts: int) -> Lookup:
     reason = _REASONS.get(answer.rcode, Reason.BAD_ANSWER)
     detail = None if reason is None else f"the resolver answered with code {answer.rcode}"
@@ -106,6 +124,37 @@ async def _exchange(
         raise NoAnswer(reason_of(e), str(e)) from e
 
 
+async def _exchange_by_tcp(
+    resolver: Address, port: int, question: bytes, *, kind: RecordType, timeout_s: float
+) -> tuple[DnsAnswer, float]:
+    loop = asyncio.get_running_loop()
+    try:
+        with socket.socket(resolver.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
+            start_ns = time.monotonic_ns()
+            async with asyncio.timeout(timeout_s):
+                await loop.sock_connect(sock, resolver.at(port))
+                await loop.sock_sendall(sock, len(question).to_bytes(_LENGTH_BYTES) + question)
+                length = int.from_bytes(await _exactly(sock, _LENGTH_BYTES))
+                answer = message.read_answer(await _exactly(sock, length), question=question, kind=kind)
+                return answer, in_ms(time.monotonic_ns() - start_ns)
+    except BadMessage as e:
+        raise NoAnswer(Reason.BAD_ANSWER, str(e)) from e
+    except TimeoutError as e:
+        raise NoAnswer(Reason.TIMEOUT, f"no answer within {timeout_s:g} s") from e
+    except OSError as e:
+        raise NoAnswer(reason_of(e), str(e)) from e
+
+
+async def _exactly(sock: socket.socket, count: int) -> bytes:
+    loop, data = asyncio.get_running_loop(), b""
+    while len(data) < count:
+        more = await loop.sock_recv(sock, count - len(data))
+        if not more:
+            raise BadMessage("the connection ended before the answer did")
+        data += more
+    return data
+
+
 async def _answer(
     sock: socket.socket, question: bytes, kind: RecordType, strays: list[BadMessage]
 ) -> DnsAnswer:
@@ -115,4 +164,6 @@ async def _answer(
         try:
             return message.read_answer(data, question=question, kind=kind)
         except BadMessage as e:
-            strays.append(e)
+            strays[:] = [e]
+            # In a flood there is always one more to take, and nobody else would get a turn: not the time-out.
+            await asyncio.sleep(0)

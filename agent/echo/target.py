@@ -12,7 +12,7 @@ import asyncio
 from agent.contract.reason import Reason
 from agent.echo import address, resolvers, route
 from agent.echo.address import Address
-from agent.echo.lookup import Lookup, look_up
+from agent.echo.lookup import Lookup, look_up_whole
 from agent.echo.message import RecordType, is_host_name
 from agent.echo.problem import NoAnswer
 
@@ -68,7 +68,7 @@ async def _looked_up(name: str, timeout_s: float) -> Address:
     problem = NoAnswer(Reason.NO_TARGET, "no resolver is configured to look the name up")
     for resolver in resolvers.system_resolvers():
         for kind in (RecordType.A, RecordType.AAAA):
-            lookup = await look_up(resolver, name, timeout_s=timeout_s, kind=kind)
+            lookup = await look_up_whole(resolver, name, timeout_s=timeout_s, kind=kind)
             if lookup.answer is not None and lookup.answer.addresses:
                 return address.parse(lookup.answer.addresses[0])
             problem = _no_address(name, lookup)

@@ -127,10 +127,11 @@ class DnsProbe(ProbeOptions):
             truncated=found.truncated,
             slow=None if lookup.lookup_ms is None else lookup.lookup_ms > self.slow_ms,
         )
-        return Finding(dataclasses.replace(fields, verdict=_verdict(fields)), reason, detail)
+        verdict = _verdict(fields, is_answered=lookup.reason is None)
+        return Finding(dataclasses.replace(fields, verdict=verdict), reason, detail)
 
 
-def _verdict(fields: Dns) -> str:
-    """The worst that holds."""
+def _verdict(fields: Dns, *, is_answered: bool) -> str | None:
+    """The worst that holds; a resolver that says nothing of the name is not honest by that."""
     order = ("poisoned", "hijacked", "truncated", "slow", "differs")
-    return next((word for word in order if getattr(fields, word)), "honest")
+    return next((word for word in order if getattr(fields, word)), "honest" if is_answered else None)

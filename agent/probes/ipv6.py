@@ -97,12 +97,14 @@ class Ipv6Probe(ProbeOptions):
         return answers.to(six), answers.to(four)
 
     async def _aaaa(self) -> int | None:
-        """From the first resolver; None when it does not answer."""
+        """From the first resolver; None when it does not answer, or does not say."""
         asked = resolvers.system_resolvers()
         if not self.name or not asked:
             return None
         lookup = await look_up(asked[0], self.name, timeout_s=self.timeout_s, kind=RecordType.AAAA)
-        return len(lookup.answer.addresses) if lookup.answer else None
+        if lookup.answer is None or not lookup.is_of_use or lookup.answer.truncated:
+            return None
+        return len(lookup.answer.addresses)
 
 
 def _verdict(has_address: bool, has_route: bool, answered: int, ipv4_answered: int | None) -> str:

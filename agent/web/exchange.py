@@ -19,7 +19,7 @@ from agent.contract.reason import Reason
 from agent.echo import address, resolvers
 from agent.echo.address import Address
 from agent.echo.ledger import in_ms
-from agent.echo.lookup import DNS_PORT, look_up
+from agent.echo.lookup import DNS_PORT, look_up_whole
 from agent.echo.message import RecordType
 from agent.echo.problem import NoAnswer, reason_of
 from agent.web import certificate
@@ -216,7 +216,7 @@ async def find(name: str, manner: Manner) -> Address:
     asked = resolvers.system_resolvers() if manner.resolvers is None else manner.resolvers
     problem = NoAnswer(Reason.NO_TARGET, "no resolver is configured to look the name up")
     for resolver in asked:
-        lookup = await look_up(
+        lookup = await look_up_whole(
             resolver,
             name,
             timeout_s=manner.timeout_s / 2,

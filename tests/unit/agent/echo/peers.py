@@ -118,6 +118,33 @@ def says(rcode: int = 0, *hosts: str) -> Callable[[bytes], list[bytes]]:
     return answer
 
 
+def truncates(query: bytes) -> list[bytes]:
+    """Answer that the answer does not fit a datagram."""
+    return [query[:2] + struct.pack("!5H", 0x8380, 1, 0, 0, 0) + query[12:]]
+
+
+@contextlib.asynccontextmanager
+async def resolving_by_tcp(
+    port: int, answer: Callable[[bytes], list[bytes]], *, pieces: int = 1000
+) -> AsyncIterator[None]:
+    """A name server that answers over TCP, so many bytes at a time (RFC 1035 §4.2.2)."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        query = await reader.readexactly(int.from_bytes(await reader.readexactly(2)))
+        said = b"".join(len(reply).to_bytes(2) + reply for reply in answer(query))
+        for at in range(0, len(said), pieces):
+            writer.write(said[at : at + pieces])
+            await writer.drain()
+            await asyncio.sleep(0)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    try:
+        yield
+    finally:
+        server.close()
+
+
 def _record(host: str) -> bytes:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     value = socket.inet_pton(family, host)

@@ -10,7 +10,8 @@ from agent.echo.message import DnsAnswer
 
 
 def told(*hosts: str, rcode: int = 0) -> Lookup:
-    return Lookup(attempts=1, answer=DnsAnswer(rcode, len(hosts), hosts))
+    reason = Reason.NAME_UNKNOWN if rcode else None
+    return Lookup(attempts=1, answer=DnsAnswer(rcode, len(hosts), hosts), reason=reason)
 
 
 SILENT = Lookup(attempts=2, reason=Reason.TIMEOUT)
@@ -57,6 +58,18 @@ def test_address_for_a_name_that_cannot_exist_is_a_hijack() -> None:
     assert honesty.is_hijacked(told(rcode=3)) is False
     assert honesty.is_hijacked(told()) is False
     assert honesty.is_hijacked(SILENT) is None
+
+
+@pytest.mark.parametrize("rcode", [1, 2, 5])
+def test_a_failure_says_nothing_of_a_name_that_cannot_exist(rcode: int) -> None:
+    failed = Lookup(attempts=1, answer=DnsAnswer(rcode, 0, ()), reason=Reason.DNS_SERVER_FAILURE)
+    assert honesty.is_hijacked(failed) is None
+
+
+def test_an_answer_that_does_not_fit_shows_no_hijack_but_a_denial_does() -> None:
+    cut = Lookup(attempts=1, answer=DnsAnswer(0, 9, (), truncated=True))
+    denied = Lookup(attempts=1, answer=DnsAnswer(3, 0, (), truncated=True), reason=Reason.NAME_UNKNOWN)
+    assert (honesty.is_hijacked(cut), honesty.is_hijacked(denied)) == (None, False)
 
 
 def test_address_between_operator_and_customer_is_shared() -> None:

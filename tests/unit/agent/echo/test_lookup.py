@@ -2,19 +2,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
+from collections.abc import Callable
 from unittest import mock
 
 import pytest
 
 from agent.contract.reason import Reason
 from agent.echo.address import parse
-from agent.echo.lookup import Lookup, look_up
-from tests.unit.agent.echo.peers import free_port, open_sockets, resolving, says, silence
+from agent.echo.lookup import Lookup, look_up, look_up_whole
+from tests.unit.agent.echo.peers import (
+    free_port,
+    open_sockets,
+    resolving,
+    resolving_by_tcp,
+    says,
+    silence,
+    truncates,
+)
 
 HOST = parse("127.0.0.1")
 NAME = "example.org"
+Answer = Callable[[bytes], list[bytes]]
 
 
 async def test_answer_has_a_time_and_addresses() -> None:
@@ -116,3 +127,61 @@ async def test_cancelled_lookup_leaves_no_socket() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert open_sockets() == before
+
+
+async def test_a_flood_of_strays_does_not_outlast_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Always one more has come, as on a way that is full of them; the test itself ends after a while."""
+    loop, left = asyncio.get_running_loop(), 300_000
+
+    async def flooded(*_: object) -> bytes:
+        nonlocal left
+        left -= 1
+        if not left:
+            await asyncio.Event().wait()
+        return b"noise"
+
+    monkeypatch.setattr(loop, "sock_recv", flooded)
+    async with resolving(silence) as (_, port):
+        found = await look_up(HOST, NAME, timeout_s=0.05, port=port)
+    assert (found.reason, left > 0) == (Reason.BAD_ANSWER, True)
+
+
+@pytest.mark.parametrize("pieces", [1, 1000])
+async def test_what_does_not_fit_a_datagram_is_asked_for_over_tcp(pieces: int) -> None:
+    many = [f"198.51.100.{n}" for n in range(60)]
+    async with (
+        resolving(truncates) as (_, port),
+        resolving_by_tcp(port, says(0, *many), pieces=pieces),
+    ):
+        short = await look_up(HOST, NAME, timeout_s=5, port=port)
+        whole = await look_up_whole(HOST, NAME, timeout_s=5, port=port)
+    assert short.answer is not None
+    assert (short.reason, short.answer.truncated, short.answer.addresses) == (None, True, ())
+    assert whole.answer is not None
+    assert (whole.reason, whole.attempts, whole.answer.addresses) == (None, 2, tuple(many))
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (None, Reason.REFUSED),
+        (silence, Reason.BAD_ANSWER),
+        (lambda _: [b"noise"], Reason.BAD_ANSWER),
+        (says(2), Reason.DNS_SERVER_FAILURE),
+    ],
+)
+async def test_no_whole_answer_over_tcp_either_has_a_reason(answer: Answer | None, reason: Reason) -> None:
+    async with resolving(truncates) as (_, port), contextlib.AsyncExitStack() as stack:
+        if answer is not None:
+            await stack.enter_async_context(resolving_by_tcp(port, answer))
+        before = open_sockets()
+        found = await look_up_whole(HOST, NAME, timeout_s=5, port=port)
+        assert open_sockets() <= before + 1
+    assert found.reason == reason
+
+
+async def test_silence_over_tcp_is_a_timeout() -> None:
+    async with resolving(truncates) as (_, port):
+        with socket.create_server((HOST.host, port)):
+            found = await look_up_whole(HOST, NAME, timeout_s=0.1, port=port)
+    assert (found.reason, "over TCP" in (found.detail or "")) == (Reason.TIMEOUT, True)

@@ -32,7 +32,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[Address, RecordType], L
     async def look_up(resolver: Address, _name: str, *, timeout_s: float, kind: RecordType) -> Lookup:
         return answers[resolver, kind]
 
-    monkeypatch.setattr(target, "look_up", look_up)
+    monkeypatch.setattr(target, "look_up_whole", look_up)
     monkeypatch.setattr(resolvers, "system_resolvers", lambda: (ONE, TWO))
     return answers
 
@@ -94,7 +94,7 @@ async def test_name_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> N
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr(target, "look_up", never)
+    monkeypatch.setattr(target, "look_up_whole", never)
     monkeypatch.setattr(resolvers, "system_resolvers", lambda: (ONE,))
     assert await reason_for("example.org", timeout_s=0.01) == Reason.TIMEOUT
 

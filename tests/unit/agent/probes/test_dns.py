@@ -64,6 +64,13 @@ async def test_failure_has_a_reason_and_no_time(rcode: int, reason: Reason) -> N
     async with resolving(says(rcode)) as (_, port):
         finding, figures = await measured(port=port)
     assert (finding.reason, figures.lookup_ms, figures.rcode) == (reason, None, rcode)
+    assert figures.verdict is None
+
+
+async def test_a_resolver_that_fails_for_one_name_and_invents_another_is_hijacked() -> None:
+    async with resolving(by_name(wanted=says(2), absent=says(0, "203.0.113.9"))) as (_, port):
+        finding, figures = await measured(port=port)
+    assert (finding.reason, figures.verdict) == (Reason.DNS_SERVER_FAILURE, "hijacked")
 
 
 async def test_silence_is_a_timeout() -> None:

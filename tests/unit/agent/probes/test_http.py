@@ -11,7 +11,15 @@ from agent.contract.kinds import Http
 from agent.contract.reason import Reason
 from agent.probes.base import Finding
 from agent.probes.http import HttpProbe, Page
-from tests.unit.agent.echo.peers import free_port, open_sockets, resolving, says, silence
+from tests.unit.agent.echo.peers import (
+    free_port,
+    open_sockets,
+    resolving,
+    resolving_by_tcp,
+    says,
+    silence,
+    truncates,
+)
 from tests.unit.agent.web.pages import page, serving
 
 LOCAL: dict[str, Any] = {"resolvers": ("127.0.0.1",)}
@@ -37,6 +45,16 @@ async def test_each_phase_is_timed() -> None:
     assert (figures.tls_ms, figures.tls_ok, figures.tls_error, figures.content_ok) == (None,) * 4
     assert (figures.status, figures.rx_bytes, figures.redirects, figures.family) == (200, len(WHOLE), 0, "4")
     assert pages.requests[0].startswith(b"GET /x?y HTTP/1.1\r\nHost: school.test:")
+
+
+async def test_a_name_with_more_addresses_than_fit_a_datagram_is_no_unknown_name() -> None:
+    async with serving(WHOLE) as pages, resolving(truncates) as (_, port):
+        async with resolving_by_tcp(port, says(0, *["127.0.0.1"] * 40)):
+            finding, _ = await measured(f"http://school.test:{pages.port}/", dns_port=port, **LOCAL)
+        assert finding.reason is None
+        finding, _ = await measured(f"http://school.test:{pages.port}/", dns_port=port, **LOCAL)
+    assert finding.reason == Reason.REFUSED
+    assert "does not fit a datagram" in (finding.detail or "")
 
 
 async def test_number_needs_no_name() -> None:

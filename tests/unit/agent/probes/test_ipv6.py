@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from agent.echo.ledger import Outcome
 from agent.echo.lookup import look_up
 from agent.probes import ipv6
 from agent.probes.ipv6 import Ipv6Probe
-from tests.unit.agent.echo.peers import resolving, says
+from tests.unit.agent.echo.peers import resolving, says, truncates
 
 SIX, FOUR = ("2001:db8::1", "2001:db8::2"), ("192.0.2.1",)
 
@@ -102,6 +103,16 @@ async def test_resolver_is_asked_for_ipv6_addresses(
         monkeypatch.setattr(resolvers, "system_resolvers", lambda: (parse("127.0.0.1"),))
         monkeypatch.setattr(ipv6, "look_up", lambda *args, **more: look_up(*args, **more, port=port))
         assert (await measured()).aaaa_answers == count
+
+
+@pytest.mark.parametrize("answer", [says(2), says(5), truncates])
+async def test_a_resolver_that_does_not_say_gives_no_count(
+    home: Home, monkeypatch: pytest.MonkeyPatch, answer: Callable[[bytes], list[bytes]]
+) -> None:
+    async with resolving(answer) as (_, port):
+        monkeypatch.setattr(resolvers, "system_resolvers", lambda: (parse("127.0.0.1"),))
+        monkeypatch.setattr(ipv6, "look_up", lambda *args, **more: look_up(*args, **more, port=port))
+        assert (await measured()).aaaa_answers is None
 
 
 async def test_cancellation_passes(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
