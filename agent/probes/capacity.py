@@ -23,9 +23,9 @@ from typing import ClassVar, Self
 from agent.contract.address import host_problem
 from agent.contract.decoder import DecodeError
 from agent.contract.option import option
-from agent.probes.base import Finding, ProbeOptions, Reading
+from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
 from agent.throughput import nearest
-from agent.throughput.capacity import DIRECTIONS, Wanted, run
+from agent.throughput.capacity import DIRECTIONS, Wanted, bare, run
 from agent.throughput.nearest import check_servers
 from agent.throughput.server import look_up, read_token
 
@@ -90,8 +90,15 @@ class CapacityProbe(ProbeOptions):
         return await nearest.echo_udp(await look_up(server, timeout_s=nearest.LONGEST_S), self.port)
 
     async def _at(self, server: str, token: str, began_s: float) -> Reading:
+        try:
+            address = await look_up(server, timeout_s=nearest.LONGEST_S)
+        except ProbeFailed as e:
+            return tuple(
+                Finding(bare(server, way), e.reason, e.detail) for way in _DIRECTIONS[self.direction]
+            )
         wanted = Wanted(
             host=server,
+            address=str(address),
             port=self.port,
             token=token,
             directions=_DIRECTIONS[self.direction],

@@ -39,9 +39,15 @@ _JITTER_MS, _MAX_STRETCH = 10.0, 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What is to be measured, and what it may cost."""
+    """What is to be measured, and what it may cost.
+
+    Attributes:
+        host: what the server is called.
+        address: where it is; empty has the C library look the name up, for as long as that takes.
+    """
 
     host: str
+    address: str = ""
     port: int
     token: str
     directions: tuple[str, ...] = DIRECTIONS
@@ -82,11 +88,11 @@ def run(wanted: Wanted, stop: threading.Event | None = None) -> list[Outcome]:
     outcomes: list[Outcome] = []
     try:
         deadline_s = time.monotonic() + wanted.seconds
-        with Session(wanted.host, wanted.port, deadline_s=deadline_s, stop=stop) as session:
+        with Session(wanted.address or wanted.host, wanted.port, deadline_s=deadline_s, stop=stop) as session:
             outcomes.extend(_directions(wanted, session))
     except Failed as e:
         left = wanted.directions[len(outcomes) :]
-        outcomes += [Outcome(_bare(wanted, direction), e.reason, e.detail) for direction in left]
+        outcomes += [Outcome(bare(wanted.host, direction), e.reason, e.detail) for direction in left]
     return outcomes
 
 
@@ -123,7 +129,7 @@ def _measure(wanted: Wanted, session: Session, idle: _Idle, direction: str) -> O
     doubts |= {Doubt.OVERRUN} if session.overrun > overrun else set()
     doubts |= {Doubt.SENDER_SLOW} if was_slow else set()
     fields = replace(
-        _bare(wanted, direction),
+        bare(wanted.host, direction),
         **_figures(found),
         **seen.fields,
         bytes=rx + tx,
@@ -167,5 +173,6 @@ def _figures(found: Found) -> dict[str, Any]:
     return rounded
 
 
-def _bare(wanted: Wanted, direction: str) -> Throughput:
-    return Throughput(direction=direction, server=wanted.host, method=METHOD)
+def bare(server: str, direction: str) -> Throughput:
+    """The key of a record, without figures."""
+    return Throughput(direction=direction, server=server, method=METHOD)

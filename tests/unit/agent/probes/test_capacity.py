@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.contract.decoder import DecodeError
 from agent.contract.kinds import Throughput
 from agent.contract.reason import Reason
+from agent.echo import resolvers, target
+from agent.echo.address import parse
+from agent.echo.lookup import look_up_whole
 from agent.probes.base import Finding, ProbeFailed
 from agent.probes.capacity import CapacityProbe
+from agent.throughput import nearest
 from collector.checkpoint import public_key
 from collector.reflector import token
 from collector.reflector.gate import Gate
 from collector.reflector.options import CapacityOptions, GateOptions
 from collector.reflector.udp import CapacityServer
+from tests.unit.agent.echo.peers import resolving, says, silence
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
@@ -81,6 +88,45 @@ async def test_without_a_token_nothing_is_asked(server: CapacityServer) -> None:
 async def test_a_reflector_that_is_not_there_is_a_reason_for_each_direction(secret: str) -> None:
     reading = await probe(secret, 9).measure()
     assert [finding.reason for finding in reading] == [Reason.REFUSED] * 2
+
+
+async def test_dead_resolvers_are_no_unknown_name(
+    secret: str, monkeypatch: pytest.MonkeyPatch, server: CapacityServer
+) -> None:
+    """The C library says EAI_AGAIN after as long as it likes, in a thread that nobody can stop."""
+    monkeypatch.setattr(socket, "getaddrinfo", refuse_names(socket.getaddrinfo))
+    monkeypatch.setattr(nearest, "LONGEST_S", 0.05)
+    async with resolving(silence) as (_, port):
+        local(monkeypatch, port)
+        reading = await replace(probe(secret, server.port), server="reflector.test").measure()
+    assert [finding.reason for finding in reading] == [Reason.TIMEOUT] * 2
+    assert [figures(finding).server for finding in reading] == ["reflector.test"] * 2
+
+
+async def test_a_named_reflector_is_found_and_named(
+    secret: str, monkeypatch: pytest.MonkeyPatch, server: CapacityServer
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", refuse_names(socket.getaddrinfo))
+    async with resolving(says(0, "127.0.0.1")) as (_, port):
+        local(monkeypatch, port)
+        (finding,) = await replace(
+            probe(secret, server.port, direction="down"), server="reflector.test"
+        ).measure()
+    assert (finding.reason, figures(finding).server) == (None, "reflector.test")
+
+
+def local(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    """The only resolver of the system listens on this port of loopback."""
+    monkeypatch.setattr(resolvers, "system_resolvers", lambda: (parse("127.0.0.1"),))
+    monkeypatch.setattr(target, "look_up_whole", partial(look_up_whole, port=port))
+
+
+def refuse_names(really: Any) -> Any:
+    def getaddrinfo(host: str, *args: Any, **more: Any) -> Any:
+        assert not host.endswith(".test")
+        return really(host, *args, **more)
+
+    return getaddrinfo
 
 
 async def test_cancelling_ends_the_thread_too(secret: str) -> None:
