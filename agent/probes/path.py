@@ -7,8 +7,8 @@ path MTU even where ICMP messages about it are dropped; that is then called a bl
 first hop that is not private is the operator's, and is sent echo requests.
 
 Costs at the defaults, measured at the IP layer: for each target each 3600 s 4.5 kB over 4 hops where packets
-of 1500 bytes pass, 8.5 kB where a router says what passes, 47 kB where 1400 bytes pass and nobody says so:
-0.11, 0.20 or 1.13 MB/day, and 0.25 kB a round for each further hop. A round takes 3 to 6 s, up to 60 s where
+of 1500 bytes pass, 8.5 kB where a router says what passes, 50 kB where 1400 bytes pass and nobody says so:
+0.11, 0.20 or 1.20 MB/day, and 0.25 kB a round for each further hop. A round takes 3 to 6 s, up to 60 s where
 much is silent and far; the child meanwhile 56 MB, and 0.3 s of a fast processor.
 
 Does not tell: the way back, nor hops that answer nobody. IPv4 only. Needs the extra `path` and CAP_NET_RAW,

@@ -18,6 +18,8 @@ from agent.trace.told import Hop, Method, Order, Told
 
 _SPACING_S = 0.02
 _PING_SPACING_S = 0.2
+_PAUSE_S = 1.0
+"""After so long one who answers once a second answers again."""
 _IDENTS = range(33_000, 60_000)
 _TTL = 64
 _SMALLEST_MTU = 68
@@ -77,8 +79,9 @@ def _sweep(line: Line, order: Order) -> list[Sent]:
     """Ask each hop so many times; no further than the target."""
     made: list[Sent] = []
     for _ in range(order.tries):
-        last = order.hops_max
-        for ttl in itertools.takewhile(lambda ttl: ttl <= _end(made, last), range(1, last + 1)):  # noqa: B023
+        # A refusal ends one try only: one of several ways, or a moment without a route, may have refused.
+        last, before = _end_of(made, "arrived", order.hops_max), len(made)
+        for ttl in itertools.takewhile(lambda ttl: ttl <= _end(made[before:], last), range(1, last + 1)):  # noqa: B023
             made.append(line.send(ttl=ttl))
             line.listen(_SPACING_S)
             if line.is_over:
@@ -87,10 +90,13 @@ def _sweep(line: Line, order: Order) -> list[Sent]:
     return made
 
 
-def _end(made: Iterable[Sent], last: int) -> int:
-    """The smallest TTL that reached the target, or was told that it cannot be reached."""
-    ends = [s.ttl for s in made if s.answer and s.answer.kind in {"arrived", "unreachable"}]
-    return min(ends, default=last)
+def _end(made: Sequence[Sent], last: int) -> int:
+    """The smallest TTL that reached the target; of a try that did not, that it cannot be reached."""
+    return _end_of(made, "arrived", _end_of(made, "unreachable", last))
+
+
+def _end_of(made: Iterable[Sent], kind: str, last: int) -> int:
+    return min((s.ttl for s in made if s.answer and s.answer.kind == kind), default=last)
 
 
 def _is_settled(made: Sequence[Sent]) -> bool:
@@ -134,7 +140,7 @@ def operator_hop(hops: Iterable[Hop], target: str) -> Hop | None:
 
 
 def _mtu(line: Line, order: Order) -> tuple[int | None, bool]:
-    """The largest packet that reaches the target, and whether somebody said when one was too big."""
+    """The largest packet that reaches the target, and whether somebody said that more is too big."""
     if not order.mtu_max_bytes or not _arrives(line, order, [_FIRST_MTU_PACKET]):
         return None, False
     good, bad = _FIRST_MTU_PACKET, order.mtu_max_bytes + 1
@@ -144,8 +150,21 @@ def _mtu(line: Line, order: Order) -> tuple[int | None, bool]:
         good = max([good, *arrived])
         bad = min([bad, *(size for size in trial if size not in arrived and size > good)])
         trial = _sizes(good, bad, _told_mtus(line))
-    is_told = any(s.answer and s.answer.kind == "too_big" for s in line.sent.values())
-    return (good if bad - good <= 1 else None), is_told
+    if bad - good > 1:
+        return None, False
+    if bad > order.mtu_max_bytes or _is_told(line, good):
+        return good, True
+    # Nothing but silence: of a narrow way, of a lossy one, or of a target that answers only so often.
+    line.listen(_PAUSE_S)
+    if _arrives(line, order, [bad]):
+        return None, False
+    return good, _is_told(line, good)
+
+
+def _is_told(line: Line, good: int) -> bool:
+    """Whether this MTU was said: a link may tell its own, and a narrower one behind it be silent."""
+    told = [s for s in line.sent.values() if s.answer and s.answer.kind == "too_big"]
+    return any(s.size == good + 1 or (s.answer and s.answer.mtu_bytes == good) for s in told)
 
 
 def _sizes(good: int, bad: int, told: Iterable[int]) -> list[int]:

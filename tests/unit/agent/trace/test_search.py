@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from agent.trace import search
 from agent.trace.answer import Answer
 from agent.trace.line import Sent
-from agent.trace.told import Hop
+from agent.trace.told import Hop, Order
 
 PATH = ("192.168.77.1", "192.168.100.1", "100.64.0.1", "203.0.113.9")
 
@@ -93,3 +95,81 @@ def test_mtu_is_found_within_a_few_rounds(mtu: int, tells: bool) -> None:
         trial = search._sizes(good, bad, [mtu] if tells else []) if bad - good > 1 else []
     assert good == mtu
     assert rounds <= (2 if tells else 7)
+
+
+def test_a_refusal_of_one_try_does_not_hide_the_way_of_the_others() -> None:
+    asked = [sent(1, PATH[0]), sent(2, PATH[1], "unreachable")]
+    asked += [sent(n, host) for n, host in enumerate(PATH[:3], 1)] + [sent(4, PATH[3], "arrived")]
+    assert [h.address for h in search.hops_of(asked)] == list(PATH)
+
+
+Said = int | bool | None
+
+
+class Way:
+    """A line whose network is a function of size, number and second: it arrives, or is too big for an MTU."""
+
+    def __init__(self, network: Callable[[int, int, float], Said]) -> None:
+        self.sent: dict[int, Sent] = {}
+        self.is_over = False
+        self._network = network
+        self._now_s = 0.0
+
+    def send(self, *, ttl: int, size: int = 0) -> Sent:
+        number = len(self.sent) + 1
+        made = self.sent[number] = Sent(number, ttl, size, 0)
+        said = self._network(size, number, self._now_s)
+        if said is True:
+            made.answer, made.rtt_ms = Answer(number=number, host=PATH[3], kind="arrived"), 1.0
+        elif said is not None and said is not False:
+            made.answer = Answer(number=number, host=PATH[1], kind="too_big", mtu_bytes=said or None)
+        return made
+
+    def listen(self, for_s: float, until: Callable[[], bool] = lambda: False) -> None:
+        self._now_s += 0.0 if until() else for_s
+
+
+ORDER = Order(
+    target=PATH[3],
+    methods=("icmp",),
+    hops_max=9,
+    tries=1,
+    timeout_s=0.1,
+    budget_s=9,
+    port=443,
+    pings=0,
+    mtu_max_bytes=1500,
+)
+
+
+def mtu(network: Callable[[int, int, float], Said]) -> tuple[int | None, bool]:
+    return search._mtu(Way(network), ORDER)  # type: ignore[arg-type]
+
+
+def test_a_narrow_link_is_told_or_is_a_black_hole() -> None:
+    assert mtu(lambda *_: True) == (1500, True)
+    assert mtu(lambda size, *_: True if size <= 1400 else 1400) == (1400, True)
+    assert mtu(lambda size, *_: True if size <= 1400 else 0) == (1400, True)
+    assert mtu(lambda size, *_: size <= 1400) == (1400, False)
+
+
+def test_a_black_hole_behind_a_link_that_tells_is_one() -> None:
+    assert mtu(lambda size, *_: 1400 if size > 1400 else size <= 576) == (576, False)
+
+
+def test_packets_lost_by_chance_make_no_narrow_link() -> None:
+    """The first of 1500 bytes and its repetition were under way while the link was away."""
+    assert mtu(lambda _size, number, _now_s: number not in (2, 3)) == (None, False)
+
+
+@pytest.mark.parametrize("every_s", [0.35, 0.5, 1.0])
+def test_a_target_that_answers_only_so_often_shows_no_mtu(every_s: float) -> None:
+    free_s = -1.0
+
+    def network(_size: int, _number: int, now_s: float) -> bool:
+        nonlocal free_s
+        is_free = now_s >= free_s
+        free_s = now_s + every_s if is_free else free_s
+        return is_free
+
+    assert mtu(network)[0] in (None, 1500)
