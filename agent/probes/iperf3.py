@@ -23,7 +23,7 @@ from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.throughput import iperf3, program
 from agent.throughput.capped import CappedEachWay
 from agent.throughput.dialogue import Direction
-from agent.throughput.outcome import Test
+from agent.throughput.outcome import FRAMING_RATIO, Test
 from agent.throughput.program import Bounds
 from agent.throughput.server import check_server, look_up
 from agent.throughput.surroundings import Surroundings
@@ -81,11 +81,13 @@ class Iperf3Probe(CappedEachWay, ProbeOptions):
             found = iperf3.read(ran.output or ran.complaint.encode())
         except NoAnswer as e:
             return test.failed(e)
+        payload = {"received_bytes": 0, "sent_bytes": 0}
+        payload["received_bytes" if direction == "down" else "sent_bytes"] = found.payload_bytes
         return test.found(
-            surroundings,
+            surroundings.until_now(**payload),
             (),
             mbps=found.mbps,
-            moved_bytes=found.payload_bytes,
+            moved_bytes=round(found.payload_bytes * FRAMING_RATIO),
             duration_s=ran.lasted_s,
             streams=found.streams,
             rtt_loaded_ms=found.rtt_mean_ms,

@@ -33,9 +33,6 @@ from agent.throughput.outcome import Test
 from agent.throughput.server import check_server, look_up, read_token
 from agent.throughput.surroundings import Surroundings
 
-_FRAMING_RATIO = 1500 / 1448
-"""What headers of IP and TCP add to the payload of full segments."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Ndt7Probe(CappedEachWay, ProbeOptions):
@@ -91,11 +88,12 @@ class Ndt7Probe(CappedEachWay, ProbeOptions):
             found = await run(place, direction, max_bytes=self.max_bytes)
         except NoAnswer as e:
             return test.failed(e)
+        own = found.own
         return test.found(
-            surroundings,
+            surroundings.until_now(received_bytes=own.bytes_received, sent_bytes=own.bytes_sent),
             found.doubts,
             mbps=found.mbps,
-            moved_bytes=round(found.app_bytes * _FRAMING_RATIO),
+            moved_bytes=found.moved_bytes,
             duration_s=found.duration_s,
             streams=1,
             rtt_idle_ms=found.rtt_idle_ms,

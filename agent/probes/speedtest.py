@@ -24,7 +24,7 @@ from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.throughput import program, speedtest
 from agent.throughput.capped import Capped
-from agent.throughput.outcome import Test
+from agent.throughput.outcome import FRAMING_RATIO, Test
 from agent.throughput.program import Bounds
 from agent.throughput.speedtest import SpeedtestResult
 from agent.throughput.surroundings import Surroundings
@@ -81,17 +81,19 @@ class SpeedtestProbe(Capped, ProbeOptions):
 
     def _findings(self, surroundings: Surroundings, found: SpeedtestResult, lasted_s: float) -> list[Finding]:
         rates = (("down", found.down_mbps, found.down_bytes), ("up", found.up_mbps, found.up_bytes))
+        # Both directions were under way in one look: neither is the other's cross traffic.
+        seen = surroundings.until_now(received_bytes=found.down_bytes or 0, sent_bytes=found.up_bytes or 0)
         return [
             _test(direction).found(
-                surroundings,
+                seen,
                 (),
                 mbps=mbps,
-                moved_bytes=moved_bytes or 0,
+                moved_bytes=round((payload_bytes or 0) * FRAMING_RATIO),
                 duration_s=lasted_s,
                 streams=1 if self.single else None,
                 rtt_idle_ms=found.ping_ms,
             )
-            for direction, mbps, moved_bytes in rates
+            for direction, mbps, payload_bytes in rates
         ]
 
 

@@ -30,7 +30,7 @@ from agent.throughput.nearest import check_servers
 from agent.throughput.outcome import Test
 from agent.throughput.responsiveness import Loaded
 from agent.throughput.server import check_server, look_up, read_token
-from agent.throughput.surroundings import Surroundings
+from agent.throughput.surroundings import Seen, Surroundings
 from agent.throughput.tcp import Plan, Transfer, transfer
 
 log = logging.getLogger("agent.probes.tcp")
@@ -118,10 +118,14 @@ class TcpProbe(CappedEachWay, ProbeOptions):
     async def _direction(self, name: str, session: Session, direction: Direction) -> Finding:
         surroundings = Surroundings(str(session.server.address))
         try:
+            before = session.said_bytes()
             found, loaded = await self._measured(session, direction)
+            said = [now - then for then, now in zip(before, session.said_bytes(), strict=True)]
         except NoAnswer as e:
             return self._test(name, direction, self.congestion).failed(e)
-        return _finding(self._test(name, direction, found.congestion), surroundings, found, loaded)
+        said[direction == "up"] += found.payload_bytes + (loaded.payload_bytes if loaded else 0)
+        seen = surroundings.until_now(received_bytes=said[0], sent_bytes=said[1])
+        return _finding(self._test(name, direction, found.congestion), seen, found, loaded)
 
     def _test(self, name: str, direction: Direction, congestion: str) -> Test:
         return Test(direction=direction, server=name, method=f"tcp_{congestion}_{self.streams}")
@@ -150,10 +154,10 @@ class TcpProbe(CappedEachWay, ProbeOptions):
             return found, None
 
 
-def _finding(test: Test, surroundings: Surroundings, found: Transfer, loaded: Loaded | None) -> Finding:
+def _finding(test: Test, seen: Seen, found: Transfer, loaded: Loaded | None) -> Finding:
     segment = found.segment
     return test.found(
-        surroundings,
+        seen,
         found.doubts,
         mbps=None if segment is None else found.mbps(segment.rate),
         moved_bytes=found.load_bytes + (loaded.load_bytes if loaded else 0),

@@ -121,6 +121,12 @@ class Session:
             self.problem = e
             self._news.set()
 
+    def said_bytes(self) -> tuple[int, int]:
+        """Payload received and sent until now on the connection of reports."""
+        with failures():
+            look = tcpinfo.look(self._control)
+        return look.bytes_received, look.bytes_sent
+
     async def final(self) -> Report | None:
         """What the reflector says at the end; None when it says nothing in time."""
         self.closing_report = None

@@ -67,6 +67,8 @@ def read(output: bytes) -> Iperf3Result:
     received = table(end, "sum_received")
     bits, seconds = number(received, "bits_per_second"), number(received, "seconds")
     payload_bytes = number(received, "bytes")
+    if payload_bytes == 0 and seconds:
+        raise NoAnswer(Reason.TIMEOUT, f"nothing arrived within {seconds:.0f} s")
     if bits is None or not seconds or not payload_bytes or bits > MAX_MBPS * 1e6:
         raise NoAnswer(Reason.BAD_ANSWER, "iperf3 told no rate")
     if abs(bits * seconds / 8 - payload_bytes) > _OFF_RATIO * payload_bytes:

@@ -40,7 +40,8 @@ logging.getLogger("websockets.client").setLevel(logging.WARNING)
 
 _READ_BYTES = 1 << 18
 _SLACK_RATIO, _SLACK_BYTES = 0.05, 1 << 17
-_CLOCK_RATIO, _CLOCK_S = 0.1, 0.5
+_ADDED_BYTES = 4096
+_CLOCK_RATIO, _CLOCK_S = 0.03, 0.5
 _SHORT_RATIO = 0.8
 """A server that hangs up earlier has given no mean over M-Lab's ten seconds."""
 _LONGEST_RTT_US = 60_000_000
@@ -73,12 +74,14 @@ class Ndt7Result:
 
     Attributes:
         app_bytes: payload that counts.
+        moved_bytes: in the test's direction, at the IP layer, what was lost included.
         mbps: M-Lab's figure.
         own: the last look of the own kernel at the connection.
     """
 
     mbps: float | None
     app_bytes: int
+    moved_bytes: int
     duration_s: float
     own: TcpInfo
     rtt_idle_ms: float
@@ -205,11 +208,12 @@ async def run(
         test = _Test(wire, max_bytes, max_s)
         moved = await (test.download() if direction == "down" else test.upload())
         own = test.own or first
-    mbps, doubts = _figure(direction, test, moved)
+    mbps, doubts = _figure(direction, test, moved, first)
     loaded = test.loaded_us
     return Ndt7Result(
         mbps=mbps,
         app_bytes=moved,
+        moved_bytes=_moved_bytes(direction, own),
         duration_s=time.monotonic() - began_s,
         own=own,
         rtt_idle_ms=first.min_rtt_us / 1000,
@@ -218,9 +222,16 @@ async def run(
     )
 
 
-def _figure(direction: Direction, test: _Test, moved: int) -> tuple[float | None, set[Doubt]]:
+def _moved_bytes(direction: Direction, own: TcpInfo) -> int:
+    if direction == "down":
+        return own.bytes_received + own.data_segs_in * own.header_bytes
+    return own.bytes_sent + own.data_segs_out * own.header_bytes
+
+
+def _figure(direction: Direction, test: _Test, moved: int, first: TcpInfo) -> tuple[float | None, set[Doubt]]:
     last, own, doubts = test.last, test.own, set[Doubt]()
-    if own is None or not moved:
+    # What is handed to the kernel is not yet taken by anybody; the question for the test is.
+    if own is None or not moved or (direction == "up" and own.bytes_acked <= first.bytes_acked):
         raise NoAnswer(
             Reason.TIMEOUT, "the server sent nothing" if direction == "down" else "nothing was taken"
         )
@@ -233,9 +244,14 @@ def _figure(direction: Direction, test: _Test, moved: int) -> tuple[float | None
         return 8 * moved / test.elapsed_s / 1e6, doubts
     if last.received_bytes is None or not last.elapsed_us:
         # The server says nothing: what it has acknowledged to the own kernel is what there is.
-        return 8 * own.bytes_acked / test.elapsed_s / 1e6, doubts | {Doubt.INTERRUPTED}
+        acked_bytes = own.bytes_acked - first.bytes_acked
+        return 8 * acked_bytes / test.elapsed_s / 1e6, doubts | {Doubt.INTERRUPTED}
+    if last.elapsed_us < _SHORT_RATIO * ndt7.TRANSFER_S * 1e6:
+        # It fell silent: what it said before is a mean over less than M-Lab's ten seconds.
+        doubts.add(Doubt.INTERRUPTED)
     least = test.acked_then * (1 - _SLACK_RATIO) - _SLACK_BYTES
-    most = own.bytes_sent * (1 + _SLACK_RATIO) + _SLACK_BYTES
+    # No server has received what was not sent; a middlebox may have added a header to the question.
+    most = own.bytes_sent + _ADDED_BYTES
     if not least <= last.received_bytes <= most:
         doubts.add(Doubt.DISAGREES)
     if (

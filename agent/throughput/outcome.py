@@ -11,11 +11,13 @@ from agent.contract.kinds import Throughput
 from agent.contract.reason import Reason
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding
-from agent.throughput.surroundings import Surroundings
+from agent.throughput.surroundings import Seen
 from agent.throughput.verdict import Doubt, Validity, judge
 
 _FULL_BYTES = 1500
 _ACK_BYTES = 52
+FRAMING_RATIO = 1500 / 1448
+"""What headers of IP and TCP add to the payload of full segments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Test:
 
     def found(
         self,
-        surroundings: Surroundings,
+        seen: Seen,
         doubts: Iterable[Doubt],
         *,
         mbps: float | None,
@@ -43,18 +45,13 @@ class Test:
         """A figure with what happened around it.
 
         Args:
-            surroundings: begun before the test.
+            seen: what else happened during the test.
             doubts: of the test itself.
             mbps: None when there is none.
             moved_bytes: in its direction, at the IP layer; acknowledgements are guessed from it.
             fields: of the record.
         """
-        packets = moved_bytes // _FULL_BYTES + 1
-        load, answers = (moved_bytes, packets), (packets // 2 * _ACK_BYTES, packets // 2)
-        received, sent = (load, answers) if self.direction == "down" else (answers, load)
-        seen = surroundings.until_now(
-            received_bytes=received[0], sent_bytes=sent[0], received_packets=received[1], sent_packets=sent[1]
-        )
+        answer_bytes = (moved_bytes // _FULL_BYTES + 1) // 2 * _ACK_BYTES
         validity, reasons = judge({*doubts, *seen.doubts(mbps=mbps, moved_bytes=moved_bytes)})
         if mbps is None or validity is Validity.INVALID:
             mbps = None
@@ -64,7 +61,7 @@ class Test:
             server=self.server,
             method=self.method,
             mbps=mbps,
-            bytes=moved_bytes + answers[0],
+            bytes=moved_bytes + answer_bytes,
             validity=validity,
             reasons=reasons,
             **seen.fields,

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import logging
 import math
 import statistics
 import time
@@ -22,6 +24,8 @@ from agent.echo.problem import NoAnswer
 from agent.throughput.dialogue import Session
 from agent.throughput.segment import Arrivals
 from agent.throughput.tcp import Load, Plan, load
+
+log = logging.getLogger("agent.throughput.responsiveness")
 
 CONGESTION = "reno"
 """Always there, allowed to everybody, and without an early end of slow start: the queue fills at once."""
@@ -59,20 +63,23 @@ class Loaded:
     """Round trips under load.
 
     Attributes:
-        rtt_ms: their median.
+        rtt_ms: their median; None when none counts, as on a link that never was full.
         rpm: round trips per minute as the draft defines them.
+        load_bytes: that was sent or received meanwhile, at the IP layer.
+        payload_bytes: of them.
         is_stable: four intervals in a row agreed.
         from_s: on the monotonic clock, where the trips that count begin.
         to_s: and where they end.
     """
 
-    rtt_ms: float
-    rpm: float
-    trips: int
+    rtt_ms: float | None = None
+    rpm: float | None = None
+    trips: int = 0
     load_bytes: int
-    is_stable: bool
-    from_s: float
-    to_s: float
+    payload_bytes: int
+    is_stable: bool = False
+    from_s: float = 0.0
+    to_s: float = 0.0
 
 
 def trimmed_mean(values: Sequence[float]) -> float:
@@ -105,27 +112,31 @@ def settled(trips: Sequence[Trip], interval_s: float) -> tuple[list[Trip], bool]
     return counted, statistics.pstdev(means) <= _TOLERANCE_RATIO * statistics.fmean(means)
 
 
-async def under_load(session: Session, plan: Plan, mbps: float) -> Loaded | None:
-    """Fill the link and ask how long answers take; None when none came within what the plan allows.
+async def under_load(session: Session, plan: Plan, mbps: float) -> Loaded:
+    """Fill the link and ask how long answers take, as far as what the plan allows is enough for that.
 
     Raises:
-        NoAnswer: the load could not be made, or broke down.
+        NoAnswer: the load could not be made.
     """
     async with load(session, plan) as running:
         asking = _Asking(session, running, plan, mbps)
         try:
             await asking.ask()
+        except NoAnswer as e:
+            log.debug("responsiveness.broken problem=%s", e)
+            asking.counted = []
         finally:
             await asking.stop()
-        load_bytes = running.moved_bytes(running.looks())
+        looks = running.looks()
+        spent = Loaded(load_bytes=running.moved_bytes(looks), payload_bytes=running.payload_bytes(looks))
     if not asking.counted:
-        return None
+        return spent
     ordered = sorted(asking.counted, key=lambda trip: trip.at_s)
-    return Loaded(
+    return dataclasses.replace(
+        spent,
         rtt_ms=statistics.median([ms for trip in ordered for ms in (trip.tcp_ms, trip.http_ms)]),
         rpm=rpm(ordered),
         trips=len(ordered),
-        load_bytes=load_bytes,
         is_stable=asking.is_stable,
         from_s=ordered[0].at_s,
         to_s=ordered[-1].at_s + (ordered[-1].tcp_ms + ordered[-1].http_ms) / 1000,

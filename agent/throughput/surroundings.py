@@ -24,6 +24,8 @@ from agent.throughput.verdict import Doubt
 _NET = Path("/sys/class/net")
 _ETHERNET_BYTES = 14
 """What an interface counts of each packet beside the IP layer."""
+_TCP_BYTES = 52
+"""Headers of IP and TCP with time stamps: all of a bare acknowledgement."""
 _TASKS = Path("/proc/self/task")
 _BUSY_RATIO = 0.9
 _WAITED_RATIO = 0.05
@@ -99,19 +101,24 @@ class Surroundings:
         self._counted = self._count()
 
     def until_now(
-        self, *, received_bytes: int, sent_bytes: int, received_packets: int, sent_packets: int
+        self,
+        *,
+        received_bytes: int,
+        sent_bytes: int,
+        received_packets: int | None = None,
+        sent_packets: int | None = None,
     ) -> Seen:
         """What happened since.
 
         Args:
             received_bytes: what the test itself received, at the IP layer.
             sent_bytes: what it sent.
-            received_packets: in so many packets.
-            sent_packets: in so many packets.
+            received_packets: in so many packets; None where only payload of TCP is known: then the headers
+                of all packets that the interface counted are taken for the test's own, so that neither small
+                segments nor acknowledgements of any number look like others.
+            sent_packets: likewise.
         """
-        rx, tx = self._grown()
-        own_rx = received_bytes + received_packets * _ETHERNET_BYTES
-        own_tx = sent_bytes + sent_packets * _ETHERNET_BYTES
+        grown = self._grown()
         elapsed_s = max(1e-3, time.monotonic() - self._began_s)
         return Seen(
             cpu_ratio=self._busy.since_last(),
@@ -120,25 +127,36 @@ class Surroundings:
             throttled=throttled(),
             nic_mbps=nic_mbps(self.interface),
             waited_ratio=self._waited_ratio(elapsed_s),
-            cross_rx_bytes=None if rx is None else max(0, rx - own_rx),
-            cross_tx_bytes=None if tx is None else max(0, tx - own_tx),
+            cross_rx_bytes=None if grown is None else _others(*grown[0], received_bytes, received_packets),
+            cross_tx_bytes=None if grown is None else _others(*grown[1], sent_bytes, sent_packets),
         )
 
     def _waited_ratio(self, elapsed_s: float) -> float | None:
         before, now = self._waited_s, waited_s() if self._runs_here else None
         return None if before is None or now is None else max(0.0, now - before) / elapsed_s
 
-    def _grown(self) -> tuple[int | None, int | None]:
+    def _grown(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """Bytes and packets received, and those sent."""
         before, now = self._counted, self._count()
         if before is None or now is None:
-            return None, None
-        return now[0] - before[0], now[1] - before[1]
+            return None
+        rx_bytes, rx_packets, tx_bytes, tx_packets = (b - a for a, b in zip(before, now, strict=True))
+        return (rx_bytes, rx_packets), (tx_bytes, tx_packets)
 
-    def _count(self) -> tuple[int, int] | None:
+    def _count(self) -> tuple[int, int, int, int] | None:
         counted = known(lambda: psutil.net_io_counters(pernic=True, nowrap=False))
         if counted is None or self.interface not in counted:
             return None
-        return counted[self.interface].bytes_recv, counted[self.interface].bytes_sent
+        of = counted[self.interface]
+        return of.bytes_recv, of.packets_recv, of.bytes_sent, of.packets_sent
+
+
+def _others(counted_bytes: int, counted_packets: int, own_bytes: int, own_packets: int | None) -> int:
+    """What the interface moved beside the test."""
+    header_bytes = _ETHERNET_BYTES * (own_packets or 0)
+    if own_packets is None:
+        header_bytes = (_ETHERNET_BYTES + _TCP_BYTES) * counted_packets
+    return max(0, counted_bytes - own_bytes - header_bytes)
 
 
 def waited_s() -> float | None:

@@ -61,7 +61,8 @@ class Transfer:
     Attributes:
         segment: in segments a second; None when next to nothing arrived.
         segment_bytes: of a full one, at the IP layer.
-        load_bytes: that arrived, at the IP layer.
+        load_bytes: that was sent or received, at the IP layer; up, what was lost included.
+        payload_bytes: of them.
         rtt_idle_ms: smallest of the handshakes before load.
         congestion: what the sender really used.
     """
@@ -69,7 +70,7 @@ class Transfer:
     segment: Segment | None
     segment_bytes: int
     load_bytes: int
-    load_segments: int
+    payload_bytes: int
     duration_s: float
     streams: int
     congestion: str
@@ -134,6 +135,10 @@ class Load:
         if self.direction == "up":
             return sum(look.bytes_sent + look.data_segs_out * look.header_bytes for look in looks)
         return sum(look.data_segs_in * (look.rcv_mss_bytes + look.header_bytes) for look in looks)
+
+    def payload_bytes(self, looks: Sequence[TcpInfo]) -> int:
+        """Of these, without headers."""
+        return sum(look.bytes_sent if self.direction == "up" else look.bytes_received for look in looks)
 
     def check(self) -> None:
         """Whether all still run.
@@ -206,8 +211,8 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
     return Transfer(
         segment=segment,
         segment_bytes=segment_bytes,
-        load_bytes=round(arrivals.arrived * segment_bytes),
-        load_segments=round(arrivals.arrived),
+        load_bytes=running.moved_bytes(looks),
+        payload_bytes=running.payload_bytes(looks),
         duration_s=time.monotonic() - began_s,
         streams=plan.streams,
         congestion=running.joints[0].congestion,

@@ -122,7 +122,7 @@ def _loaded(bed: Bed, token: str) -> Iterator[Figure]:
 def _responsiveness(bed: Bed, token: str, direction: str, name: str) -> Figure:
     seen = len(_packets(bed))
     told = _measure(bed, {"token": token, "direction": direction, "load_s": 12.0})["loaded"]
-    if told is None:
+    if told is None or told["rpm"] is None:
         return Figure(
             name=f"rpm {direction}, 10 Mbit/s {name}", value=100, unit="%", goal=10, note="no figure"
         )

@@ -33,6 +33,7 @@ from agent.probes.tcp import TcpProbe
 from agent.throughput import ndt7, tcp
 from agent.throughput.dialogue import Server, open_session
 from agent.throughput.ndt7 import Place
+from agent.throughput.responsiveness import under_load
 from agent.throughput.verdict import Doubt
 from collector.reflector.listening import listening_for_ndt7, listening_for_streams
 from collector.reflector.ndt7 import Ndt7Server
@@ -227,6 +228,15 @@ async def steady_load(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         await asyncio.sleep(0.01)
 
 
+async def loads_for_a_while(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    for _ in range(10):
+        writer.write(CHUNK)
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    writer.write_eof()
+    await asyncio.sleep(1)
+
+
 async def short_load(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(CHUNK)
     await writer.drain()
@@ -276,6 +286,27 @@ async def test_a_reflector_that_lies_of_what_came_up_is_doubted(
 
 async def test_nobody_there_is_refused() -> None:
     assert await reason(1) is Reason.REFUSED
+
+
+async def test_load_on_a_link_that_never_was_full_is_counted_all_the_same() -> None:
+    """There is no round trip under load then, but its bytes were spent."""
+    async with reflector() as (port, entry):
+        plan = tcp.Plan(direction="down", streams=2, max_bytes=3_000_000, max_s=3.0)
+        server = Server(address=parse(HOST), port=port, token=entry.token, timeout_s=1.0)
+        async with open_session(server, 10_000_000) as session:
+            found = await under_load(session, plan, 1e9)
+    assert (found.rtt_ms, found.rpm, found.trips) == (None, None, 0)
+    assert found.load_bytes > found.payload_bytes > 2_000_000
+
+
+async def test_load_that_breaks_down_is_counted_as_far_as_it_came() -> None:
+    async with scripted(acting(loads_for_a_while)) as port:
+        plan = tcp.Plan(direction="down", streams=1, max_bytes=10**9, max_s=5.0)
+        server = Server(address=parse(HOST), port=port, token=DEVICE, timeout_s=1.0)
+        async with open_session(server, 10**9) as session:
+            found = await under_load(session, plan, 1.0)
+    assert found.rtt_ms is None
+    assert found.payload_bytes >= 10 * len(CHUNK)
 
 
 # NDT7

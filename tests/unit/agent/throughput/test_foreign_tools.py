@@ -65,6 +65,13 @@ def test_numbers_of_ndt7_that_cannot_be_are_none(number: str) -> None:
     assert ndt7.read(f'{{"TCPInfo": {{"RTT": {number}}}}}'.encode()).rtt_us is None
 
 
+def test_nothing_that_arrived_by_iperf3_is_silence_and_no_bad_answer() -> None:
+    plain = {"end": {"sum_received": {"bits_per_second": 0, "seconds": 5.0, "bytes": 0}}}
+    with pytest.raises(NoAnswer) as silent:
+        iperf3.read(json.dumps(plain).encode())
+    assert silent.value.reason is Reason.TIMEOUT
+
+
 def test_iperf3s_figure_is_that_of_the_receiver() -> None:
     plain = {"end": {"sum_sent": {"bits_per_second": 11e6}, "sum_received": RECEIVED}}
 

@@ -52,6 +52,23 @@ def test_surroundings_cast_doubt(seen: Seen, mbps: float | None, doubts: set[Dou
     assert seen.doubts(mbps=mbps, moved_bytes=1_000_000) == doubts
 
 
+@pytest.mark.parametrize(("segment_bytes", "segments_an_ack"), [(1448, 2), (1448, 1), (524, 1)])
+@pytest.mark.parametrize("others_bytes", [0, 100_000])
+def test_headers_and_acknowledgements_of_any_number_are_no_cross_traffic(
+    monkeypatch: pytest.MonkeyPatch, segment_bytes: int, segments_an_ack: int, others_bytes: int
+) -> None:
+    """What the interface counts of a megabyte of TCP, and of others in packets of 1500 bytes."""
+    segments, others = 1_000_000 // segment_bytes, others_bytes // 1500
+    acks = segments // segments_an_ack
+    after = (1_000_000 + 66 * segments + 1514 * others, segments + others, 66 * acks, acks)
+    counts = iter([(0, 0, 0, 0), after])
+    monkeypatch.setattr(Surroundings, "_count", lambda _self: next(counts))
+    seen = Surroundings("127.0.0.1").until_now(received_bytes=1_000_000, sent_bytes=0)
+    assert seen.cross_tx_bytes == 0
+    assert seen.cross_rx_bytes == pytest.approx(others_bytes, rel=0.05)
+    assert (Doubt.CROSS_TRAFFIC in seen.doubts(mbps=1.0, moved_bytes=1_000_000)) == bool(others_bytes)
+
+
 def test_what_happens_on_this_host_is_seen() -> None:
     seen = Surroundings("127.0.0.1").until_now(
         received_bytes=0, sent_bytes=0, received_packets=0, sent_packets=0
