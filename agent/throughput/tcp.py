@@ -114,6 +114,11 @@ class Load:
         reports, self.session.unread = self.session.unread, []
         return [(report.at_us / 1e6, report.segments) for report in reports]
 
+    def late(self) -> list[tuple[float, int]]:
+        """Likewise, what the reflector saw while load came up, and told behind its end."""
+        reports, self.session.unread = self.session.unread, []
+        return [(r.at_us / 1e6, r.segments) for r in reports if self.direction == "up" and not r.last]
+
     def rtt_s(self, looks: Sequence[TcpInfo]) -> float:
         """The longest round trip of any stream now."""
         return (
@@ -202,10 +207,12 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
         arrivals, looks, segment = await _watch(running, plan, began_s)
         before = session.report
     closing = await session.final()
+    for arrived in running.late():
+        arrivals.add(*arrived)
     doubts = set() if segment is not None else {Doubt.UNSETTLED}
     segment = segment or arrivals.rest()
     if segment is None:
-        raise NoAnswer(Reason.TIMEOUT, f"nothing arrived within {time.monotonic() - began_s:.0f} s")
+        raise NoAnswer(Reason.TIMEOUT, _why_nothing(closing, time.monotonic() - began_s))
     segment_bytes = _segment_bytes(plan.direction, looks, before)
     doubts |= _doubts(running, looks, closing, segment, segment_bytes)
     return Transfer(
@@ -219,6 +226,12 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
         rtt_idle_ms=min(session.rtt_ms, *(joint.rtt_ms for joint in running.joints)),
         doubts=frozenset(doubts),
     )
+
+
+def _why_nothing(closing: Report | None, elapsed_s: float) -> str:
+    if closing is not None and closing.segments:
+        return f"all was spent within {elapsed_s:.1f} s, before the reflector told twice of what arrived"
+    return f"nothing arrived within {elapsed_s:.1f} s"
 
 
 async def _watch(running: Load, plan: Plan, began_s: float) -> tuple[Arrivals, list[TcpInfo], Segment | None]:

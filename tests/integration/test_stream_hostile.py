@@ -288,6 +288,32 @@ async def test_nobody_there_is_refused() -> None:
     assert await reason(1) is Reason.REFUSED
 
 
+async def test_reports_that_come_behind_the_load_are_counted() -> None:
+    """On a long, fast way all is spent before the first of them is here."""
+    async with scripted(telling_late) as port:
+        found = await transfer(port, direction="up", streams=1, max_bytes=400_000)
+    assert found.segment is not None
+    assert found.mbps(found.segment.rate) == pytest.approx(100 * 1500 * 8 / 1e6)
+    assert Doubt.UNSETTLED in found.doubts
+
+
+async def telling_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A hundred segments a second, told of when asked for the end."""
+    line = await reader.readline()
+    if b'"open"' in line:
+        writer.write(OPENED)
+        await reader.readline()
+        for n in range(12):
+            told = Report(at_us=n * 40_000, segments=n * 4, segment_bytes=1500, received_bytes=n * 4 * 1448)
+            writer.write(write(told))
+        writer.write(write(Report(at_us=9_000_000, segments=48, received_bytes=400_000, last=True)))
+        await reader.read()
+        return
+    writer.write(write(Joined(ok=True, congestion="cubic")))
+    while await reader.read(1 << 18):
+        pass
+
+
 async def test_load_on_a_link_that_never_was_full_is_counted_all_the_same() -> None:
     """There is no round trip under load then, but its bytes were spent."""
     async with reflector() as (port, entry):
