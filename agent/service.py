@@ -25,6 +25,7 @@ from agent.identity.keeper import Keeper
 from agent.marker import BEAT_EVERY_S, SUBJECTS, Away, MarkFile, away, mark, next_mark
 from agent.outage.board import AsksDevices
 from agent.outage.report import Report, Reporter
+from agent.outage.voice import Way
 from agent.outage.watch import Outage
 from agent.outage.watcher import WatcherThread
 from agent.plan.counters import HostCounters
@@ -154,8 +155,12 @@ class Service:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._tell_outage, outage)
 
+        def tell_way(way: Way) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._event, Event(event=f"anchors_by_{way}"))
+
         boards = [probe.board for probe in self._config.probes if isinstance(probe, AsksDevices)]
-        watcher = WatcherThread(self._config.options.outage, tell, boards)
+        watcher = WatcherThread(self._config.options.outage, tell, tell_way, boards)
         watcher.start()
         return watcher
 

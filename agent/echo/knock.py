@@ -25,9 +25,8 @@ NOBODY = {
 }
 """Addresses for documentation only: nothing routes them."""
 
-_LEAST_WAIT_S = 0.3
-_LONGER = 2
-"""An impostor is heard of nobody as soon as of a host; to be sure it is given so many times as long."""
+_LEAST_WAIT_S, _MOST_WAIT_S = 0.3, 1.0
+"""An impostor is heard of nobody as soon as of a host; to be sure it is given as long again, within these."""
 
 
 async def knock(address: Address, *, port: int, timeout_s: float) -> Outcome:
@@ -48,7 +47,11 @@ async def knock(address: Address, *, port: int, timeout_s: float) -> Outcome:
             await nobody
 
 
+def doubted_s(rtt_s: float | None) -> float:
+    """How long a connection that was accepted may yet turn out to be an impostor's."""
+    return min(_MOST_WAIT_S, max(_LEAST_WAIT_S, rtt_s or 0.0))
+
+
 async def _is_accepted(nobody: asyncio.Future[Outcome], rtt_ms: float | None) -> bool:
-    wait_s = max(_LEAST_WAIT_S, _LONGER * (rtt_ms or 0.0) / 1000)
-    done, _ = await asyncio.wait([nobody], timeout=wait_s)
+    done, _ = await asyncio.wait([nobody], timeout=doubted_s(None if rtt_ms is None else rtt_ms / 1000))
     return bool(done) and nobody.result().answered and not nobody.result().refused

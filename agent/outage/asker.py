@@ -12,23 +12,33 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Coroutine
+from typing import Protocol
 
 from agent.contract.reason import Reason
 from agent.echo import stamp
 from agent.echo.address import Address, parse
-from agent.echo.connect import ask_by_connecting
+from agent.echo.connect import connect
 from agent.echo.icmp import EchoLine, icmp_permission
+from agent.echo.knock import knock
+from agent.echo.ledger import Outcome
 from agent.echo.lookup import look_up
-from agent.echo.plan import Ask as Knock
 from agent.outage.watch import Ask
 
 Answered = Callable[[int, float, bool], None]
 """Takes the request's number, when it was answered, in seconds of the monotonic clock, and whether the answer
 is a failure."""
 
+
+class Connect(Protocol):
+    """A connection to a host of the LAN, or a knock at one beyond it."""
+
+    async def __call__(self, address: Address, *, port: int, timeout_s: float) -> Outcome:
+        """What became of it."""
+
+
 _SEQUENCE = 0x10000
 _BILLION = 1e9
-_MOST_TASKS = 32
+_MOST_TASKS = 128
 
 
 class Asker:
@@ -51,7 +61,7 @@ class Asker:
         self._book = _Book(answered)
         self._lines: dict[socket.AddressFamily, EchoLine] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.method = "tcp" if icmp_permission() == "denied" else "icmp"
+        self.echo_is_permitted = icmp_permission() != "denied"
 
     def send(self, ask: Ask) -> None:
         """Send a request; one that cannot be sent is one that gets no answer."""
@@ -61,8 +71,10 @@ class Asker:
             return
         if ask.part == "dns":
             self._begin(self._look_up(ask.number, address))
-        elif self.method == "tcp":
-            self._begin(self._connect(ask.number, address))
+        elif ask.way == "connection":
+            self._begin(self._connect(ask.number, address, knock))
+        elif not self.echo_is_permitted:
+            self._begin(self._connect(ask.number, address, connect))
         else:
             self._book.note(ask.number, address)
             self._line(address.family).send(ask.number % _SEQUENCE, address)
@@ -104,12 +116,11 @@ class Asker:
             self._answered(number, time.monotonic(), not lookup.is_of_use)
             self._arrived()
 
-    async def _connect(self, number: int, address: Address) -> None:
-        (outcome,) = await ask_by_connecting(
-            [Knock(0.0, address)], timeout_s=self._timeout_s, port=self._tcp_port
-        )
-        if outcome.answered and not outcome.refused:
-            self._answered(number, time.monotonic(), False)
+    async def _connect(self, number: int, address: Address, how: Connect) -> None:
+        began_s = time.monotonic()
+        outcome = await how(address, port=self._tcp_port, timeout_s=self._timeout_s)
+        if outcome.rtt_ms is not None and not outcome.refused:
+            self._answered(number, began_s + outcome.rtt_ms / 1000, False)
             self._arrived()
 
 

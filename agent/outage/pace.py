@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Literal
 
 from agent.outage.ordinary import Ordinary
-from agent.outage.plan import Plan
-from agent.outage.voice import Voice
+from agent.outage.plan import COSTS, Plan
+from agent.outage.voice import Voice, Way
+from agent.outage.ways import KNOCKS, Ways
 
 Part = Literal["anchors", "dns", "gateway", "modem", "hop"]
 
@@ -28,9 +29,13 @@ _LOCAL_EVERY_S = 0.25
 _REMOTE_EVERY_S = 0.5
 _CURIOUS_S = 20.0
 _CALM_EVERY_S = 5.0
+_NAMES_DOUBTED_S = 1.0
+"""Silent resolvers are a reason to ask the anchors, which may be asked more seldom than they."""
+
 _SURE = 2
 _AFTER_ENOUGH = 3
 _NEVER_S = 1e12
+_KNOCKS_COST = KNOCKS * COSTS["connection"]
 _SPARE_MOST = 600.0
 """So many requests may be sent in doubt at once: more than any link needs to be sure."""
 
@@ -38,9 +43,10 @@ _SPARE_MOST = 600.0
 class Pace:
     """Keeps since when there is doubt."""
 
-    def __init__(self, plan: Plan, ordinary: Ordinary) -> None:
+    def __init__(self, plan: Plan, ordinary: Ordinary, ways: Ways) -> None:
         self._plan = plan
         self._ordinary = ordinary
+        self._ways = ways
         self._overdue = 0
         self._dns_overdue = 0
         self._names_fail = False
@@ -74,10 +80,24 @@ class Pace:
         """An outage of the link or of names lasts since then."""
         self._open_s, self._names_open_s = link_s, names_s
 
-    def spend(self, part: Part) -> None:
+    @property
+    def calm_s(self) -> float:
+        """Time between two requests to anchors in peace."""
+        by_echo = self._ways.calm == "echo"
+        return self._plan.anchor_every_s if by_echo else self._plan.by_connection_every_s
+
+    def knock_due_s(self, now_s: float) -> float:
+        """When an anchor is asked by a connection beside the echoes."""
+        due_s = self._ways.knock_due_s(now_s, overdue=self._overdue, open_since_s=self._open_s)
+        if self._open_s is not None:
+            return due_s
+        short = max(0.0, _KNOCKS_COST - self._spare)
+        return max(due_s, now_s + short / self._plan.spare_per_s)
+
+    def spend(self, part: Part, way: Way) -> None:
         """A request leaves; one beyond the link that only a doubt asked for is not free."""
         if self.is_doubted and self._open_s is None and part in _BEYOND:
-            self._spare = max(0.0, self._spare - 1)
+            self._spare = max(0.0, self._spare - COSTS[way])
 
     def due_s(self, part: Part, voice: Voice, now_s: float) -> float:
         """When to ask this part next."""
@@ -99,16 +119,18 @@ class Pace:
         dead_s = self._dead_s(now_s)
         if dead_s is not None:
             return dead_s
+        # What is left is for connections: unless they are silent too, nothing is an outage.
+        if self._spare < COSTS[self._ways.calm] + _KNOCKS_COST:
+            return self.calm_s
         if not self._overdue:
-            return self._plan.anchor_every_s
-        if self._spare < 1:
-            return self._plan.anchor_every_s
+            return min(self.calm_s, _NAMES_DOUBTED_S) if self._dns_overdue >= _SURE else self.calm_s
         needed = self._ordinary.needed
         if len(voice.trail) >= needed + _AFTER_ENOUGH and self._overdue >= needed:
             return _LOCAL_EVERY_S
         if self._plan.is_hasty or self._overdue >= _SURE:
-            return max(_DENSEST_S, min(_DENSE_S, _DENSE_WITHIN_S / needed))
-        return 0.0 if len(voice.trail) == 1 else self._plan.anchor_every_s
+            densest_s = _DENSEST_S if self._ways.calm == "echo" else _DENSE_S
+            return max(densest_s, min(_DENSE_S, _DENSE_WITHIN_S / needed))
+        return 0.0 if len(voice.trail) == 1 else self.calm_s
 
     def _dns_every_s(self, now_s: float) -> float:
         if self._names_open_s is None and self._dns_overdue and not self._overdue:

@@ -16,11 +16,12 @@ told, and half its width as resolution.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from agent.outage.ordinary import Ordinary
-from agent.outage.voice import Asked
+from agent.outage.voice import Asked, Way
 
 LEAST_SPAN_S = 0.8
 """A shorter run of lost requests is loss, however many they were."""
@@ -90,13 +91,20 @@ class _Run:
     lost: int = 1
     fails: bool = False
     places: set[str] = field(default_factory=set)
+    by: Counter[Way] = field(default_factory=Counter)
 
 
 class Silence:
-    """Takes settled requests in sending order."""
+    """Takes settled requests in sending order.
 
-    def __init__(self, ordinary: Ordinary) -> None:
+    Args:
+        ordinary: what the link loses.
+        connections: in an outage so many were not answered, or it may be a filter on the other way.
+    """
+
+    def __init__(self, ordinary: Ordinary, *, connections: int = 0) -> None:
         self._ordinary = ordinary
+        self._connections = connections
         self._good: Asked | None = None
         self._run: _Run | None = None
         self.is_open = False
@@ -149,6 +157,7 @@ class Silence:
             run.lost += 1
             run.last_s = asked.at_s
         run.places.add(asked.place)
+        run.by[asked.way] += 1
         run.fails |= asked.fails
         return run
 
@@ -169,14 +178,18 @@ class Silence:
             return [Ended(closed, run.lost)]
         if self._is_more_than_loss(run, places):
             return [Began(run.opened), Ended(closed, run.lost)]
-        if not run.fails:
+        # What one way loses while the other is answered is a filter on the way, not the link's loss.
+        if not run.fails and run.by[answered.way]:
             self._ordinary.learn_run(run.lost)
         return []
 
     def _is_more_than_loss(self, run: _Run, places: AbstractSet[str]) -> bool:
         least_s = FAILING_SPAN_S if run.fails else LEAST_SPAN_S
         return (
-            run.lost >= self._ordinary.needed and run.last_s - run.first_s >= least_s and places <= run.places
+            run.lost >= self._ordinary.needed
+            and run.last_s - run.first_s >= least_s
+            and places <= run.places
+            and run.by["connection"] >= self._connections
         )
 
 

@@ -9,9 +9,16 @@ overdue, which is only a reason to ask more, is known sooner (RFC 6298 §2, with
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
+
+from agent.echo.knock import doubted_s
+
+Way = Literal["echo", "connection"]
+"""How a host is asked."""
 
 _KEPT = 1024
 _FIRST_OVERDUE_S = 1.0
@@ -26,6 +33,7 @@ class Asked:
     """One request.
 
     Attributes:
+        way: how it was asked.
         counts: whether it speaks for the whole voice; one to a place known to be mute does not.
         fails: the answer says that nobody is helped: its sender lives, but what it is there for does not.
         is_lost: it was settled without an answer that helps; one may still come.
@@ -34,6 +42,7 @@ class Asked:
     number: int
     place: str
     at_s: float
+    way: Way = "echo"
     counts: bool = True
     answered_s: float | None = None
     fails: bool = False
@@ -57,7 +66,14 @@ class Tally:
 
 
 class Voice:
-    """The requests to one part of the way, in sending order."""
+    """The requests to one part of the way, in sending order.
+
+    Attributes:
+        rtt_s: the usual round-trip time.
+        asked_s: when it was asked last, beside extra requests.
+        answered_s: when the last answer came.
+        lived_s: when the last request was sent that was answered as it should be.
+    """
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -68,10 +84,15 @@ class Voice:
         self.rtt_s: float | None = None
         self.asked_s: float | None = None
         self.answered_s: float | None = None
+        self.lived_s = -math.inf
+
+    def patience_s(self, way: Way) -> float:
+        """An answer that takes longer is a reason to ask more."""
+        return self.overdue_after_s + (doubted_s(self.rtt_s) if way == "connection" else 0.0)
 
     @property
     def overdue_after_s(self) -> float:
-        """An answer that takes longer is a reason to ask more."""
+        """The same of an answer that is told as soon as it comes."""
         if self.rtt_s is None or self._variation_s is None:
             return min(_FIRST_OVERDUE_S, self._timeout_s)
         wait_s = self.rtt_s + max(_GRAIN_S, _VARIATIONS * self._variation_s)
@@ -82,12 +103,21 @@ class Voice:
         """An answer that takes longer does not count; grows with a round-trip time that does."""
         return min(_LONGEST_TIMEOUT_S, max(self._timeout_s, 2 * (self.rtt_s or 0)))
 
-    def ask(self, number: int, place: str, at_s: float, *, counts: bool = True) -> None:
-        """A request leaves now."""
-        made = Asked(number, place, at_s, counts)
+    def ask(
+        self,
+        number: int,
+        place: str,
+        at_s: float,
+        *,
+        way: Way = "echo",
+        counts: bool = True,
+        is_extra: bool = False,
+    ) -> None:
+        """A request leaves now; an extra one comes beside those whose pace is kept."""
+        made = Asked(number, place, at_s, way, counts)
         self._open.append(made)
         if counts:
-            self.asked_s = at_s
+            self.asked_s = self.asked_s if is_extra else at_s
             self._trail.append(made)
         self._kept[number] = made
         while len(self._kept) > _KEPT:
@@ -101,6 +131,7 @@ class Voice:
         made.answered_s, made.fails = at_s, fails
         self.answered_s = max(at_s, self.answered_s or at_s)
         self._learn(at_s - made.at_s)
+        self.lived_s = max(self.lived_s, -math.inf if fails else made.at_s)
         while not fails and self._trail and self._trail[0].at_s <= made.at_s:
             self._trail.popleft()
         return made
@@ -131,14 +162,12 @@ class Voice:
 
     def overdue(self, now_s: float) -> int:
         """How many of the trail are."""
-        wait_s = self.overdue_after_s
-        return sum(now_s - made.at_s >= wait_s for made in self._trail)
+        return sum(now_s - made.at_s >= self.patience_s(made.way) for made in self._trail)
 
     def tally(self, from_s: float, until_s: float, now_s: float) -> Tally:
         """Requests sent in this stretch, without those whose answer may well be under way."""
-        wait_s = self.overdue_after_s
         sent = [a for a in self._kept.values() if from_s <= a.at_s <= until_s]
-        told = [a for a in sent if a.answered_s is not None or now_s - a.at_s >= wait_s]
+        told = [a for a in sent if a.answered_s is not None or now_s - a.at_s >= self.patience_s(a.way)]
         return Tally(len(told), sum(a.answered_s is not None for a in told))
 
     def longest_gap_s(self, from_s: float, until_s: float) -> float:

@@ -25,7 +25,8 @@ from agent.outage.pace import Pace, Part
 from agent.outage.places import Places
 from agent.outage.plan import Plan
 from agent.outage.silence import Began, Bounds, Ended, Silence, Step
-from agent.outage.voice import Asked, Voice
+from agent.outage.voice import Asked, Voice, Way
+from agent.outage.ways import KNOCKS, Ways
 
 Scope = Literal["link", "dns"]
 PARTS: tuple[Part, ...] = ("anchors", "gateway", "modem", "hop", "dns")
@@ -51,6 +52,7 @@ class Ask:
     number: int
     part: Part
     host: str
+    way: Way = "echo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,14 @@ class Outage:
 class Watch:
     """The state machine."""
 
-    def __init__(self, plan: Plan, anchors: Sequence[str], *, resolvers: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        anchors: Sequence[str],
+        *,
+        resolvers: Sequence[str] = (),
+        echo_is_permitted: bool = True,
+    ) -> None:
         self._plan = plan
         self._numbers = itertools.count(1)
         self._outages = itertools.count(1)
@@ -85,9 +94,10 @@ class Watch:
         }
         self._places: dict[Part, Places] = {"anchors": Places(anchors), "dns": Places(resolvers)}
         self._ordinary = Ordinary(_DAY_S / plan.anchor_every_s)
-        self._silence = Silence(self._ordinary)
+        self._silence = Silence(self._ordinary, connections=KNOCKS)
         self._dns_silence = Silence(Ordinary(_DAY_S / plan.dns_every_s))
-        self._pace = Pace(plan, self._ordinary)
+        self._ways = Ways(echo_is_permitted=echo_is_permitted)
+        self._pace = Pace(plan, self._ordinary, self._ways)
         self._part_of: dict[int, Part] = {}
         self._sights: deque[tuple[float, Sight]] = deque()
         self._moved: deque[float] = deque(maxlen=64)
@@ -99,6 +109,11 @@ class Watch:
     def open(self) -> Outage | None:
         """The outage that lasts now."""
         return self._open
+
+    @property
+    def way(self) -> Way:
+        """How anchors are asked in peace: by connections where they answer no echoes."""
+        return self._ways.calm
 
     @property
     def is_doubted(self) -> bool:
@@ -124,8 +139,9 @@ class Watch:
         self._note_pace(now_s)
         anchors = self._voices["anchors"]
         times = [self._due_s(part, now_s) for part in PARTS if self._hosts(part)]
+        times += [self._ways.trial_due_s(), self._pace.knock_due_s(now_s)]
         times += [t for v in self._voices.values() if (t := v.settles_s()) is not None]
-        times += [t for a in anchors.trail if (t := a.at_s + anchors.overdue_after_s) > now_s][:1]
+        times += [t for a in anchors.trail if (t := a.at_s + anchors.patience_s(a.way)) > now_s][:1]
         return max(now_s, min(times))
 
     def answered(self, number: int, at_s: float, *, fails: bool = False) -> list[Outage]:
@@ -170,7 +186,10 @@ class Watch:
 
     def _settle(self, part: Part, asked: Asked, now_s: float) -> list[Outage]:
         places = self._places[part]
-        places.settle(asked)
+        if part == "dns" or asked.way == self._ways.calm:
+            places.settle(asked)
+        if part == "anchors":
+            self._settle_way(asked, now_s)
         if part == "dns" and asked.is_lost and self._link_is_doubted(asked):
             return []
         if not asked.counts:
@@ -179,10 +198,21 @@ class Watch:
         steps = silence.settle(asked, self._rtt_s(part), places.speaking)
         return list(self._outages_of("link" if part == "anchors" else "dns", steps, now_s))
 
+    def _settle_way(self, asked: Asked, now_s: float) -> None:
+        before = self._ways.calm
+        self._ways.settle(asked, now_s)
+        if self._ways.calm != before:
+            self._ordinary.forget()
+
     def _link_is_doubted(self, asked: Asked) -> bool:
-        """Whether a lost question may be the link's fault."""
-        heard_s = self._voices["anchors"].trail
-        return bool(self._silence.lost) or any(a.at_s <= asked.at_s for a in heard_s)
+        """Whether a lost question may be the link's fault: nothing sent after it is known to have passed.
+
+        One that was answered with a failure needs no such proof.
+        """
+        anchors = self._voices["anchors"]
+        if asked.fails:
+            return bool(self._silence.lost) or any(a.at_s <= asked.at_s for a in anchors.trail)
+        return bool(self._silence.lost) or anchors.lived_s < asked.at_s
 
     def _outages_of(self, scope: Scope, steps: Sequence[Step], now_s: float) -> Iterator[Outage]:
         for step in steps:
@@ -270,6 +300,7 @@ class Watch:
             lan_was_bad=any(_is_bad(s) for _, s in seen),
             has_moved=moved >= _MOVES_THAT_TELL,
             sight=seen[-1][1] if seen else Sight(),
+            by_connection=self._ways.calm == "connection",
         )
 
     def _still_dead_s(self, opened: Bounds, until_s: float) -> float:
@@ -319,17 +350,34 @@ class Watch:
         if places is None or not places.hosts:
             return
         for host in places.mute_due(now_s):
-            yield self._ask(part, host, now_s, counts=False)
+            yield self._ask(part, host, now_s, way=self._calm_way(part), counts=False)
         if now_s >= self._due_s(part, now_s):
             is_welcome = part in {"anchors", "dns"} and self._open is not None
-            yield self._ask(part, places.next(any_will_do=is_welcome), now_s)
+            yield self._ask(part, places.next(any_will_do=is_welcome), now_s, way=self._calm_way(part))
+        if part == "anchors":
+            yield from self._extra_asks(places, now_s)
 
-    def _ask(self, part: Part, host: str, now_s: float, *, counts: bool = True) -> Ask:
+    def _extra_asks(self, places: Places, now_s: float) -> Iterator[Ask]:
+        """Anchors asked by the other way: does that one live?"""
+        if now_s >= self._pace.knock_due_s(now_s):
+            self._ways.knocked(now_s)
+            for _ in range(KNOCKS):
+                yield self._ask("anchors", places.next(), now_s, way="connection", is_extra=True)
+        if now_s >= self._ways.trial_due_s():
+            self._ways.tried(now_s, self._plan.anchor_every_s)
+            yield self._ask("anchors", places.next(any_will_do=True), now_s, way="echo", counts=False)
+
+    def _calm_way(self, part: Part) -> Way:
+        return self._ways.calm if part == "anchors" else "echo"
+
+    def _ask(
+        self, part: Part, host: str, now_s: float, *, way: Way, counts: bool = True, is_extra: bool = False
+    ) -> Ask:
         number = next(self._numbers)
         self._part_of[number] = part
-        self._pace.spend(part)
-        self._voices[part].ask(number, host, now_s, counts=counts)
-        return Ask(number, part, host)
+        self._pace.spend(part, way)
+        self._voices[part].ask(number, host, now_s, way=way, counts=counts, is_extra=is_extra)
+        return Ask(number, part, host, way)
 
     def _due_s(self, part: Part, now_s: float) -> float:
         return self._pace.due_s(part, self._voices[part], now_s)

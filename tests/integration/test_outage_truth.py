@@ -6,10 +6,16 @@ A handful of the scenarios; all of them, on four kinds of link, by `make bench O
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+
 import pytest
 
+from tests.linkbed.bed import Bed
 from tests.linkbed.change import Link
-from tests.linkbed.outages import FEW, play
+from tests.linkbed.outages import FEW, LEAD_S, play
+from tests.linkbed.watching import Dead, Told, Watching, script
 
 pytestmark = [pytest.mark.root, pytest.mark.parts("ip", "cc"), pytest.mark.timeout(150)]
 
@@ -32,3 +38,74 @@ def test_outages_on_the_bed_are_found_dated_and_blamed() -> None:
             assert abs(each.end_error_s or 0) <= last.closed_resolution_s + _BUSY_S
     assert imagined == []
     assert len(found) == 4
+
+
+IGNORES_ECHOES = "net.ipv4.icmp_echo_ignore_all"
+_SETTLES_S = 6.0
+
+
+def ignore_echoes(bed: Bed, *, is_so: bool) -> None:
+    """Whether the internet drops echo requests; connections it accepts all the same."""
+    bed.run("internet", ["sysctl", "-wq", f"{IGNORES_ECHOES}={int(is_so)}"])
+
+
+def last_of_each(told: list[Told]) -> list[Told]:
+    return list({t.number: t for t in told}.values())
+
+
+def is_true(told: Told, truth: Dead, begin_s: float) -> bool:
+    """Whether begin and end lie within what is told."""
+    assert told.closed_s is not None
+    assert told.opened_resolution_s is not None
+    assert told.closed_resolution_s is not None
+    return (
+        abs(told.opened_s - begin_s - truth.from_s) <= told.opened_resolution_s + _BUSY_S
+        and abs(told.closed_s - begin_s - truth.until_s) <= told.closed_resolution_s + _BUSY_S
+    )
+
+
+@pytest.mark.parametrize("from_the_start", [True, False])
+def test_a_link_whose_echoes_are_filtered_is_not_dead_and_is_found_when_it_is(from_the_start: bool) -> None:
+    truth = Dead("line", 1.0, 13.0)
+    with Bed() as bed:
+        bed.apply(Link(rtt_ms=50, rate_bps=5e6))
+        ignore_echoes(bed, is_so=from_the_start)
+        watching = Watching(bed)
+        time.sleep(LEAD_S)
+        ignore_echoes(bed, is_so=True)
+        time.sleep(2 * _SETTLES_S)
+        begin_s = script(bed, [truth])
+        time.sleep(truth.until_s + _SETTLES_S)
+        (told,) = last_of_each(watching.stop())
+    assert told.cause in {"line", "unknown"}
+    assert "by connections" in told.evidence
+    assert is_true(told, truth, begin_s), told
+
+
+ACCEPT_ALL = """
+import socket
+with socket.create_server(("", 443)) as server:
+    print("accepting", flush=True)
+    while True:
+        server.accept()[0].close()
+"""
+
+
+def test_what_accepts_every_connection_near_the_school_hides_no_outage() -> None:
+    truth = Dead("line", 1.0, 8.0)
+    with Bed() as bed:
+        bed.apply(Link(rtt_ms=600, rate_bps=5e6))
+        # As the accelerator of a satellite terminal: whatever goes to port 443 is accepted on the spot.
+        bed.run("router", ["ip", "route", "add", "local", "default", "dev", "lo", "table", "443"])
+        rule = ["ip", "rule", "add", "iif", "lan", "ipproto", "tcp", "dport", "443", "lookup", "443"]
+        bed.run("router", rule)
+        accelerator = bed.start("router", [sys.executable, "-c", ACCEPT_ALL], stdout=subprocess.PIPE)
+        assert accelerator.stdout is not None
+        assert accelerator.stdout.readline() == "accepting\n"
+        watching = Watching(bed)
+        time.sleep(LEAD_S)
+        begin_s = script(bed, [truth])
+        time.sleep(truth.until_s + _SETTLES_S)
+        (told,) = last_of_each(watching.stop())
+    assert told.cause == "line"
+    assert is_true(told, truth, begin_s), told

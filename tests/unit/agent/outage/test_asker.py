@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
-from agent.echo import lookup
+from agent.echo import knock, lookup
+from agent.echo.address import parse
 from agent.outage import asker
 from agent.outage.asker import Asker
 from agent.outage.watch import Ask
@@ -35,3 +37,23 @@ async def test_a_resolver_that_says_it_cannot_is_told_as_failing(
         await asyncio.wait_for(arrived.wait(), 3)
         await asking.close()
     assert told == [(7, fails)]
+
+
+@pytest.mark.parametrize(("listens_at", "answers"), [("127.0.0.1", [7]), ("0.0.0.0", [])])
+async def test_an_anchor_is_heard_by_a_connection_unless_everybody_accepts_it(
+    listens_at: str, answers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(knock.NOBODY, socket.AF_INET, parse("127.0.0.2"))
+    told: list[int] = []
+    with socket.create_server((listens_at, 0)) as server:
+        asking = Asker(
+            lambda number, _at_s, _fails: told.append(number),
+            lambda: None,
+            dns_name="",
+            timeout_s=2.0,
+            tcp_port=server.getsockname()[1],
+        )
+        asking.send(Ask(7, "anchors", "127.0.0.1", "connection"))
+        await asyncio.gather(*asking._tasks)
+        await asking.close()
+    assert told == answers

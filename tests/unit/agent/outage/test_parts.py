@@ -108,8 +108,8 @@ def test_options_that_cannot_work_are_refused(table: dict[str, object], problem:
 def test_a_plan_is_the_profiles_but_for_what_is_set() -> None:
     metered = OutageOptions(profile="metered", dns_every_s=5.0).plan()
     assert (metered.anchor_every_s, metered.dns_every_s, metered.is_hasty) == (1.68, 5.0, False)
-    assert OutageOptions(profile="metered").plan(method="tcp").anchor_every_s == 4 * 1.68
-    assert OutageOptions(anchor_every_s=2.0).plan(method="tcp").anchor_every_s == 2.0
+    assert metered.by_connection_every_s == 8.4
+    assert OutageOptions(anchor_every_s=2.0).plan().by_connection_every_s == 2.0
 
 
 def test_the_host_tells_cable_route_and_what_came_over_the_link(tmp_path: Path) -> None:
