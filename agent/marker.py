@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.contract.record import BOOT, ClockState
+from agent.pages import sync_directory
 
 BEAT_EVERY_S = 300.0
 _BYTES = 512
@@ -137,6 +138,7 @@ class MarkFile:
         ]  # fmt: skip
         body = json.dumps(plain, separators=(",", ":"))
         content = f"{body} {zlib.crc32(body.encode()):08x}\n".encode().ljust(_BYTES)
+        is_new = not self._path.exists()
         fd = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o640)
         try:
             os.pwrite(fd, content, 0)
@@ -144,6 +146,8 @@ class MarkFile:
             os.fdatasync(fd)
         finally:
             os.close(fd)
+        if is_new:
+            sync_directory(self._path.parent)
 
 
 def _parsed(text: str) -> Mark | None:

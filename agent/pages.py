@@ -59,7 +59,7 @@ class Pages:
         finally:
             os.close(fd)
         if is_new:
-            _sync_directory(self._path.parent)
+            sync_directory(self._path.parent)
 
     def _slot(self, plain: list[Any]) -> bytes:
         body = self._magic + json.dumps(plain, separators=(",", ":")).encode() + b" "
@@ -78,7 +78,12 @@ class Pages:
         return plain if is_ours else None
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make the names in it survive a power cut.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)

@@ -234,7 +234,14 @@ class Service:
     def _note_clock(self) -> None:
         for event in self._clock.take_events():
             self._event(event)
+        self._date_mark()
         self._tell_power_cut()
+
+    def _date_mark(self) -> None:
+        """Not leave it to the next beat to say when: boots that are cut short often end before."""
+        is_undated = self._mark is not None and self._mark.wall_ms is None
+        if is_undated and self._clock.now().age_s is not None:
+            self._write_mark()
 
     def _record_start(self) -> None:
         """Say that the agent started, and whether it had been stopped properly before."""

@@ -4,18 +4,23 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from agent.clock.system import mono_ns
 from agent.contract.kinds import Event, Outage
 from agent.contract.record import Record
+from agent.marker import Mark, MarkFile
 from agent.spool.block import scan, unpack
 from tests.system.trio import Trio, wait_until
+from tests.system.witness import CLOCK, FaultyClock
 
 pytestmark = [pytest.mark.parts, pytest.mark.timeout(120)]
 
@@ -35,8 +40,11 @@ def _kept(trio: Trio) -> dict[tuple[str, int], Record]:
 
 
 def _events(trio: Trio) -> list[tuple[str, str | None]]:
-    fields = [r.fields for r in _kept(trio).values()]
-    return [(f.event, f.subject) for f in fields if isinstance(f, Event)]
+    return [(f.event, f.subject) for f in _event_fields(trio)]
+
+
+def _event_fields(trio: Trio) -> list[Event]:
+    return [r.fields for r in _kept(trio).values() if isinstance(r.fields, Event)]
 
 
 def test_an_agent_without_a_broker_measures_and_keeps(trio: Trio) -> None:
@@ -63,6 +71,36 @@ def test_an_agent_of_another_boot_calls_it_a_power_cut(trio: Trio) -> None:
     trio.start("agent")
     wait_until(lambda: ("unclean_shutdown", "power cut or reset") in _events(trio), 30, "it notices")
     assert trio.stop("agent") == 0
+
+
+def test_a_power_cut_minutes_after_the_clock_became_known_is_dated_when_it_is_again(trio: Trio) -> None:
+    began_s = time.monotonic()
+    trio.environment[CLOCK] = str(trio.directory / "clock.json")
+    _boot(trio, "00000001", wall_ms=0)
+    trio.kill("agent")
+    _boot(trio, "00000002", wall_ms=7_200_000)
+    wait_until(lambda: ("power_cut", "power cut or reset") in _events(trio), 30, "it dates the power cut")
+    assert trio.stop("agent") == 0
+
+    cuts = {f.event: f for f in _event_fields(trio) if f.lasted_s is not None or "cut" in f.event}
+    assert cuts.keys() == {"power_cut"}
+    assert 7200 <= (cuts["power_cut"].lasted_s or 0) <= 7200 + time.monotonic() - began_s
+    assert cuts["power_cut"].resolution_s == 300
+
+
+def _boot(trio: Trio, boot: str, *, wall_ms: int) -> None:
+    """Start the agent in a new boot, in 1970; then its clock is set, ahead of ours by `wall_ms`."""
+    file = trio.directory / "clock.json"
+    clock = FaultyClock(wall_ms=-time.time_ns() // 1_000_000, mono_ms=-(mono_ns() // 1_000_000), boot=boot)
+    clock.write(file)
+    trio.start("agent")
+    before = trio.log("agent").count("clock.set source=kernel")
+    made = len(trio.noted("made"))
+    wait_until(lambda: len(trio.noted("made")) >= made + 3, 30, "it measures")
+    dataclasses.replace(clock, wall_ms=wall_ms, is_synchronised=True).write(file)
+    wait_until(lambda: trio.log("agent").count("clock.set source=kernel") > before, 30, "it knows the time")
+    marks = MarkFile(trio.directory / "spool" / "running")
+    wait_until(lambda: (marks.read() or Mark(boot="")).wall_ms is not None, 20, "its mark says when it was")
 
 
 def test_an_agent_that_was_stopped_properly_says_nothing(trio: Trio) -> None:

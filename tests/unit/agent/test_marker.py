@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,56 @@ def test_boots_cut_short_one_after_the_other_are_a_brown_out() -> None:
     assert away(calm, clock("dddddddd", 20, 90_100)).end == "power_cut"
 
 
+def test_only_cuts_within_the_first_minutes_of_a_boot_count_as_short() -> None:
+    after = clock("bbbbbbbb", 20, 0)
+    cut_early = mark(clock("aaaaaaaa", 599, 0), short_boots=1)
+    cut_late = mark(clock("aaaaaaaa", 600, 0), short_boots=1)
+    shut_down = mark(clock("aaaaaaaa", 90, 0), short_boots=1, has_stopped=True)
+    found = [next_mark(one, after).short_boots for one in (cut_early, cut_late, shut_down, None)]
+    assert found == [2, 0, 0, 0]
+    assert [away(one, after).end for one in (cut_early, cut_late)] == ["brown_out", "power_cut"]
+    assert next_mark(Mark(boot="00000000", short_boots=1), after).short_boots == 0
+
+
+def test_an_agent_killed_within_a_boot_does_not_forget_how_short_the_boots_before_were() -> None:
+    before = mark(clock("aaaaaaaa", 90, 0), short_boots=2)
+    again = next_mark(before, clock("aaaaaaaa", 95, 5))
+    assert again == mark(clock("aaaaaaaa", 95, 5), short_boots=2)
+    assert away(again, clock("bbbbbbbb", 20, 60)).end == "brown_out"
+
+
+def test_the_first_mark_of_a_boot_says_nothing_of_the_supply_and_is_no_stop() -> None:
+    before = mark(clock("aaaaaaaa", 90_000, 0), is_low=True, has_stopped=True)
+    assert next_mark(before, clock("bbbbbbbb", 20, 60, known=False)) == Mark(boot="bbbbbbbb", mono_ms=20_000)
+
+
+def test_nobody_was_away_for_less_than_no_time() -> None:
+    before = mark(clock("aaaaaaaa", 100, 0))
+    assert away(before, clock("bbbbbbbb", 30, 20)) == Away("power_cut", WALL_MS, 0.0, 0.0)
+    assert away(before, clock("aaaaaaaa", 99, 0)) == Away("killed", WALL_MS, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("cut_after_s", [0, 1, 299, 299.999])
+@pytest.mark.parametrize("down_s", [0, 1, 3600])
+def test_the_power_was_away_for_as_long_as_is_told_or_less_by_the_resolution(
+    cut_after_s: float, down_s: float
+) -> None:
+    beat_s = 7 * BEAT_EVERY_S
+    before = mark(clock("aaaaaaaa", beat_s, beat_s))
+    booted_s = beat_s + cut_after_s + down_s
+    gone = away(before, clock("bbbbbbbb", 45, booted_s + 45))
+    assert gone.lasted_s is not None
+    assert gone.resolution_s is not None
+    assert gone.lasted_s - gone.resolution_s <= down_s <= gone.lasted_s
+    assert gone.resolution_s <= 300
+
+
+def test_when_the_clock_becomes_known_later_the_same_length_is_told() -> None:
+    before = mark(clock("aaaaaaaa", 4000, 0))
+    told = {away(before, clock("bbbbbbbb", mono_s, 3600 + mono_s)) for mono_s in (1, 30, 86_400)}
+    assert told == {Away("power_cut", WALL_MS, 3600.0, BEAT_EVERY_S)}
+
+
 def test_the_file_keeps_what_is_written(tmp_path: Path) -> None:
     file = MarkFile(tmp_path / "running")
     assert file.read() is None
@@ -79,6 +131,64 @@ def test_the_file_keeps_what_is_written(tmp_path: Path) -> None:
         file.write(each)
         assert file.read() == each
     assert (tmp_path / "running").stat().st_size == 512
+
+
+def test_a_mark_is_on_the_disk_in_its_one_place_before_the_agent_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "running"
+    synced: list[tuple[int, bool]] = []
+
+    def fdatasync(fd: int) -> None:
+        synced.append((os.fstat(fd).st_ino, MarkFile(path).read() is not None))
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    open_files = len(list(Path("/proc/self/fd").iterdir()))
+    for n in range(3):
+        MarkFile(path).write(mark(clock("aaaaaaaa", n, n)))
+    assert synced == [(path.stat().st_ino, True)] * 3
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_files
+
+
+def test_a_new_file_has_its_name_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_ino))
+    for n in range(2):
+        MarkFile(tmp_path / "running").write(mark(clock("aaaaaaaa", n, n)))
+        assert synced == [tmp_path.stat().st_ino]
+
+
+def test_a_mark_in_which_one_byte_changed_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "running"
+    MarkFile(path).write(mark(clock("aaaaaaaa", 4000, 0), has_stopped=True))
+    whole = path.read_bytes()
+    for place in range(len(whole.rstrip())):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert MarkFile(path).read() == Mark(boot="00000000")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '["nonsense",false,1,1,false,0]',
+        '["aaaaaaaa",false,1.5,1,false,0]',
+        '["aaaaaaaa",false,1,true,false,0]',
+        '["aaaaaaaa",false,1,1,false,null]',
+        f'["aaaaaaaa",false,{2**53},1,false,0]',
+        f'["aaaaaaaa",false,1,{-(2**53)},false,0]',
+        '["aaaaaaaa",false,1,1,false]',
+        '"aaaaaa"',
+        "[" * 400,
+    ],
+)
+def test_a_whole_mark_that_nobody_wrote_is_not_believed(tmp_path: Path, body: str) -> None:
+    (tmp_path / "running").write_text(f"{body} {zlib.crc32(body.encode()):08x}\n")
+    assert MarkFile(tmp_path / "running").read() == Mark(boot="00000000")
+
+
+def test_a_torn_mark_says_neither_when_nor_for_how_long() -> None:
+    assert away(Mark(boot="00000000"), clock("bbbbbbbb", 30, 60)) == Away("power_cut")
+    assert away(Mark(boot="bbbbbbbb"), clock("bbbbbbbb", 30, 60)) == Away("killed")
 
 
 @given(st.binary(max_size=600))
