@@ -46,6 +46,15 @@ class Counted:
     wraps_at: int = _WIDE
 
     @property
+    def interface(self) -> str:
+        """What stays of `line` when the interface is renamed, for its counters go on."""
+        return self.line.rpartition("/")[2]
+
+    def goes_on_as(self, later: Counted) -> bool:
+        """Whether the later look is at the same counters."""
+        return (self.epoch, self.interface) == (later.epoch, later.interface)
+
+    @property
     def bytes(self) -> int:
         """Both ways."""
         return self.rx_bytes + self.tx_bytes
@@ -66,7 +75,7 @@ def growth(before: Counted | None, now: Counted) -> tuple[int, int]:
         before: None where the counter is known to have begun at 0 since.
         now: what it shows.
     """
-    if before is None or (before.epoch, before.line) != (now.epoch, now.line):
+    if before is None or not before.goes_on_as(now):
         return now.rx_bytes, now.tx_bytes
     elapsed_ms = now.mono_ms - before.mono_ms
     return (

@@ -117,7 +117,7 @@ def _read(plain: list[Any]) -> Usage:
         test_bytes=test_bytes,
         reserved_bytes=reserved_bytes,
         first_epoch=first_epoch,
-        looks={look.line: look for look in found},
+        looks={look.interface: look for look in found},
     )
 
 

@@ -32,6 +32,6 @@ async def used_bps(counters: Counters, sleep: Sleep, look_s: float) -> float | N
     before = counters.read()
     await sleep(look_s)
     now = counters.read()
-    if before is None or now is None or (before.epoch, before.line) != (now.epoch, now.line):
+    if before is None or now is None or not before.goes_on_as(now):
         return None
     return max(growth(before, now)) * 8000 / max(1, now.mono_ms - before.mono_ms)

@@ -205,7 +205,7 @@ class Turns:
 
         def line_bytes() -> int | None:
             now = self._counters.read()
-            same = before is not None and now is not None and before.line == now.line
+            same = before is not None and now is not None and before.interface == now.interface
             return sum(growth(before, now)) if same and now is not None else None
 
         return Turn(probe=probe, was_busy=was_busy, line_bytes=line_bytes, agreement=self._agreement)

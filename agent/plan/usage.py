@@ -25,7 +25,7 @@ class Usage:
         test_bytes: of these, what tests moved.
         reserved_bytes: what the test under way may move.
         first_epoch: in which counting began: whatever was counted there before our first look is not ours.
-        looks: the last of each line.
+        looks: the last of each interface.
     """
 
     month: str = ""
@@ -49,16 +49,16 @@ class Usage:
 def with_look(usage: Usage, now: Counted) -> Usage:
     """After a look at the counters."""
     first_epoch = usage.first_epoch or now.epoch
-    before = usage.looks.get(now.line)
+    before = usage.looks.get(now.interface)
     is_first = now.epoch == first_epoch and before is None
     rx, tx = (0, 0) if is_first else growth(before, now)
-    looks = {k: v for k, v in usage.looks.items() if v.epoch == now.epoch and k != now.line}
+    looks = {k: v for k, v in usage.looks.items() if v.epoch == now.epoch and k != now.interface}
     kept = dict(list(looks.items())[1 - _MOST_LINES :])
     return replace(
         usage,
         line_bytes=usage.line_bytes + rx + tx,
         first_epoch=first_epoch,
-        looks={**kept, now.line: now},
+        looks={**kept, now.interface: now},
     )
 
 

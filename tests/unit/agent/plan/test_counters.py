@@ -131,6 +131,20 @@ def test_a_default_route_that_goes_back_and_forth_is_counted_once(moves: list[tu
     assert usage.line_bytes == host.passed_bytes
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from(("eth0/2", "lan/2", "wan0/2")), st.integers(0, 10**6)), max_size=30)
+)
+def test_an_interface_that_is_renamed_goes_on_counting(moves: list[tuple[str, int]]) -> None:
+    usage = with_look(Usage(), Counted(epoch="a", line="eth0/2", rx_bytes=5, tx_bytes=0, mono_ms=0))
+    passed = 0
+    for n, (line, bytes_) in enumerate(moves, 1):
+        passed += bytes_
+        now = Counted(epoch="b", line=line, rx_bytes=passed, tx_bytes=0, mono_ms=1000 * n)
+        usage = with_look(usage, now)
+
+    assert usage.line_bytes == passed
+
+
 def test_what_was_counted_before_the_first_look_is_not_ours() -> None:
     first = Counted(epoch="a", line="eth0/2", rx_bytes=10**12, tx_bytes=10**9, mono_ms=5)
 
