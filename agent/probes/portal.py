@@ -135,6 +135,10 @@ class PortalProbe(ProbeOptions):
         except NoAnswer as e:
             if e.reason == Reason.REFUSED and exchange.peer is not None:
                 return Finding(_portal(known, exchange, BLOCKED), None, e.detail)
+            # A portal that holds its connection open, or breaks off, has shown what it is by then.
+            verdict = None if exchange.response.status is None else self._verdict(known, exchange)
+            if verdict in {PORTAL, QUOTA, BLOCKED}:
+                return Finding(_portal(known, exchange, verdict), None, e.detail)
             return Finding(Portal(target=known.url), e.reason, e.detail)
         return Finding(_portal(known, exchange, self._verdict(known, exchange)))
 

@@ -169,6 +169,39 @@ async def test_name_without_address_is_a_failure_and_no_verdict(rcode: int, reas
     assert (figures.verdict, figures.open, finding.reason) == (None, None, reason)
 
 
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        (b"HTTP/1.1 302 x\r\nLocation: http://login.test/\r\n\r\n", "portal"),
+        (b"HTTP/1.1 511 x\r\n\r\n", "portal"),
+        (b"HTTP/1.1 200 x\r\nContent-Length: 900000\r\n\r\n<form>", "portal"),
+        ("HTTP/1.1 200 x\r\n\r\n<p>Трафик исчерпан".encode(), "quota"),
+        (b"HTTP/1.1 403 x\r\n\r\n", "blocked"),
+        (b"HTTP/1.1 200 x\r\n\r\n<p>hello", None),
+        (b"HTTP/1.1 200 x\r\nContent-Length: 8\r\n\r\nsuccess", None),
+        (b"HTTP/1.1 302 x\r\nLocation: http://login.test/\r\n", None),
+    ],
+)
+async def test_a_portal_that_holds_its_connection_open_is_known_by_what_it_said(
+    said: bytes, verdict: str | None
+) -> None:
+    held = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        await held.wait()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finding, figures = await measured(Known(url=url, status=200, text="success"), timeout_s=0.3)
+    held.set()
+    server.close()
+    assert (figures.verdict, finding.reason) == (verdict, None if verdict else Reason.TIMEOUT)
+    assert (figures.open, figures.total_ms) == (False if verdict else None, None)
+
+
 async def test_silence_is_a_failure_and_no_verdict() -> None:
     async with serving(None) as pages:
         finding, figures = await measured(Known(url=pages.url), timeout_s=0.1)
