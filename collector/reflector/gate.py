@@ -9,7 +9,9 @@ with admitted as grant:
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import ipaddress
 import threading
 import time
 from collections import OrderedDict, deque
@@ -24,6 +26,7 @@ from collector.reflector import token as tokens
 from collector.reflector.options import GateOptions
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86400.0
+_HOST_BITS = 64
 _MAX_KNOWN = 100_000
 """So many devices and addresses are remembered; those not seen longest are forgotten first."""
 
@@ -195,7 +198,8 @@ class Gate:
         """Which limit is reached, if one is."""
         now_s, options = self.now_s(), self._options
         wanted_bytes = min(wanted_bytes, options.test_bytes)
-        if device in self._open or len(self._open) >= options.tests:
+        here = sum(_place(grant.address) == _place(address) for grant in self._open.values())
+        if device in self._open or len(self._open) >= options.tests or here >= options.address_tests:
             return Refused(Refusal.BUSY, self._free_after_s())
         limits = (
             (Refusal.DEVICE_TESTS, self._tests, device, options.device_tests_per_hour, 1),
@@ -237,3 +241,11 @@ class Gate:
         if self._open.pop(grant.device, None) is not None:
             self._device_bytes.add(grant.device, grant.spent_bytes, self.now_s())
             self._address_bytes.add(grant.address, grant.spent_bytes, self.now_s())
+
+
+def _place(address: str) -> str:
+    """What devices at one school have in common: their NAT's address, or their network of IPv6 (RFC 6177)."""
+    with contextlib.suppress(ValueError):
+        found = ipaddress.IPv6Address(address.partition("%")[0])
+        return address if found.ipv4_mapped else str(int(found) >> _HOST_BITS)
+    return address

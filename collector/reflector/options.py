@@ -31,6 +31,13 @@ class GateOptions:
         example="0" * 64,
     )
     tests: int = option("tests at the same time; one more is told when to come back", 4, low=1, high=1000)
+    address_tests: int = option(
+        "of these, from one address (IPv6: one /64): two devices at a school would measure each other; "
+        "schools behind one address wait for one another too",
+        1,
+        low=1,
+        high=1000,
+    )
     test_bytes: int = option("most one test may move, both ways", 400_000_000, low=100_000)
     test_s: float = option("longest one test may take", 60.0, low=1, high=600)
     device_bytes_per_day: int = option("most one device may move in a day", 2_000_000_000, low=100_000)

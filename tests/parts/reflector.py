@@ -30,6 +30,7 @@ def generous_gate(**options: Any) -> Entry:
     public = key.public_key().public_bytes_raw().hex()
     wide = {
         "tests": 100,
+        "address_tests": 100,
         "test_bytes": 4_000_000_000,
         "test_s": 600.0,
         "device_bytes_per_day": 10**12,

@@ -69,9 +69,38 @@ def test_a_device_has_one_test_at_a_time() -> None:
     gate = make()
     with admitted(gate.admit(A, HOME, 1)):
         assert reason_of(gate.admit(A, HOME, 1)) is Refusal.BUSY
-        admitted(gate.admit(B, HOME, 1)).close()
+        assert reason_of(gate.admit(A, "203.0.113.8", 1)) is Refusal.BUSY
+        admitted(gate.admit(B, "203.0.113.8", 1)).close()
     assert gate.tests == 0
     admitted(gate.admit(A, HOME, 1))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_one_place"),
+    [
+        (HOME, HOME, True),
+        (HOME, "203.0.113.8", False),
+        ("::ffff:203.0.113.7", "::ffff:203.0.113.7", True),
+        ("::ffff:203.0.113.7", "::ffff:203.0.113.8", False),
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+    ],
+)
+def test_two_devices_at_one_place_test_one_after_the_other(one: str, other: str, is_one_place: bool) -> None:
+    gate = make()
+    with admitted(gate.admit(A, one, 1)):
+        answer = gate.admit(B, other, 1)
+        assert (reason_of(answer) is Refusal.BUSY) == is_one_place
+        if isinstance(answer, Grant):
+            answer.close()
+    admitted(gate.admit(B, other, 1))
+
+
+def test_where_it_is_allowed_several_at_one_place_test_at_once() -> None:
+    gate = make(address_tests=2)
+    with admitted(gate.admit(A, HOME, 1)):
+        admitted(gate.admit(B, HOME, 1))
 
 
 def test_a_busy_reflector_says_when_to_come_back() -> None:
