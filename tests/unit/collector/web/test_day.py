@@ -76,3 +76,23 @@ def test_hours_without_an_answer_have_no_median() -> None:
     found = summarise([RollUp(hour_ms=0, received=0, histogram=()), RollUp(hour_ms=HOUR_MS)])
     assert [hour_ms for hour_ms, _ in found.hourly] == [HOUR_MS]
     assert summarise([]) == Rtt()
+
+
+def test_figures_are_those_of_all_times_not_of_the_hours_percentiles() -> None:
+    """Three slow targets of one busy hour and one quick target of a quiet one, read in the wrong order."""
+    hours_ms = {HOUR_MS: [600.0 + n for n in range(30)], 0: [20.0 + n / 10 for n in range(70)]}
+    rollups = [
+        RollUp(hour_ms=hour_ms, target=f"{part}", histogram=count(times_ms[part::3]))
+        for hour_ms, times_ms in hours_ms.items()
+        for part in range(3)
+    ]
+    found = summarise(rollups)
+    every_ms = sorted(time for times_ms in hours_ms.values() for time in times_ms)
+    assert found.median_ms == pytest.approx(every_ms[49], rel=0.01)
+    assert found.p95_ms == pytest.approx(every_ms[94], rel=0.01)
+    assert [hour_ms for hour_ms, _ in found.hourly] == [0, HOUR_MS]
+    assert [ms for _, ms in found.hourly] == [pytest.approx(ms, rel=0.01) for ms in (23.4, 614)]
+
+
+def test_more_answers_than_questions_are_no_gain() -> None:
+    assert summarise([RollUp(hour_ms=0, sent=3, received=3, late=1)]).loss_ratio == 0

@@ -53,3 +53,35 @@ def test_targets_come_in_order_with_the_gateway_last() -> None:
 def test_slots_are_as_long_as_the_schedule_asks(every_ms: int, slot_min: int) -> None:
     (day,) = by_target([Stored(at_ms=NOW_MS - 1, fields=answered(5.0))], WINDOW, every_ms=every_ms)
     assert day.slot_ms == slot_min * MINUTE_MS
+
+
+def test_slots_come_in_order_with_what_belongs_to_each_and_the_day_over_all() -> None:
+    first_ms = -(-WINDOW.start_ms // (5 * MINUTE_MS)) * 5 * MINUTE_MS
+    second_ms = first_ms + 5 * MINUTE_MS
+    moments = [(second_ms, 100.0), (second_ms - 1, 1.0), (first_ms, 2.0), (second_ms + 1, 300.0)]
+    stored = [Stored(at_ms=at_ms, fields=answered(rtt_ms, sent=2)) for at_ms, rtt_ms in moments]
+    (day,) = by_target(stored, WINDOW, every_ms=MINUTE_MS)
+    assert [one.start_ms for one in day.slots] == [first_ms, second_ms]
+    medians_ms = [one.rtt_median_ms for one in (*day.slots, day.whole)]
+    assert medians_ms == [pytest.approx(ms, rel=0.01) for ms in (1, 100, 2)]
+    assert [one.rtt_p95_ms for one in day.slots] == [pytest.approx(ms, rel=0.01) for ms in (2, 300)]
+    assert day.whole.loss_ratio == 0.5
+
+
+def test_the_day_begins_with_its_first_moment_and_ends_before_the_next() -> None:
+    moments = [WINDOW.start_ms - 1, WINDOW.start_ms, WINDOW.end_ms - 1, WINDOW.end_ms]
+    stored = [Stored(at_ms=at_ms, fields=answered(10.0 + n)) for n, at_ms in enumerate(moments)]
+    (day,) = by_target(stored, WINDOW, every_ms=MINUTE_MS)
+    assert [one.rtt_median_ms for one in day.slots] == [pytest.approx(ms, rel=0.01) for ms in (11, 12)]
+
+
+def test_only_records_that_say_both_sent_and_received_are_counted_for_loss() -> None:
+    untold = [Latency(target="a", sent=10), Latency(target="a", received=7), Latency(target="a", late=3)]
+    assert slot(0, untold).loss_ratio is None
+    assert slot(0, [*untold, Latency(target="a", sent=3, received=2)]).loss_ratio == pytest.approx(1 / 3)
+    assert slot(0, [Latency(target="a", sent=3, received=2, late=2)]).loss_ratio == 0
+
+
+def test_a_record_without_a_median_has_none_to_be_the_middle() -> None:
+    found = slot(0, [Latency(target="a", rtt_median_ms=m) for m in (9.0, None, 1.0, 3.0, 20.0)])
+    assert found.rtt_median_ms == 3
