@@ -25,7 +25,7 @@ class Reach:
     up: bool | None = flag("whether at least one independent anchor answered; None when none could be asked")
     anchors: int | None = number("independent anchors asked")
     anchors_up: int | None = number("of these, how many answered at least once")
-    anchor_asked: int | None = number("echo requests sent to anchors")
+    anchor_asked: int | None = number("requests made to anchors by `method`")
     anchor_answered: int | None = number("of these, answered, however late")
     loss_run_max: int | None = number("longest run of unanswered requests to anchors, in sending order")
     gateway_asked: int | None = number("requests sent to the LAN gateway")
@@ -37,7 +37,9 @@ class Reach:
     hint: str | None = text(
         "slot class the agent would give: up, degraded, down_provider, down_other, unknown"
     )
-    method: str | None = text("how anchors were asked: icmp or tcp")
+    method: str | None = text(
+        "how anchors were asked: icmp, or tcp where ICMP is not permitted or only connections were answered"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +64,7 @@ class Latency:
     loss_ratio: float | None = ratio("share of sent requests neither received nor late")
     loss_run_max: int | None = number("longest run of lost requests")
     loaded: bool | None = flag("whether a throughput test ran at the same time")
-    method: str | None = text("icmp or tcp")
+    method: str | None = text("icmp, or tcp where ICMP is not permitted or only connections were answered")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

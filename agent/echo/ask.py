@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask these hosts at these moments: who answered, and how fast?"""
+"""Ask these hosts at these moments: who answered, and how fast?
+
+By echo requests. Where the device may send none, and where they are dropped on the way, connections tell
+whether a host is there: of a host on the LAN any answer, of one beyond it only what nobody's address gets as
+well is none (`knock`). A refusal in the name of a host beyond the LAN is no answer either: a router or
+filter on the way sends the same.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from agent.echo import connect, stamp
+from agent.contract.reason import Reason
+from agent.echo import stamp
 from agent.echo.address import Address
+from agent.echo.connect import connect
 from agent.echo.icmp import EchoLine, icmp_permission
+from agent.echo.knock import knock
 from agent.echo.ledger import Ledger, Outcome
 from agent.echo.plan import Ask, moments
 
@@ -24,18 +33,39 @@ Method = Literal["icmp", "tcp"]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """One outcome per request of the plan, in its order."""
+    """What became of a round.
+
+    Attributes:
+        method: by what the plan's requests were made.
+        outcomes: one per request of the plan, in its order.
+        instead: those of connections that were made because echo requests got no answer.
+    """
 
     method: Method
     outcomes: tuple[Outcome, ...]
+    instead: tuple[Outcome, ...] = ()
 
-    def to(self, addresses: Sequence[Address]) -> list[Outcome]:
-        """The outcomes of these hosts, in sending order."""
+    def to(self, addresses: Collection[Address]) -> list[Outcome]:
+        """The outcomes of the plan's requests to these hosts, in sending order."""
         return [outcome for outcome in self.outcomes if outcome.address in addresses]
+
+    def of(self, addresses: Collection[Address]) -> tuple[Method, list[Outcome]]:
+        """What tells most of these hosts: the plan's requests, unless only connections were answered."""
+        asked = self.to(addresses)
+        instead = [outcome for outcome in self.instead if outcome.address in addresses]
+        if _any_answered(asked) or not _any_answered(instead):
+            return self.method, asked
+        return "tcp", instead
 
 
 async def ask(
-    plan: Sequence[Ask], *, timeout_s: float, tcp_port: int, patience_s: float | None = None
+    plan: Sequence[Ask],
+    *,
+    timeout_s: float,
+    tcp_port: int,
+    patience_s: float | None = None,
+    near: Collection[Address] = (),
+    in_doubt: Sequence[Ask] = (),
 ) -> Answers:
     """Send each request of the plan at its moment and wait for answers.
 
@@ -49,17 +79,78 @@ async def ask(
         timeout_s: how long an answer counts as received.
         tcp_port: where to knock without ICMP; a connection is not waited for beyond the time-out.
         patience_s: how long an answer is waited for at all; the time-out by default.
+        near: hosts of the LAN, in whose name nobody else accepts connections.
+        in_doubt: connections that are made at their moments for as long as none of the hosts they go to has
+            answered an echo request.
     """
     patience_s = timeout_s if patience_s is None else patience_s
     if icmp_permission() == "denied":
-        return Answers(
-            "tcp", tuple(await connect.ask_by_connecting(plan, timeout_s=timeout_s, port=tcp_port))
-        )
-    return Answers("icmp", tuple(await _ask_by_echo(plan, timeout_s, patience_s)))
-
-
-async def _ask_by_echo(plan: Sequence[Ask], timeout_s: float, patience_s: float) -> list[Outcome]:
+        outcomes = await ask_by_connection(plan, timeout_s=timeout_s, port=tcp_port, near=near)
+        return Answers("tcp", tuple(outcomes))
     ledger = Ledger(plan, timeout_s)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_ask_by_echo(plan, ledger, patience_s), name="echo requests")
+        connecting = group.create_task(
+            _ask_in_doubt(in_doubt, plan, ledger, timeout_s, tcp_port), name="connections in doubt"
+        )
+    return Answers("icmp", tuple(ledger.outcomes()), tuple(connecting.result()))
+
+
+async def ask_by_connection(
+    plan: Sequence[Ask],
+    *,
+    timeout_s: float,
+    port: int,
+    near: Collection[Address] = (),
+    is_over: Callable[[], bool] = lambda: False,
+) -> list[Outcome]:
+    """Open a connection for each request of the plan until it is over, and close it at once."""
+    tasks: list[asyncio.Task[Outcome]] = []
+    async with asyncio.TaskGroup() as group:
+        async for _, item in moments(plan):
+            if is_over():
+                break
+            connecting = _connect(item.address, timeout_s, port, is_near=item.address in near)
+            tasks.append(group.create_task(connecting, name=f"connect {item.address}"))
+    return [task.result() for task in tasks]
+
+
+async def _connect(address: Address, timeout_s: float, port: int, *, is_near: bool) -> Outcome:
+    if is_near:
+        return await connect(address, timeout_s=timeout_s, port=port)
+    outcome = await knock(address, timeout_s=timeout_s, port=port)
+    if outcome.refused:
+        return replace(outcome, rtt_ms=None, late=False, reason=Reason.REFUSED)
+    return outcome
+
+
+async def _ask_in_doubt(
+    in_doubt: Sequence[Ask], plan: Sequence[Ask], ledger: Ledger, timeout_s: float, port: int
+) -> list[Outcome]:
+    hosts = {item.address for item in in_doubt}
+
+    def is_answered() -> bool:
+        return _any_answered([o for o in ledger.outcomes() if o.address in hosts])
+
+    outcomes = await ask_by_connection(in_doubt, timeout_s=timeout_s, port=port, is_over=is_answered)
+    last_s = max((item.at_s for item in plan if item.address in hosts), default=0.0)
+    told = zip(in_doubt, outcomes, strict=False)
+    return outcomes if any(_is_proof(item, outcome, last_s - timeout_s) for item, outcome in told) else []
+
+
+def _is_proof(item: Ask, outcome: Outcome, last_s: float) -> bool:
+    """Whether the link must have lived while an echo request was on its way, the one beside it or a later.
+
+    What needed a second SYN at the end of a round may be the answer of a link that has just come back.
+    """
+    return outcome.rtt_ms is not None or (outcome.late and item.at_s <= last_s)
+
+
+def _any_answered(outcomes: Sequence[Outcome]) -> bool:
+    return any(outcome.answered for outcome in outcomes)
+
+
+async def _ask_by_echo(plan: Sequence[Ask], ledger: Ledger, patience_s: float) -> None:
     settled = asyncio.Event()
     with _lines(plan, ledger, settled) as lines:
         await stamp.begin()
@@ -69,7 +160,6 @@ async def _ask_by_echo(plan: Sequence[Ask], timeout_s: float, patience_s: float)
             await _wait(settled, patience_s)
         for line in lines.values():
             line.read()
-    return ledger.outcomes()
 
 
 async def _wait(settled: asyncio.Event, patience_s: float) -> None:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from agent.echo.address import Address
 
+DOUBTFUL = 3
+"""So many requests without an answer raise a doubt; where 3 % are lost, one round in 37,000 begins so."""
+
 _ROUNDING = 1e-9
 
 
@@ -36,6 +39,23 @@ def fitting(span_s: float, *, every_s: float) -> int:
 def interleaved(plans: Iterable[Sequence[Ask]]) -> list[Ask]:
     """Several plans as one, in the order of their moments."""
     return sorted((ask for plan in plans for ask in plan), key=lambda ask: ask.at_s)
+
+
+def in_doubt(plan: Sequence[Ask], hosts: Sequence[Address], *, timeout_s: float, until_s: float) -> list[Ask]:
+    """When these hosts are asked in another way, should none of them have answered the plan's requests.
+
+    It begins when the first few requests to them are overdue and keeps the plan's moments, so that both ways
+    see the same link. A host that has no moment left is asked beside the last request, or as soon after it as
+    those few are overdue, at `until_s` at the latest: each is asked once at least.
+    """
+    asked = [item for item in plan if item.address in hosts]
+    if not asked:
+        return []
+    overdue_s = asked[:DOUBTFUL][-1].at_s + timeout_s
+    kept = [item for item in asked if item.at_s >= overdue_s - _ROUNDING]
+    last_s = max(asked[-1].at_s, min(overdue_s, until_s))
+    left = [host for host in dict.fromkeys(hosts) if all(item.address != host for item in kept)]
+    return [*kept, *(Ask(last_s, host) for host in left)]
 
 
 async def moments(plan: Sequence[Ask]) -> AsyncIterator[tuple[int, Ask]]:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ import pytest
 
 from tests.setup import parts
 
-pytestmark = [pytest.mark.root, pytest.mark.parts("ip")]
+pytestmark = [pytest.mark.root, pytest.mark.parts("ip", "nft")]
 
 TREE = Path(__file__).resolve().parents[2]
 ANCHORS = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
 REACH = {"watch_s": 0.6, "anchor_every_s": 0.1, "gateway_every_s": 0.2, "timeout_s": 0.4, "dns_name": ""}
+PATIENT: dict[str, Any] = {"watch_s": 3.0, "anchor_every_s": 0.25, "gateway_every_s": 0.5, "timeout_s": 1.0}
+"""12 requests to anchors; the first three are overdue when the seventh is sent."""
 LATENCY = {"count": 3, "spacing_s": 0.1, "timeout_s": 0.8}
 
 MEASURE = """
@@ -33,8 +37,9 @@ print(json.dumps([[to_plain(f.fields), f.reason] for f in asyncio.run(probe.meas
 """
 
 LISTEN = """
-import socket
-with socket.create_server(("", 443)) as server:
+import socket, sys
+at = ("::", int(sys.argv[1]))
+with socket.create_server(at, family=socket.AF_INET6, dualstack_ipv6=True) as server:
     print("listening", flush=True)
     while True:
         server.accept()[0].close()
@@ -111,6 +116,32 @@ class Lab:
         code = f"open('/proc/sys/{key.replace('.', '/')}', 'w').write({value!r})"
         subprocess.run(self.inside(room, ["python3", "-c", code]), check=True)
 
+    def rule(self, room: str, hook: str, rule: str, *, kind: str = "filter") -> None:
+        """A rule of nft(8) for what passes `hook`: input, output, forward or prerouting."""
+        chain = f"add chain inet {kind} {hook} {{ type {kind} hook {hook} priority 0; }}"
+        for line in (f"add table inet {kind}", chain, f"add rule inet {kind} {hook} {rule}"):
+            subprocess.run(self.inside(room, [nft(), line]), check=True)
+
+    def lift(self, room: str, hook: str) -> None:
+        """No more rules there."""
+        subprocess.run(self.inside(room, [nft(), f"flush chain inet filter {hook}"]), check=True)
+
+    @contextlib.contextmanager
+    def listening(self, room: str, port: int) -> Iterator[None]:
+        """Each address of a room accepts connections there."""
+        command = self.inside(room, [sys.executable, "-c", LISTEN, str(port)])
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "listening\n"
+            yield
+            process.kill()
+
+    def connects(self, host: str) -> bool:
+        """Whether somebody accepts a connection from the school in the name of this host."""
+        code = f"import socket; socket.create_connection(({host!r}, 443), timeout=1)"
+        command = self.inside("school", [sys.executable, "-c", code])
+        return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
     def inside(self, room: str, command: Sequence[str]) -> list[str]:
         return [ip(), "netns", "exec", self.rooms[room], *command]
 
@@ -136,6 +167,12 @@ def ip() -> str:
     return path
 
 
+def nft() -> str:
+    path = parts.find("nft")
+    assert path is not None
+    return path
+
+
 def batch(options: Sequence[str], commands: str) -> None:
     subprocess.run([ip(), *options, "-batch", "-"], input=commands, text=True, check=True)
 
@@ -153,12 +190,16 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture
 def listener(lab: Lab) -> Iterator[None]:
     """Port 443 of every anchor."""
-    command = lab.inside("internet", [sys.executable, "-c", LISTEN])
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "listening\n"
+    with lab.listening("internet", 443):
         yield
-        process.kill()
+
+
+@pytest.fixture
+def impostor(lab: Lab) -> Iterator[None]:
+    """The router accepts connections in everybody's name, as the accelerator of a satellite terminal does."""
+    with lab.listening("router", 8443):
+        lab.rule("router", "prerouting", "tcp dport 443 redirect to :8443", kind="nat")
+        yield
 
 
 UNPRIVILEGED = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
@@ -295,6 +336,108 @@ def test_reach_by_tcp_is_up_when_the_anchors_accept(lab: Lab, listener: None) ->
 def test_reach_by_tcp_does_not_take_a_refusal_for_an_anchor(lab: Lab) -> None:
     fields, _ = lab.reach(UNPRIVILEGED)
     assert (fields["method"], fields["up"], fields["gateway_answered"]) == ("tcp", False, 3)
+
+
+NO_ECHO = "icmp type echo-request drop"
+NO_ECHO_6 = "icmpv6 type echo-request drop"
+
+
+def test_reach_where_echo_is_dropped_on_the_way_is_told_by_connections(lab: Lab, listener: None) -> None:
+    lab.rule("router", "forward", NO_ECHO)
+    fields, reason = lab.reach(**PATIENT)
+    assert (fields["up"], fields["method"], fields["hint"], reason) == (True, "tcp", "up", None)
+    assert (fields["anchors_up"], fields["loss_run_max"]) == (3, 0)
+    assert (fields["anchor_asked"], fields["anchor_answered"]) == (6, 6)
+    assert fields["gateway_answered"] == fields["gateway_asked"] > 0
+
+
+def test_reach_by_ipv6_where_echo_is_dropped_is_told_by_connections(lab: Lab, listener: None) -> None:
+    lab.ip("school", "-6", "route", "add", "default", "via", "fe80::1", "dev", "eth0")
+    lab.rule("router", "forward", NO_ECHO_6)
+    fields, _ = lab.reach(**PATIENT, anchors=["2001:db8::1"])
+    assert (fields["up"], fields["method"], fields["hint"], fields["anchor_asked"]) == (True, "tcp", "up", 6)
+
+
+def test_reach_is_down_when_the_line_is_dead_behind_a_router_that_drops_echo(
+    lab: Lab, listener: None
+) -> None:
+    lab.rule("router", "forward", NO_ECHO)
+    lab.ip("internet", "link", "set", "net", "down")
+    fields, _ = lab.reach(**PATIENT)
+    assert (fields["up"], fields["method"], fields["hint"]) == (False, "icmp", "down_provider")
+    assert (fields["anchor_asked"], fields["anchor_answered"]) == (12, 0)
+
+
+def test_reach_is_down_when_an_accelerator_accepts_connections_on_a_dead_line(
+    lab: Lab, impostor: None
+) -> None:
+    lab.ip("internet", "link", "set", "net", "down")
+    assert lab.connects(ANCHORS[0])
+    fields, _ = lab.reach(**PATIENT)
+    assert (fields["up"], fields["method"], fields["hint"]) == (False, "icmp", "down_provider")
+
+
+def test_reach_is_down_when_a_router_refuses_connections_on_a_dead_line(lab: Lab) -> None:
+    lab.rule("router", "forward", NO_ECHO)
+    lab.rule("router", "forward", "meta l4proto tcp reject with tcp reset")
+    fields, _ = lab.reach(**PATIENT)
+    assert (fields["up"], fields["method"], fields["hint"]) == (False, "icmp", "down_provider")
+
+
+def test_reach_by_echo_stays_so_where_few_echoes_get_through(lab: Lab, listener: None) -> None:
+    lab.rule("router", "forward", "icmp type echo-request limit rate over 1/hour burst 1 packets drop")
+    fields, _ = lab.reach(**PATIENT)
+    assert (fields["up"], fields["method"], fields["hint"]) == (True, "icmp", "degraded")
+    assert (fields["anchor_asked"], fields["anchor_answered"]) == (12, 1)
+
+
+def test_reach_by_echo_stays_so_when_the_line_comes_back_in_the_round(lab: Lab, listener: None) -> None:
+    lab.rule("router", "forward", "drop")
+    revival = threading.Timer(2.5, lab.lift, ("router", "forward"))
+    revival.start()
+    fields, _ = lab.reach(**PATIENT | {"watch_s": 5.0})
+    revival.join()
+    assert (fields["up"], fields["method"], fields["anchor_asked"]) == (True, "icmp", 20)
+
+
+def test_reach_by_tcp_is_down_when_an_accelerator_accepts_connections_on_a_dead_line(
+    lab: Lab, impostor: None
+) -> None:
+    lab.ip("internet", "link", "set", "net", "down")
+    fields, _ = lab.reach(UNPRIVILEGED)
+    assert (fields["method"], fields["up"], fields["gateway_answered"]) == ("tcp", False, 3)
+
+
+def test_latency_where_echo_is_dropped_on_the_way_is_that_of_connections(lab: Lab, listener: None) -> None:
+    lab.rule("router", "forward", NO_ECHO)
+    found = lab.latency("gateway", "1.1.1.1", "8.8.8.8")
+    assert [(f["method"], f["sent"], f["received"], reason) for f, reason in found] == [
+        ("icmp", 3, 3, None),
+        ("tcp", 3, 3, None),
+        ("tcp", 3, 3, None),
+    ]
+    assert all(fields["rtt_median_ms"] > 0 and fields["rtt_histogram"] for fields, _ in found)
+
+
+def test_latency_of_a_gateway_that_ignores_echo_is_that_of_connections(lab: Lab) -> None:
+    lab.set("router", "net.ipv4.icmp_echo_ignore_all", "1")
+    (gateway, _), (anchor, _) = lab.latency("gateway", "1.1.1.1")
+    assert (gateway["method"], gateway["received"]) == ("tcp", 3)
+    assert (anchor["method"], anchor["received"]) == ("icmp", 3)
+
+
+def test_latency_on_a_dead_line_has_no_time_though_an_accelerator_accepts(lab: Lab, impostor: None) -> None:
+    lab.ip("internet", "link", "set", "net", "down")
+    ((fields, reason),) = lab.latency("1.1.1.1")
+    assert (fields["method"], fields["sent"], fields["loss_ratio"], reason) == ("icmp", 3, 1.0, "timeout")
+    assert "rtt_median_ms" not in fields
+
+
+def test_latency_of_a_host_in_whose_name_a_router_refuses_has_no_time(lab: Lab) -> None:
+    lab.rule("router", "forward", NO_ECHO)
+    lab.rule("router", "forward", "meta l4proto tcp reject with tcp reset")
+    ((fields, reason),) = lab.latency("1.1.1.1")
+    assert (fields["method"], fields["received"], reason) == ("icmp", 0, "timeout")
 
 
 def test_dns_of_a_dead_resolver_is_refused(lab: Lab) -> None:

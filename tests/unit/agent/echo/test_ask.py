@@ -10,12 +10,26 @@ import pytest
 from agent.contract.reason import Reason
 from agent.echo import ask as asking
 from agent.echo import icmp
+from agent.echo import knock as knocking
 from agent.echo.address import Address, parse
 from agent.echo.ask import Answers, ask
-from agent.echo.plan import evenly
-from tests.unit.agent.echo.peers import listening
+from agent.echo.ledger import Outcome
+from agent.echo.plan import Ask, evenly
+from tests.unit.agent.echo.peers import free_port, listening
 
-ONE, TWO = parse("127.0.0.1"), parse("127.0.0.2")
+ONE, TWO, NOBODY = parse("127.0.0.1"), parse("127.0.0.2"), parse("127.0.0.9")
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(knocking.NOBODY, socket.AF_INET, NOBODY)
+
+
+@pytest.fixture
+def everybody_port() -> Iterator[int]:
+    """Each address accepts connections there, as an accelerator does."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        yield server.getsockname()[1]
 
 
 @pytest.fixture
@@ -132,6 +146,102 @@ async def test_tcp_is_used_where_icmp_is_denied(monkeypatch: pytest.MonkeyPatch)
     assert answers.method == "tcp"
     assert answers.to([ONE])[0].rtt_ms is not None
     assert answers.to([TWO]) == []
+
+
+@pytest.mark.parametrize(("near", "reason"), [([], Reason.UNTRUE), ([ONE], None)])
+async def test_connection_is_doubted_only_beyond_the_lan(
+    near: list[Address], reason: Reason | None, everybody_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "icmp_permission", lambda: "denied")
+    answers = await ask([Ask(0, ONE)], timeout_s=5, tcp_port=everybody_port, near=near)
+    assert answers.outcomes[0].reason == reason
+
+
+@pytest.mark.parametrize(("near", "answered"), [([], False), ([ONE], True)])
+async def test_refusal_is_an_answer_only_on_the_lan(
+    near: list[Address], answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "icmp_permission", lambda: "denied")
+    (outcome,) = (await ask([Ask(0, ONE)], timeout_s=5, tcp_port=free_port(), near=near)).outcomes
+    assert (outcome.answered, outcome.refused) == (answered, True)
+    assert outcome.reason == (None if answered else Reason.REFUSED)
+
+
+async def test_connections_tell_of_hosts_that_answer_no_echo(echoing: list[float]) -> None:
+    plan = evenly([ONE, TWO], every_s=0.05, count=4)
+    with listening() as port:
+        answers = await ask(plan, timeout_s=0.6, tcp_port=port, in_doubt=[Ask(0.1, ONE), Ask(0.15, ONE)])
+    assert len(answers.outcomes) == 4
+    method, outcomes = answers.of([ONE])
+    assert (method, len(outcomes)) == ("tcp", 2)
+    assert all(outcome.rtt_ms is not None for outcome in outcomes)
+    assert answers.of([TWO]) == ("icmp", answers.to([TWO]))
+
+
+async def test_no_connection_is_made_where_echo_is_answered(
+    echoing: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knocked = knocks(monkeypatch, Outcome(address=ONE, rtt_ms=1))
+    echoing.append(0.0)
+    answers = await ask([Ask(0, ONE)], timeout_s=1000, tcp_port=1, in_doubt=[Ask(0.1, ONE)])
+    assert (answers.instead, knocked) == ((), [])
+
+
+async def test_connections_end_when_echo_is_answered_and_do_not_count(
+    echoing: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knocked = knocks(monkeypatch, Outcome(address=ONE, rtt_ms=1))
+    echoing.append(0.1)
+    in_doubt = [Ask(0, ONE), Ask(0.3, ONE), Ask(1000, ONE)]
+    async with asyncio.timeout(5):
+        answers = await ask([Ask(0, ONE)], timeout_s=1000, tcp_port=1, in_doubt=in_doubt)
+    assert knocked == [ONE]
+    assert answers.of([ONE]) == ("icmp", list(answers.outcomes))
+
+
+async def test_echo_to_a_host_that_is_not_in_doubt_ends_no_connections(
+    echoing: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knocks(monkeypatch, Outcome(address=TWO, rtt_ms=1))
+    echoing.append(0.0)
+    plan = [Ask(0, ONE), Ask(0.01, TWO)]
+    answers = await ask(plan, timeout_s=0.3, tcp_port=1, in_doubt=[Ask(0.1, TWO)])
+    assert answers.of([ONE])[0] == "icmp"
+    assert answers.of([TWO])[0] == "tcp"
+
+
+@pytest.mark.parametrize(
+    ("made_at_s", "outcome", "method"),
+    [
+        (0.1, Outcome(address=ONE, late=True), "tcp"),
+        (0.4, Outcome(address=ONE, late=True), "icmp"),
+        (0.4, Outcome(address=ONE, rtt_ms=1), "tcp"),
+        (0.1, Outcome(address=ONE, reason=Reason.UNTRUE), "icmp"),
+    ],
+)
+async def test_second_syn_that_is_answered_when_the_last_echo_was_sent_may_be_a_line_that_came_back(
+    made_at_s: float,
+    outcome: Outcome,
+    method: str,
+    echoing: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    knocks(monkeypatch, outcome)
+    plan = evenly([ONE], every_s=0.1, count=5)
+    answers = await ask(plan, timeout_s=0.2, tcp_port=1, in_doubt=[Ask(made_at_s, ONE)])
+    assert answers.of([ONE])[0] == method
+
+
+def knocks(monkeypatch: pytest.MonkeyPatch, outcome: Outcome) -> list[Address]:
+    """Each connection ends like this; to whom they went."""
+    knocked: list[Address] = []
+
+    async def knock(address: Address, **_: object) -> Outcome:
+        knocked.append(address)
+        return outcome
+
+    monkeypatch.setattr(asking, "knock", knock)
+    return knocked
 
 
 async def test_empty_plan_has_no_outcomes(echoing: list[float]) -> None:

@@ -8,17 +8,20 @@ import pytest
 
 from agent.contract.kinds import Latency
 from agent.contract.reason import Reason
+from agent.echo import route
 from agent.echo.address import Address, parse
-from agent.echo.ask import Answers
+from agent.echo.ask import Answers, Method
 from agent.echo.ledger import Outcome
 from agent.echo.plan import Ask
 from agent.echo.problem import NoAnswer
+from agent.echo.route import Route
 from agent.probes import latency
 from agent.probes.base import Finding
 from agent.probes.latency import LatencyProbe
 
+GATEWAY = parse("192.168.1.1")
 PLACES: dict[str, Address | NoAnswer] = {
-    "gateway": parse("192.168.1.1"),
+    "gateway": GATEWAY,
     "fast.test": parse("192.0.2.1"),
     "same.test": parse("192.0.2.1"),
     "dead.test": parse("192.0.2.9"),
@@ -33,25 +36,62 @@ OUTCOMES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def plans(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Ask]]:
-    """A network of the hosts above; the plans that were carried out."""
-    plans: list[Sequence[Ask]] = []
+class World:
+    """A network of the hosts above.
 
-    async def find(target: str, **_: object) -> Address:
+    Attributes:
+        plans: those carried out, one after the other.
+        connected: plans of connections.
+        accepting: hosts that accept connections.
+        back: hosts that answer from the second plan on.
+        method: by what requests are made.
+    """
+
+    def __init__(self) -> None:
+        self.plans: list[Sequence[Ask]] = []
+        self.connected: list[Sequence[Ask]] = []
+        self.accepting: set[str] = set()
+        self.back: set[str] = set()
+        self.method: Method = "icmp"
+
+    async def find(self, target: str, **_: object) -> Address:
         place = PLACES[target]
         if isinstance(place, NoAnswer):
             raise place
         return place
 
-    async def ask(plan: Sequence[Ask], **_: object) -> Answers:
-        plans.append(plan)
-        made = (Outcome(address=ask.address, **OUTCOMES[ask.address.host]) for ask in plan)
-        return Answers("icmp", tuple(made))
+    async def ask(self, plan: Sequence[Ask], *, near: Sequence[Address] = (), **_: object) -> Answers:
+        assert set(near) <= {GATEWAY}
+        self.plans.append(plan)
+        back = self.back if len(self.plans) > 1 else set()
+        kinds = ({"rtt_ms": 9.0} if a.address.host in back else OUTCOMES[a.address.host] for a in plan)
+        made = (Outcome(address=ask.address, **kind) for ask, kind in zip(plan, kinds, strict=True))
+        return Answers(self.method, tuple(made))
 
-    monkeypatch.setattr(latency, "find", find)
-    monkeypatch.setattr(latency, "ask", ask)
-    return plans
+    async def ask_by_connection(
+        self, plan: Sequence[Ask], *, near: Sequence[Address], **_: object
+    ) -> list[Outcome]:
+        assert near == [GATEWAY]
+        self.connected.append(plan)
+        return [Outcome(address=ask.address, **self._connection(ask.address)) for ask in plan]
+
+    def _connection(self, address: Address) -> dict[str, Any]:
+        return {"rtt_ms": 80.0} if address.host in self.accepting else {"reason": Reason.UNTRUE}
+
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    monkeypatch.setattr(latency, "find", world.find)
+    monkeypatch.setattr(latency, "ask", world.ask)
+    monkeypatch.setattr(latency, "ask_by_connection", world.ask_by_connection)
+    monkeypatch.setattr(route, "default_route", lambda: Route("eth0", GATEWAY))
+    return world
+
+
+@pytest.fixture
+def plans(world: World) -> list[Sequence[Ask]]:
+    return world.plans
 
 
 async def measured(*targets: str) -> dict[str, tuple[Latency, Finding]]:
@@ -80,6 +120,49 @@ async def test_silent_target_has_a_reason_and_no_times() -> None:
         Reason.UNREACHABLE,
         "none of 10 requests was answered in time",
     )
+
+
+async def test_target_that_answers_only_connections_is_told_by_them(world: World) -> None:
+    world.accepting = {"192.0.2.9"}
+    found = await measured("dead.test", "fast.test")
+    figures, finding = found["dead.test"]
+    assert (figures.method, figures.sent, figures.received, figures.loss_ratio) == ("tcp", 10, 10, 0)
+    assert (figures.rtt_median_ms, finding.reason, finding.detail) == (80.0, None, None)
+    assert figures.rtt_histogram
+    assert (found["fast.test"][0].method, found["fast.test"][0].rtt_median_ms) == ("icmp", 25.0)
+
+
+async def test_only_silent_targets_are_asked_by_connections_at_the_same_pace(world: World) -> None:
+    await measured("gateway", "dead.test", "fast.test")
+    (plan,) = world.connected
+    assert {ask.address.host for ask in plan} == {"192.0.2.9"}
+    assert [ask.at_s for ask in plan] == [i * 0.5 for i in range(10)]
+    assert world.plans[1] == [Ask(4.5, parse("192.0.2.9"))]
+
+
+async def test_target_that_has_come_back_meanwhile_keeps_its_loss(world: World) -> None:
+    world.accepting = world.back = {"192.0.2.9"}
+    figures, finding = (await measured("dead.test"))["dead.test"]
+    assert (figures.method, figures.loss_ratio, finding.reason) == ("icmp", 1.0, Reason.UNREACHABLE)
+
+
+async def test_nobody_is_asked_again_where_all_have_answered(world: World) -> None:
+    await measured("gateway", "fast.test")
+    assert (len(world.plans), world.connected) == (1, [])
+
+
+async def test_nobody_is_asked_again_where_connections_were_made_at_once(world: World) -> None:
+    world.method = "tcp"
+    assert (await measured("dead.test"))["dead.test"][0].method == "tcp"
+    assert world.connected == []
+
+
+@pytest.mark.parametrize(("deadline_s", "rounds"), [(36.0, 0), (36.1, 1)])
+async def test_nobody_is_asked_again_where_the_deadline_leaves_no_time(
+    world: World, deadline_s: float, rounds: int
+) -> None:
+    await LatencyProbe(targets=("dead.test",), deadline_s=deadline_s).measure()
+    assert len(world.connected) == rounds
 
 
 async def test_target_that_cannot_be_sent_to_has_no_loss() -> None:

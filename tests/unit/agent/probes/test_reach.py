@@ -39,13 +39,19 @@ class World:
         self.surroundings = HOME
         self.lookups = {ONE: NAMED, TWO: NAMED}
         self.plan: Sequence[Ask] = ()
+        self.in_doubt: Sequence[Ask] = ()
+        self.connection: dict[str, Any] = {"reason": Reason.TIMEOUT}
         self.asked: list[Address] = []
 
-    async def ask(self, plan: Sequence[Ask], **_: object) -> Answers:
-        self.plan = plan
+    async def ask(
+        self, plan: Sequence[Ask], *, near: Sequence[Address], in_doubt: Sequence[Ask], **_: object
+    ) -> Answers:
+        assert set(near) <= {GATEWAY}
+        self.plan, self.in_doubt = plan, in_doubt
         kinds = (self.gateway_outcome if ask.address == GATEWAY else self.outcome for ask in plan)
         outcomes = (Outcome(address=ask.address, **kind) for ask, kind in zip(plan, kinds, strict=True))
-        return Answers("icmp", tuple(outcomes))
+        instead = (Outcome(address=ask.address, **self.connection) for ask in in_doubt)
+        return Answers("icmp", tuple(outcomes), tuple(instead))
 
     async def look_up(self, resolver: Address, _name: str, **_: object) -> Lookup:
         self.asked.append(resolver)
@@ -87,6 +93,39 @@ async def test_dead_internet_is_a_finding_and_no_failure(world: World) -> None:
     world.outcome = {"reason": Reason.TIMEOUT}
     finding, figures = await measured()
     assert (figures.up, figures.hint, finding.reason) == (False, "down_provider", None)
+
+
+async def test_anchors_that_answer_only_connections_are_up_by_tcp(world: World) -> None:
+    world.outcome = {"reason": Reason.TIMEOUT}
+    world.connection = {"rtt_ms": 30.0}
+    finding, figures = await measured()
+    assert (figures.up, figures.method, figures.hint, finding.reason) == (True, "tcp", "up", None)
+    assert (figures.anchor_asked, figures.anchor_answered, figures.loss_run_max) == (7, 7, 0)
+    assert (figures.anchors, figures.anchors_up) == (3, 3)
+    assert (figures.gateway_asked, figures.gateway_answered) == (25, 25)
+
+
+async def test_anchors_are_asked_by_connections_beside_the_later_echo_requests(world: World) -> None:
+    await measured()
+    assert [ask.at_s for ask in world.in_doubt] == [15, 20, 25, 30, 35, 40, 45]
+    assert {ask.address for ask in world.in_doubt} == {parse(a) for a in ReachProbe().anchors}
+
+
+@pytest.mark.parametrize("answered", [{"rtt_ms": 900.0}, {"late": True, "reason": Reason.TIMEOUT}])
+async def test_echo_that_was_answered_however_late_is_what_counts(
+    world: World, answered: dict[str, Any]
+) -> None:
+    world.outcome = answered
+    world.connection = {"rtt_ms": 30.0}
+    _, figures = await measured()
+    assert (figures.method, figures.anchor_asked, figures.hint) == ("icmp", 10, "up")
+
+
+async def test_connections_that_needed_a_second_syn_were_answered(world: World) -> None:
+    world.outcome = {"reason": Reason.TIMEOUT}
+    world.connection = {"late": True, "reason": Reason.TIMEOUT}
+    _, figures = await measured()
+    assert (figures.anchor_answered, figures.hint) == (7, "up")
 
 
 async def test_no_route_is_a_failure_to_measure_with_evidence(world: World) -> None:
