@@ -15,6 +15,7 @@ Does not tell: what one connection of another congestion control would get; see 
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ log = logging.getLogger("agent.probes.tcp")
 PORT = 7471
 _SHARE_OF_RATE = 0.5
 """Of the bytes, when the link is to be kept full afterwards."""
+_LONGEST_QUEUE_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,10 +150,13 @@ class TcpProbe(CappedEachWay, ProbeOptions):
             congestion=responsiveness.CONGESTION,
         )
         try:
-            return found, await responsiveness.under_load(session, under, found.mbps(found.segment.rate))
+            loaded = await responsiveness.under_load(session, under, found.mbps(found.segment.rate))
         except NoAnswer as e:
             log.debug("tcp.unloaded problem=%s", e)
             return found, None
+        # What is still in the queue belongs to this direction and not to the next.
+        await asyncio.sleep(min(_LONGEST_QUEUE_S, (loaded.rtt_ms or 0.0) / 1000))
+        return found, loaded
 
 
 def _finding(test: Test, seen: Seen, found: Transfer, loaded: Loaded | None) -> Finding:

@@ -128,7 +128,11 @@ async def under_load(session: Session, plan: Plan, mbps: float) -> Loaded:
         finally:
             await asking.stop()
         looks = running.looks()
-        spent = Loaded(load_bytes=running.moved_bytes(looks), payload_bytes=running.payload_bytes(looks))
+        under_way_bytes = running.under_way_bytes(looks, asking.bytes_per_s)
+        spent = Loaded(
+            load_bytes=running.moved_bytes(looks) + under_way_bytes,
+            payload_bytes=running.payload_bytes(looks) + under_way_bytes,
+        )
     if not asking.counted:
         return spent
     ordered = sorted(asking.counted, key=lambda trip: trip.at_s)
@@ -190,6 +194,11 @@ class _Asking:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+    @property
+    def bytes_per_s(self) -> float:
+        """Of the load, lately."""
+        return self._moved.recent_rate(_INTERVAL_S)
 
     def _is_full(self, rtt_s: float) -> bool:
         """Whether the load carries what the link does: the draft's saturation of goodput."""

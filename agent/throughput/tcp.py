@@ -61,7 +61,8 @@ class Transfer:
     Attributes:
         segment: in segments a second; None when next to nothing arrived.
         segment_bytes: of a full one, at the IP layer.
-        load_bytes: that was sent or received, at the IP layer; up, what was lost included.
+        load_bytes: that was sent or received, at the IP layer; up, what was lost included; down, what was
+            under way when the connections were cut.
         payload_bytes: of them.
         rtt_idle_ms: smallest of the handshakes before load.
         congestion: what the sender really used.
@@ -145,6 +146,10 @@ class Load:
         """Of these, without headers."""
         return sum(look.bytes_sent if self.direction == "up" else look.bytes_received for look in looks)
 
+    def under_way_bytes(self, looks: Sequence[TcpInfo], bytes_per_s: float) -> int:
+        """What still comes when they are cut, at most: a queue is paid for, but nobody counts it."""
+        return round(bytes_per_s * self.rtt_s(looks)) if self.direction == "down" else 0
+
     def check(self) -> None:
         """Whether all still run.
 
@@ -214,12 +219,13 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
     if segment is None:
         raise NoAnswer(Reason.TIMEOUT, _why_nothing(closing, time.monotonic() - began_s))
     segment_bytes = _segment_bytes(plan.direction, looks, before)
+    under_way_bytes = running.under_way_bytes(looks, segment.rate * segment_bytes)
     doubts |= _doubts(running, looks, closing, segment, segment_bytes)
     return Transfer(
         segment=segment,
         segment_bytes=segment_bytes,
-        load_bytes=running.moved_bytes(looks),
-        payload_bytes=running.payload_bytes(looks),
+        load_bytes=running.moved_bytes(looks) + under_way_bytes,
+        payload_bytes=running.payload_bytes(looks) + under_way_bytes,
         duration_s=time.monotonic() - began_s,
         streams=plan.streams,
         congestion=running.joints[0].congestion,
