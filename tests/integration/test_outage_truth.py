@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from tests.linkbed import place
 from tests.linkbed.bed import Bed
 from tests.linkbed.change import Link
 from tests.linkbed.outages import FEW, LEAD_S, play
@@ -84,16 +85,31 @@ def test_a_link_whose_echoes_are_filtered_is_not_dead_and_is_found_when_it_is(fr
 
 ACCEPT_ALL = """
 import socket
-with socket.create_server(("", 443)) as server:
+with socket.socket() as server:
+    server.setsockopt(socket.SOL_IP, 19, 1)  # IP_TRANSPARENT: it answers in the name of whoever is called
+    server.bind(("", 443))
+    server.listen()
     print("accepting", flush=True)
     while True:
         server.accept()[0].close()
 """
 
 
+CALL_NOBODY = """
+import contextlib, socket
+for _ in range(10):
+    with contextlib.suppress(TimeoutError):
+        socket.create_connection(("203.0.113.113", 443), timeout=1).close()
+        break
+else:
+    raise SystemExit("nothing accepts for nobody")
+"""
+
+
 def test_what_accepts_every_connection_near_the_school_hides_no_outage() -> None:
     truth = Dead("line", 1.0, 8.0)
     with Bed() as bed:
+        bed.wait_for_way("school", place.ANCHORS[0])
         bed.apply(Link(rtt_ms=600, rate_bps=5e6))
         # As the accelerator of a satellite terminal: whatever goes to port 443 is accepted on the spot.
         bed.run("router", ["ip", "route", "add", "local", "default", "dev", "lo", "table", "443"])
@@ -102,6 +118,7 @@ def test_what_accepts_every_connection_near_the_school_hides_no_outage() -> None
         accelerator = bed.start("router", [sys.executable, "-c", ACCEPT_ALL], stdout=subprocess.PIPE)
         assert accelerator.stdout is not None
         assert accelerator.stdout.readline() == "accepting\n"
+        bed.run("school", [sys.executable, "-c", CALL_NOBODY])
         watching = Watching(bed)
         time.sleep(LEAD_S)
         begin_s = script(bed, [truth])
