@@ -5,6 +5,9 @@ How: UDP packets, paced slightly above the rate of the link for some 300 ms and 
 from a reflector of our own; shorter rounds before them find that rate, and a burst that a token bucket lets
 through first is told apart (docs/decisions/0020-capacity.md). One record for each direction.
 
+Where UDP is blocked, that is said, and the reflector is asked by TCP instead (`tcp_port`): two more records,
+whose `method` says so.
+
 Costs at the defaults, once in six hours: about half a second of the link's own rate in each direction, 0.6 MB
 at 10 Mbit/s, 11 MB at 200 Mbit/s, never more than `max_bytes`; 1 to 10 s, meanwhile the link is full.
 
@@ -18,16 +21,19 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 from agent.contract.address import host_problem
 from agent.contract.decoder import DecodeError
 from agent.contract.option import option
+from agent.contract.reason import Reason
 from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
 from agent.throughput import nearest
 from agent.throughput.capacity import DIRECTIONS, Wanted, bare, run
+from agent.throughput.dialogue import Direction, Server
 from agent.throughput.nearest import check_servers
 from agent.throughput.server import look_up, read_token
+from agent.throughput.steady import Steady
 
 _GRACE_S = 5.0
 _LEAST_BYTES = 200_000
@@ -35,6 +41,9 @@ _CONTROL_RATIO, _CONTROL_BYTES = 0.03, 30_000
 """Beside its rounds a test costs pings, requests and, for each packet up, its place in a report."""
 _ECHO_BYTES = 2_000
 """Each further server is asked three times, and may refuse."""
+_TCP_STREAMS, _TCP_TIMEOUT_S = 4, 4.0
+_TCP_MORE_RATIO = 1.15
+"""A TCP test of so many bytes costs that much with its acknowledgements and what is under way at its end."""
 _DIRECTIONS = {"both": DIRECTIONS, **{direction: (direction,) for direction in DIRECTIONS}}
 
 
@@ -56,6 +65,9 @@ class CapacityProbe(ProbeOptions):
         (),
     )
     port: int = option("its UDP port", 7470, low=1, high=65535)
+    tcp_port: int = option(
+        "its TCP port, asked instead where UDP is blocked; 0 for none", 7471, low=0, high=65535
+    )
     token_file: str = option(
         "file with this device's token (`school-collector reflector-token`), or a systemd credential's name",
         "reflector-token",
@@ -99,6 +111,7 @@ class CapacityProbe(ProbeOptions):
         wanted = Wanted(
             host=server,
             address=str(address),
+            tcp_port=self.tcp_port,
             port=self.port,
             token=token,
             directions=_DIRECTIONS[self.direction],
@@ -111,7 +124,29 @@ class CapacityProbe(ProbeOptions):
             outcomes = await asyncio.to_thread(run, wanted, stop)
         finally:
             stop.set()
-        return tuple(Finding(outcome.fields, outcome.reason, outcome.detail) for outcome in outcomes)
+        found = tuple(Finding(outcome.fields, outcome.reason, outcome.detail) for outcome in outcomes)
+        if self.tcp_port and all(outcome.reason is Reason.BLOCKED for outcome in outcomes):
+            there = Server(address=address, port=self.tcp_port, token=token, timeout_s=_TCP_TIMEOUT_S)
+            left_s = began_s + self.deadline_s - _GRACE_S - time.monotonic()
+            return found + await self._by_tcp(server, there, left_s)
+        return found
+
+    async def _by_tcp(self, name: str, server: Server, left_s: float) -> Reading:
+        """What TCP gets instead, within what is left of this round's bytes and seconds."""
+        directions = cast("tuple[Direction, ...]", _DIRECTIONS[self.direction])
+        steady = Steady(
+            name=name,
+            directions=directions,
+            streams=_TCP_STREAMS,
+            congestion="bbr",
+            max_bytes=int(self.max_bytes / len(directions) / _TCP_MORE_RATIO),
+            max_s=max(1.0, left_s / len(directions) - 2 * _TCP_TIMEOUT_S),
+        )
+        try:
+            async with asyncio.timeout(left_s):
+                return await steady.findings(server)
+        except TimeoutError:
+            return ()
 
     def estimate_bytes(self) -> int:
         """Most one round moves."""

@@ -15,31 +15,19 @@ Does not tell: what one connection of another congestion control would get; see 
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-import logging
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from agent.contract.option import option
-from agent.echo.problem import NoAnswer
-from agent.probes.base import Finding, ProbeOptions, Reading
-from agent.throughput import nearest, responsiveness
+from agent.probes.base import ProbeOptions, Reading
+from agent.throughput import nearest
 from agent.throughput.capped import CappedEachWay
-from agent.throughput.dialogue import Direction, Server, Session, open_session
+from agent.throughput.dialogue import Direction, Server
 from agent.throughput.nearest import check_servers
-from agent.throughput.outcome import Test
-from agent.throughput.responsiveness import Loaded
 from agent.throughput.server import check_server, look_up, read_token
-from agent.throughput.surroundings import Seen, Surroundings
-from agent.throughput.tcp import Plan, Transfer, transfer
-
-log = logging.getLogger("agent.probes.tcp")
+from agent.throughput.steady import Steady
 
 PORT = 7471
-_SHARE_OF_RATE = 0.5
-"""Of the bytes, when the link is to be kept full afterwards."""
-_LONGEST_QUEUE_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,70 +95,13 @@ class TcpProbe(CappedEachWay, ProbeOptions):
     async def _at(self, name: str, token: str) -> Reading:
         address = await look_up(name, timeout_s=self.timeout_s)
         server = Server(address=address, port=self.port, token=token, timeout_s=self.timeout_s)
-        try:
-            async with open_session(server, self.max_bytes * len(self.directions)) as session:
-                return tuple(
-                    [await self._direction(name, session, direction) for direction in self.directions]
-                )
-        except NoAnswer as e:
-            return tuple(
-                self._test(name, direction, self.congestion).failed(e) for direction in self.directions
-            )
-
-    async def _direction(self, name: str, session: Session, direction: Direction) -> Finding:
-        surroundings = Surroundings(str(session.server.address))
-        try:
-            before = session.said_bytes()
-            found, loaded = await self._measured(session, direction)
-            said = [now - then for then, now in zip(before, session.said_bytes(), strict=True)]
-        except NoAnswer as e:
-            return self._test(name, direction, self.congestion).failed(e)
-        said[direction == "up"] += found.payload_bytes + (loaded.payload_bytes if loaded else 0)
-        seen = surroundings.until_now(received_bytes=said[0], sent_bytes=said[1])
-        return _finding(self._test(name, direction, found.congestion), seen, found, loaded)
-
-    def _test(self, name: str, direction: Direction, congestion: str) -> Test:
-        return Test(direction=direction, server=name, method=f"tcp_{congestion}_{self.streams}")
-
-    async def _measured(self, session: Session, direction: Direction) -> tuple[Transfer, Loaded | None]:
-        plan = Plan(
-            direction=direction,
+        steady = Steady(
+            name=name,
+            directions=self.directions,
             streams=self.streams,
-            max_bytes=round(self.max_bytes * (_SHARE_OF_RATE if self.load_s else 1.0)),
-            max_s=self.max_s,
             congestion=self.congestion,
+            max_bytes=self.max_bytes,
+            max_s=self.max_s,
+            load_s=self.load_s,
         )
-        found = await transfer(session, plan)
-        if not self.load_s or found.segment is None:
-            return found, None
-        under = dataclasses.replace(
-            plan,
-            max_bytes=self.max_bytes - found.load_bytes,
-            max_s=self.load_s,
-            congestion=responsiveness.CONGESTION,
-        )
-        try:
-            loaded = await responsiveness.under_load(session, under, found.mbps(found.segment.rate))
-        except NoAnswer as e:
-            log.debug("tcp.unloaded problem=%s", e)
-            return found, None
-        # What is still in the queue belongs to this direction and not to the next.
-        await asyncio.sleep(min(_LONGEST_QUEUE_S, (loaded.rtt_ms or 0.0) / 1000))
-        return found, loaded
-
-
-def _finding(test: Test, seen: Seen, found: Transfer, loaded: Loaded | None) -> Finding:
-    segment = found.segment
-    return test.found(
-        seen,
-        found.doubts,
-        mbps=None if segment is None else found.mbps(segment.rate),
-        moved_bytes=found.load_bytes + (loaded.load_bytes if loaded else 0),
-        mbps_low=found.interval_mbps[0],
-        mbps_high=found.interval_mbps[1],
-        duration_s=found.duration_s,
-        streams=found.streams,
-        rtt_idle_ms=found.rtt_idle_ms,
-        rtt_loaded_ms=loaded and loaded.rtt_ms,
-        rpm=loaded and loaded.rpm,
-    )
+        return await steady.findings(server)

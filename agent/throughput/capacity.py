@@ -44,10 +44,12 @@ class Wanted:
     Attributes:
         host: what the server is called.
         address: where it is; empty has the C library look the name up, for as long as that takes.
+        tcp_port: where else it listens, to tell blocked UDP from a host that is gone; 0 for nowhere.
     """
 
     host: str
     address: str = ""
+    tcp_port: int = 0
     port: int
     token: str
     directions: tuple[str, ...] = DIRECTIONS
@@ -88,7 +90,10 @@ def run(wanted: Wanted, stop: threading.Event | None = None) -> list[Outcome]:
     outcomes: list[Outcome] = []
     try:
         deadline_s = time.monotonic() + wanted.seconds
-        with Session(wanted.address or wanted.host, wanted.port, deadline_s=deadline_s, stop=stop) as session:
+        where = wanted.address or wanted.host
+        with Session(
+            where, wanted.port, deadline_s=deadline_s, stop=stop, tcp_port=wanted.tcp_port
+        ) as session:
             outcomes.extend(_directions(wanted, session))
     except Failed as e:
         left = wanted.directions[len(outcomes) :]

@@ -59,9 +59,16 @@ class Session:
     """
 
     def __init__(
-        self, host: str, port: int, *, deadline_s: float, stop: threading.Event | None = None
+        self,
+        host: str,
+        port: int,
+        *,
+        deadline_s: float,
+        stop: threading.Event | None = None,
+        tcp_port: int = 0,
     ) -> None:
         self._host, self._port, self._deadline_s = host, port, deadline_s
+        self._tcp_ports = (tcp_port, port) if tcp_port else (port,)
         self._stop = stop or threading.Event()
         self._datagrams = _connected(host, port)
         self._headers = headers_bytes(self._datagrams.sock.getpeername())
@@ -307,13 +314,17 @@ class Session:
         """Before the first answer: is the host gone, or only UDP?"""
         if self._has_heard:
             return
-        try:
-            with socket.create_connection((self._host, self._port), timeout=_TCP_S):
-                pass
-        except ConnectionRefusedError:
-            pass
-        except OSError as e:
-            raise Failed(Reason.UNREACHABLE, f"no answer over UDP, and over TCP {e}") from e
+        problem: OSError | None = None
+        for port in self._tcp_ports:
+            try:
+                with socket.create_connection((self._host, port), timeout=_TCP_S):
+                    break
+            except ConnectionRefusedError:
+                break
+            except OSError as e:
+                problem = e
+        else:
+            raise Failed(Reason.UNREACHABLE, f"no answer over UDP, and over TCP {problem}") from problem
         raise Failed(Reason.BLOCKED, f"UDP port {self._port} does not answer, TCP on that host does")
 
 

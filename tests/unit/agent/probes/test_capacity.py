@@ -22,12 +22,14 @@ from agent.echo.address import parse
 from agent.echo.lookup import look_up_whole
 from agent.probes.base import Finding, ProbeFailed
 from agent.probes.capacity import CapacityProbe
-from agent.throughput import nearest
+from agent.throughput import nearest, session
 from collector.checkpoint import public_key
 from collector.reflector import token
 from collector.reflector.gate import Gate
-from collector.reflector.options import CapacityOptions, GateOptions
+from collector.reflector.listening import listening_for_streams
+from collector.reflector.options import CapacityOptions, GateOptions, TcpOptions
 from collector.reflector.udp import CapacityServer
+from tests.parts.reflector import generous_gate
 from tests.unit.agent.echo.peers import resolving, says, silence
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -88,6 +90,41 @@ async def test_without_a_token_nothing_is_asked(server: CapacityServer) -> None:
 async def test_a_reflector_that_is_not_there_is_a_reason_for_each_direction(secret: str) -> None:
     reading = await probe(secret, 9).measure()
     assert [finding.reason for finding in reading] == [Reason.REFUSED] * 2
+
+
+@pytest.fixture
+def mute() -> Iterator[int]:
+    """A UDP port that swallows everything."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        yield silent.getsockname()[1]
+
+
+async def test_where_udp_is_blocked_tcp_is_asked_and_both_are_said(
+    mute: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_RETRY_S", 0.01)
+    entry = generous_gate()
+    (tmp_path / "token").write_text(entry.token)
+    async with listening_for_streams(TcpOptions(host="127.0.0.1", port=0), entry.gate) as port:
+        reading = await probe(str(tmp_path / "token"), mute, tcp_port=port).measure()
+    found = [(figures(f).direction, figures(f).method, f.reason) for f in reading]
+    assert found[:2] == [("down", "capacity", Reason.BLOCKED), ("up", "capacity", Reason.BLOCKED)]
+    assert [(direction, method[:4]) for direction, method, _ in found[2:] if method] == [
+        ("down", "tcp_"),
+        ("up", "tcp_"),
+    ]
+    assert all(figures(f).server == "127.0.0.1" for f in reading)
+    assert figures(reading[2]).mbps
+
+
+@pytest.mark.parametrize(("tcp_port", "found"), [(0, 1), (1, 2)])
+async def test_where_tcp_is_not_offered_either_there_is_a_reason_for_each_question(
+    secret: str, mute: int, monkeypatch: pytest.MonkeyPatch, tcp_port: int, found: int
+) -> None:
+    monkeypatch.setattr(session, "_RETRY_S", 0.01)
+    reading = await probe(secret, mute, tcp_port=tcp_port, direction="up").measure()
+    assert [f.reason for f in reading] == [Reason.BLOCKED, Reason.REFUSED][:found]
 
 
 async def test_dead_resolvers_are_no_unknown_name(
