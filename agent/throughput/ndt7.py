@@ -44,6 +44,8 @@ _ADDED_BYTES = 4096
 _CLOCK_RATIO, _CLOCK_S = 0.03, 0.5
 _SHORT_RATIO = 0.8
 """A server that hangs up earlier has given no mean over M-Lab's ten seconds."""
+_SILENT_S = 2.0
+"""A server that says nothing for so long, which else speaks up several times a second, has stopped."""
 _LONGEST_RTT_US = 60_000_000
 _STATUS = {401: Reason.NOT_PERMITTED, 403: Reason.NOT_PERMITTED, 429: Reason.BUSY, 503: Reason.BUSY}
 
@@ -246,7 +248,7 @@ def _figure(direction: Direction, test: _Test, moved: int, first: TcpInfo) -> tu
         # The server says nothing: what it has acknowledged to the own kernel is what there is.
         acked_bytes = own.bytes_acked - first.bytes_acked
         return 8 * acked_bytes / test.elapsed_s / 1e6, doubts | {Doubt.INTERRUPTED}
-    if last.elapsed_us < _SHORT_RATIO * ndt7.TRANSFER_S * 1e6:
+    if last.elapsed_us < (ndt7.TRANSFER_S - _SILENT_S) * 1e6:
         # It fell silent: what it said before is a mean over less than M-Lab's ten seconds.
         doubts.add(Doubt.INTERRUPTED)
     least = test.acked_then * (1 - _SLACK_RATIO) - _SLACK_BYTES
