@@ -70,6 +70,36 @@ def test_unreachable_ends_the_waiting_but_a_later_answer_counts() -> None:
     assert ledger.outcomes() == [Outcome(address=HOST, rtt_ms=1)]
 
 
+def test_an_answer_after_unreachable_settles_no_other_request() -> None:
+    ledger = sent(2)
+    ledger.failed(0, Reason.UNREACHABLE)
+    ledger.failed(0, Reason.UNREACHABLE)
+    ledger.answered(0, START + MS)
+    assert not ledger.is_settled
+    ledger.answered(1, START + MS)
+    assert ledger.is_settled
+
+
+def test_answer_at_the_timeout_itself_is_in_time() -> None:
+    ledger = sent()
+    ledger.answered(0, START + 1000 * MS)
+    assert ledger.outcomes() == [Outcome(address=HOST, rtt_ms=1000)]
+
+
+def test_only_an_answer_in_time_or_late_is_an_answer() -> None:
+    ledger = sent(3)
+    ledger.answered(0, START + MS)
+    ledger.answered(1, START + 2000 * MS)
+    assert [outcome.answered for outcome in ledger.outcomes()] == [True, True, False]
+
+
+def test_a_request_is_known_by_its_moment_and_its_host() -> None:
+    ledger = Ledger([Ask(0, HOST)] * 2, 1)
+    ledger.sent(1, Instant(START, 7))
+    assert [ledger.sent_at(index) for index in range(3)] == [None, Instant(START, 7), None]
+    assert [ledger.is_from(1, host) for host in ("192.0.2.1", "192.0.2.2")] == [True, False]
+
+
 def test_round_is_settled_when_each_request_is() -> None:
     ledger = sent(2)
     ledger.answered(1, START + MS)

@@ -63,6 +63,11 @@ def test_latency_of_nothing_sent_has_no_loss() -> None:
     assert (figures.sent, figures.received, figures.loss_ratio, figures.loss_run_max) == (0, 0, None, None)
 
 
+def test_the_median_of_two_is_the_lower_and_of_many_the_middle_one() -> None:
+    assert latency_of("x", answered(9, 1), method="icmp").rtt_median_ms == 1
+    assert latency_of("x", answered(*range(1, 101)), method="icmp").rtt_median_ms == 50
+
+
 @given(outcomes)
 def test_every_sent_request_is_received_late_or_lost(burst: list[Outcome]) -> None:
     figures = latency_of("x", burst, method="icmp")

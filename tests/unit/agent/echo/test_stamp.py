@@ -63,9 +63,49 @@ def test_clocks_are_taken_as_they_are_when_something_always_comes_between(
     assert stamp.now().mono_ns == 6.5 * MILLISECOND
 
 
+async def _sent_to_itself(sock: socket.socket) -> tuple[int | None, int | None]:
+    """The kernel's stamps of a datagram's leaving and arrival on loopback."""
+    stamp.ask_for_stamps(sock)
+    sock.bind(("127.0.0.1", 0))
+    await stamp.begin()
+    sock.sendto(b"x", sock.getsockname())
+    arrived = sock.recvmsg(16, 256)[1]
+    left = sock.recvmsg(64, 256, 0x2000)[1]
+    return stamp_ns(left), stamp_ns(arrived)
+
+
+async def test_the_kernel_stamps_both_ends_with_the_wall_clock() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        since = stamp.now()
+        left_ns, arrived_ns = await _sent_to_itself(sock)
+        until = stamp.now()
+    assert left_ns is not None
+    assert arrived_ns is not None
+    assert since.wall_ns <= left_ns <= arrived_ns <= until.wall_ns
+    places_ns = [mono_of(one, since=since, until=until) for one in (left_ns, arrived_ns)]
+    assert None not in places_ns
+
+
+@pytest.mark.parametrize("step_s", [-86_400, -1, 1, 86_400])
+async def test_a_wall_clock_that_is_set_in_flight_makes_no_use_of_real_stamps(
+    monkeypatch: pytest.MonkeyPatch, step_s: int
+) -> None:
+    """Seen from the program it is the same whether its clock is set or the kernel's: they come to differ."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        since = stamp.now()
+        stamps_ns = await _sent_to_itself(sock)
+        read = time.time_ns
+        monkeypatch.setattr(time, "time_ns", lambda: read() + step_s * SECOND)
+        until = stamp.now()
+    assert [mono_of(one or 0, since=since, until=until) for one in stamps_ns] == [None, None]
+
+
 def test_stamp_is_taken_from_among_other_ancillary_data() -> None:
     ours = struct.pack("=6q", 5, 7, 0, 0, 0, 0)
-    ancillary = [(0, 11, b"x" * 16), (socket.SOL_SOCKET, 65, ours)]
+    foreign = [(0, 65, b"x" * 16), (socket.SOL_SOCKET, 64, b"x" * 16)]
+    ancillary = [(0, 11, b"x" * 16), *foreign, (socket.SOL_SOCKET, 65, ours)]
     assert stamp_ns(ancillary) == 5 * SECOND + 7
 
 
@@ -89,6 +129,18 @@ async def test_a_round_begins_when_the_kernel_stamps(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(stamp, "stamp_ns", lambda _: next(made))
     await stamp.begin()
     assert next(made, "all asked for") == "all asked for"
+
+
+async def test_the_first_stamp_of_the_kernel_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int | None] = []
+
+    def noted(ancillary: stamp.AncillaryData) -> int | None:
+        seen.append(stamp_ns(ancillary))
+        return seen[-1]
+
+    monkeypatch.setattr(stamp, "stamp_ns", noted)
+    await stamp.begin()
+    assert [one for one in seen if one is not None] == seen[-1:]
 
 
 async def test_a_kernel_that_never_stamps_holds_nobody_up_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
