@@ -99,6 +99,14 @@ class Report:
     last: bool = False
     doubled_segments: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what no kernel counts: whoever reckons with it would fail."""
+        counts = (self.at_us, self.segments, self.received_bytes, self.acked_bytes)
+        if not all(0 <= n < 1 << 63 for n in (*counts, self.retransmitted_bytes, self.doubled_segments)):
+            raise ValueError("a count that cannot be")
+        if not 0 <= self.segment_bytes < 1 << 17:
+            raise ValueError("a segment longer than any packet")
+
 
 def write(message: Open | Opened | Join | Joined | Report) -> bytes:
     """One line; what has its default is left out."""

@@ -67,6 +67,7 @@ class Test:
             **seen.fields,
             **fields,
         )
-        return Finding(
-            made, None if mbps is not None else Reason.BAD_ANSWER, reasons if mbps is None else None
-        )
+        if mbps is not None:
+            return Finding(made)
+        is_untrue = Doubt.IMPLAUSIBLE in (reasons or "").split(",")
+        return Finding(made, Reason.UNTRUE if is_untrue else Reason.BAD_ANSWER, reasons)

@@ -27,6 +27,7 @@ _LOOK_EVERY_S = 0.025
 _STALL_S = 4.0
 _FULL_SEGMENT_BYTES = 1500
 _SLACK_RATIO, _SLACK_BYTES = 0.02, 65536
+_INVENTED_RATIO, _FEW_SEGMENTS = 1.25, 200
 _SATURATED_RTT_RATIO = 0.05
 _WINDOW_LIMITED_RATIO = 0.2
 _WIDE_RATIO = 0.1
@@ -221,6 +222,8 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
     segment_bytes = _segment_bytes(plan.direction, looks, before)
     under_way_bytes = running.under_way_bytes(looks, segment.rate * segment_bytes)
     doubts |= _doubts(running, looks, closing, segment, segment_bytes)
+    if plan.direction == "up" and _is_invented(looks, arrivals.arrived, segment_bytes):
+        doubts.add(Doubt.IMPLAUSIBLE)
     return Transfer(
         segment=segment,
         segment_bytes=segment_bytes,
@@ -328,6 +331,13 @@ def _agree(direction: Direction, looks: Sequence[TcpInfo], closing: Report, segm
     )
     came_bytes = closing.segments * (segment_bytes - looks[0].header_bytes)
     return least <= closing.received_bytes <= most and came_bytes <= most
+
+
+def _is_invented(looks: Sequence[TcpInfo], segments: float, segment_bytes: int) -> bool:
+    """Whether more, or longer, segments are said to have come than a middlebox makes of those that left."""
+    sent = sum(look.data_segs_out for look in looks)
+    full_bytes = max(look.snd_mss_bytes + look.header_bytes for look in looks)
+    return segments > _INVENTED_RATIO * sent + _FEW_SEGMENTS or segment_bytes > _INVENTED_RATIO * full_bytes
 
 
 def _doubled_ratio(direction: Direction, looks: Sequence[TcpInfo], closing: Report | None) -> float:

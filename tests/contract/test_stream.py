@@ -18,7 +18,12 @@ MESSAGES = st.one_of(
     st.builds(Join, join=st.text("abc", min_size=1), direction=st.sampled_from(["down", "up", "echo"])),
     st.builds(Joined, ok=st.booleans(), congestion=st.text("abc", max_size=16)),
     st.builds(
-        Report, at_us=SMALL, segments=SMALL, segment_bytes=SMALL, received_bytes=SMALL, last=st.booleans()
+        Report,
+        at_us=SMALL,
+        segments=SMALL,
+        segment_bytes=st.integers(0, 65_535),
+        received_bytes=SMALL,
+        last=st.booleans(),
     ),
 )
 
@@ -31,6 +36,23 @@ def test_a_message_is_read_as_it_was_written(message: Open | Opened | Join | Joi
 
     assert read(type(message), line) == message
     assert line.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        f'"at_us":{10**400}',
+        '"at_us":-1',
+        f'"at_us":1,"segments":{2**63}',
+        '"at_us":1,"segments":-5',
+        '"at_us":1,"segment_bytes":131072',
+        f'"at_us":1,"doubled_segments":-{10**400}',
+        '"at_us":1,"acked_bytes":-1',
+    ],
+)
+def test_a_report_of_what_no_kernel_counts_is_refused(lie: str) -> None:
+    with pytest.raises(DecodeError, match=r"cannot be|longer than any packet"):
+        read(Report, f"{{{lie}}}\n".encode())
 
 
 @given(st.binary(max_size=300))

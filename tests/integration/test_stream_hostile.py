@@ -34,6 +34,7 @@ from agent.throughput import ndt7, tcp
 from agent.throughput.dialogue import Server, open_session
 from agent.throughput.ndt7 import Place
 from agent.throughput.responsiveness import under_load
+from agent.throughput.steady import Steady
 from agent.throughput.verdict import Doubt
 from collector.reflector.listening import listening_for_ndt7, listening_for_streams
 from collector.reflector.ndt7 import Ndt7Server
@@ -282,6 +283,18 @@ async def test_a_reflector_that_lies_of_what_came_up_is_doubted(
         found = await transfer(port, direction="up", max_bytes=10**9, max_s=4.0)
     print(found.doubts)
     assert (Doubt.DISAGREES in found.doubts) == doubted
+
+
+async def test_a_reflector_that_lies_grossly_gives_no_figure_but_the_reason() -> None:
+    steady = Steady(
+        name=HOST, directions=("up",), streams=1, congestion="bbr", max_bytes=20_000_000, max_s=3.0
+    )
+    async with scripted(taking(300.0, 1.0)) as port:
+        server = Server(address=parse(HOST), port=port, token=DEVICE, timeout_s=1.0)
+        (finding,) = await steady.findings(server)
+    made: Any = finding.fields
+    assert (finding.reason, made.mbps, made.validity) == (Reason.UNTRUE, None, "invalid")
+    assert "implausible" in made.reasons
 
 
 async def test_nobody_there_is_refused() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.contract.tcpinfo import TcpInfo, parse
-from agent.throughput.tcp import Load
+from agent.throughput.tcp import Load, _is_invented
 
 SESSION: Any = None
 IDLE = parse(b"", 2)
@@ -34,3 +34,14 @@ def test_bytes_are_those_of_the_direction(direction: Any, moved: int, payload: i
     headers = looks[0].header_bytes - 52
     assert running.moved_bytes(looks) == moved + headers * (10 if direction == "down" else 2)
     assert running.payload_bytes(looks) == payload
+
+
+@pytest.mark.parametrize(
+    ("segments", "segment_bytes", "is_invented"),
+    [(1000, 1500, False), (1100, 1400, False), (3000, 1500, True), (1000, 9000, True), (0, 0, False)],
+)
+def test_more_or_longer_segments_than_left_here_are_invented(
+    segments: int, segment_bytes: int, is_invented: bool
+) -> None:
+    looks = [look(data_segs_out=500, snd_mss_bytes=1448), look(data_segs_out=500, snd_mss_bytes=1448)]
+    assert _is_invented(looks, segments, segment_bytes) == is_invented
