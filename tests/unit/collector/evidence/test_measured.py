@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.contract.histogram import count
 from agent.contract.kinds import Fields, Latency, Throughput
 from collector.evidence.measured import samples, speed_tests
 from collector.moment import TimeBasis
@@ -85,6 +86,29 @@ def test_idle_and_loaded_minutes_are_apart_and_late_answers_are_not_lost() -> No
     assert (idle.loaded, idle.sent - idle.received) == (False, 0)
     assert (loaded.loaded, loaded.rtt_ms) == (True, 400.0)
     assert (dead.rtt_ms, dead.sent, dead.received) == (None, 10, 0)
+
+
+def test_the_echoes_of_a_minute_are_those_of_all_its_targets() -> None:
+    times_ms = {"a": [30.0, 31.0], "b": [900.0, 901.0, 902.0], "gateway": [1.0]}
+    (one,) = samples(
+        measured(n, echoed(target, rtts_ms[0], rtt_histogram=count(rtts_ms)))
+        for n, (target, rtts_ms) in enumerate(times_ms.items(), 1)
+    )
+
+    assert one.rtt_histogram == count(times_ms["a"] + times_ms["b"])
+
+
+def test_what_says_nothing_of_echoes_is_no_loss_and_more_answers_than_questions_are_no_gain() -> None:
+    (one,) = samples(
+        [
+            measured(1, echoed("a", 40.0, sent=10, received=None)),
+            measured(2, echoed("b", 50.0, sent=10, received=9, late=5)),
+            measured(3, echoed("c", None, sent=None, received=7)),
+            measured(4, echoed("d", None, sent=0, received=0)),
+        ]
+    )
+
+    assert (one.rtt_ms, one.sent, one.received, one.rtt_histogram) == (40.0, 20, 10, ())
 
 
 def test_a_minute_of_which_nobody_knows_when_it_was_is_no_sample() -> None:

@@ -115,6 +115,28 @@ def test_percentiles_of_all_echoes_come_from_their_histograms() -> None:
     assert judged(samples(1.0)).idle.echo_p50_ms is None
 
 
+def test_every_percentile_is_that_of_a_known_row_in_whatever_order_it_came() -> None:
+    """A thousand slots, 1 to 1,000 ms, shuffled; two echoes each, the slot's time and 1 ms more."""
+    rtts = [float(n * 617 % 1000 + 1) for n in range(1000)]
+    found = [
+        Sample(slot=n, rtt_ms=rtt, sent=10, received=10, rtt_histogram=count([rtt, rtt + 1]))
+        for n, rtt in enumerate(rtts)
+    ]
+    made = judged(found).idle
+
+    assert sorted(rtts) == list(range(1, 1001))
+    assert (made.rtt_p50_ms, made.rtt_p95_ms, made.rtt_p99_ms) == (500, 950, 990)
+    assert made.echo_p50_ms == pytest.approx(501, rel=0.01)
+    assert made.echo_p95_ms == pytest.approx(951, rel=0.01)
+    assert made.echo_p99_ms == pytest.approx(991, rel=0.01)
+
+
+def test_a_slot_without_echoes_has_no_loss() -> None:
+    made = judged([*samples(*[None] * 60, sent=0), *samples(600.0, lost=1)])
+
+    assert (made.idle.loss_slots, made.idle.loss_ratio) == (1, Fraction(1, 10))
+
+
 @given(st.lists(st.floats(0.1, 5000), min_size=60, max_size=90), st.randoms(use_true_random=False))
 def test_the_order_of_the_slots_changes_nothing(rtts: list[float], shuffled: object) -> None:
     found = samples(*rtts)
