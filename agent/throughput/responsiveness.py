@@ -23,6 +23,7 @@ from agent.contract import flow
 from agent.echo.problem import NoAnswer
 from agent.throughput.dialogue import Session
 from agent.throughput.segment import Arrivals
+from agent.throughput.surroundings import Surroundings
 from agent.throughput.tcp import Load, Plan, load
 
 log = logging.getLogger("agent.throughput.responsiveness")
@@ -112,12 +113,20 @@ def settled(trips: Sequence[Trip], interval_s: float) -> tuple[list[Trip], bool]
     return counted, statistics.pstdev(means) <= _TOLERANCE_RATIO * statistics.fmean(means)
 
 
-async def under_load(session: Session, plan: Plan, mbps: float) -> Loaded:
+async def under_load(session: Session, plan: Plan, mbps: float, around: Surroundings | None = None) -> Loaded:
     """Fill the link and ask how long answers take, as far as what the plan allows is enough for that.
+
+    Args:
+        session: with the reflector.
+        plan: of the load.
+        mbps: what the link carries.
+        around: looks at the interface as long as there is load, and no longer.
 
     Raises:
         NoAnswer: the load could not be made.
     """
+    if around is not None:
+        around.go_on()
     async with load(session, plan) as running:
         asking = _Asking(session, running, plan, mbps)
         try:
@@ -128,10 +137,12 @@ async def under_load(session: Session, plan: Plan, mbps: float) -> Loaded:
         finally:
             await asking.stop()
         looks = running.looks()
+        if around is not None:
+            around.hold()
         under_way_bytes = running.under_way_bytes(looks, asking.bytes_per_s)
         spent = Loaded(
             load_bytes=running.moved_bytes(looks) + under_way_bytes,
-            payload_bytes=running.payload_bytes(looks) + under_way_bytes,
+            payload_bytes=running.payload_bytes(looks),
         )
     if not asking.counted:
         return spent

@@ -55,7 +55,7 @@ class Steady:
         surroundings = Surroundings(str(session.server.address))
         try:
             before = session.said_bytes()
-            found, loaded = await self._measured(session, direction)
+            found, loaded = await self._measured(session, direction, surroundings)
             said = [now - then for then, now in zip(before, session.said_bytes(), strict=True)]
         except NoAnswer as e:
             return self._test(direction, self.congestion).failed(e)
@@ -66,7 +66,9 @@ class Steady:
     def _test(self, direction: Direction, congestion: str) -> Test:
         return Test(direction=direction, server=self.name, method=f"tcp_{congestion}_{self.streams}")
 
-    async def _measured(self, session: Session, direction: Direction) -> tuple[Transfer, Loaded | None]:
+    async def _measured(
+        self, session: Session, direction: Direction, around: Surroundings
+    ) -> tuple[Transfer, Loaded | None]:
         plan = Plan(
             direction=direction,
             streams=self.streams,
@@ -74,7 +76,7 @@ class Steady:
             max_s=self.max_s,
             congestion=self.congestion,
         )
-        found = await transfer(session, plan)
+        found = await transfer(session, plan, around)
         if not self.load_s or found.segment is None:
             return found, None
         under = dataclasses.replace(
@@ -84,7 +86,8 @@ class Steady:
             congestion=responsiveness.CONGESTION,
         )
         try:
-            loaded = await responsiveness.under_load(session, under, found.mbps(found.segment.rate))
+            mbps = found.mbps(found.segment.rate)
+            loaded = await responsiveness.under_load(session, under, mbps, around)
         except NoAnswer as e:
             log.debug("steady.unloaded problem=%s", e)
             return found, None

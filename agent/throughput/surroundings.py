@@ -99,6 +99,17 @@ class Surroundings:
         self._began_s, self._own_s = time.monotonic(), time.process_time()
         self._waited_s = waited_s() if runs_here else None
         self._counted = self._count()
+        self._held: tuple[int, ...] | None = None
+
+    def hold(self) -> None:
+        """What the interface moves from now on is not looked at, until it goes on."""
+        self._held = self._grown()
+
+    def go_on(self) -> None:
+        """The test's own packets follow; what still came of those before is forgotten."""
+        before, self._held = self._held or (0, 0, 0, 0), None
+        now = self._count()
+        self._counted = None if now is None else _minus(now, before)
 
     def until_now(
         self,
@@ -127,23 +138,22 @@ class Surroundings:
             throttled=throttled(),
             nic_mbps=nic_mbps(self.interface),
             waited_ratio=self._waited_ratio(elapsed_s),
-            cross_rx_bytes=None if grown is None else _others(*grown[0], received_bytes, received_packets),
-            cross_tx_bytes=None if grown is None else _others(*grown[1], sent_bytes, sent_packets),
+            cross_rx_bytes=None if grown is None else _others(grown[:2], received_bytes, received_packets),
+            cross_tx_bytes=None if grown is None else _others(grown[2:], sent_bytes, sent_packets),
         )
 
     def _waited_ratio(self, elapsed_s: float) -> float | None:
         before, now = self._waited_s, waited_s() if self._runs_here else None
         return None if before is None or now is None else max(0.0, now - before) / elapsed_s
 
-    def _grown(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    def _grown(self) -> tuple[int, ...] | None:
         """Bytes and packets received, and those sent."""
         before, now = self._counted, self._count()
-        if before is None or now is None:
-            return None
-        rx_bytes, rx_packets, tx_bytes, tx_packets = (b - a for a, b in zip(before, now, strict=True))
-        return (rx_bytes, rx_packets), (tx_bytes, tx_packets)
+        if self._held is not None:
+            return self._held
+        return None if before is None or now is None else _minus(now, before)
 
-    def _count(self) -> tuple[int, int, int, int] | None:
+    def _count(self) -> tuple[int, ...] | None:
         counted = known(lambda: psutil.net_io_counters(pernic=True, nowrap=False))
         if counted is None or self.interface not in counted:
             return None
@@ -151,8 +161,13 @@ class Surroundings:
         return of.bytes_recv, of.packets_recv, of.bytes_sent, of.packets_sent
 
 
-def _others(counted_bytes: int, counted_packets: int, own_bytes: int, own_packets: int | None) -> int:
+def _minus(now: tuple[int, ...], before: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(b - a for a, b in zip(before, now, strict=True))
+
+
+def _others(counted: tuple[int, ...], own_bytes: int, own_packets: int | None) -> int:
     """What the interface moved beside the test."""
+    counted_bytes, counted_packets = counted
     header_bytes = _ETHERNET_BYTES * (own_packets or 0)
     if own_packets is None:
         header_bytes = (_ETHERNET_BYTES + _TCP_BYTES) * counted_packets

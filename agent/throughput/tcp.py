@@ -21,6 +21,7 @@ from agent.contract.tcpinfo import TcpInfo
 from agent.echo.problem import NoAnswer
 from agent.throughput.dialogue import Direction, Joint, Session, carry, failures
 from agent.throughput.segment import Arrivals, Segment
+from agent.throughput.surroundings import Surroundings
 from agent.throughput.verdict import Doubt
 
 _LOOK_EVERY_S = 0.025
@@ -64,7 +65,7 @@ class Transfer:
         segment_bytes: of a full one, at the IP layer.
         load_bytes: that was sent or received, at the IP layer; up, what was lost included; down, what was
             under way when the connections were cut.
-        payload_bytes: of them.
+        payload_bytes: of those that were counted.
         rtt_idle_ms: smallest of the handshakes before load.
         congestion: what the sender really used.
     """
@@ -201,16 +202,25 @@ async def _end(opening: Sequence[asyncio.Task[Joint]], carrying: Sequence[asynci
             flow.cut(opened.result().sock)
 
 
-async def transfer(session: Session, plan: Plan) -> Transfer:
+async def transfer(session: Session, plan: Plan, around: Surroundings | None = None) -> Transfer:
     """Load one direction until its rate is steady.
+
+    Args:
+        session: with the reflector.
+        plan: what to do.
+        around: looks at the interface as long as there is load, and no longer.
 
     Raises:
         NoAnswer: the reflector refused, or went away before the rate was steady.
     """
     began_s = time.monotonic()
     session.report, session.unread, session.heard_s = None, [], []
+    if around is not None:
+        around.go_on()
     async with load(session, plan) as running:
         arrivals, looks, segment = await _watch(running, plan, began_s)
+        if around is not None:
+            around.hold()
         before = session.report
     closing = await session.final()
     for arrived in running.late():
@@ -228,7 +238,7 @@ async def transfer(session: Session, plan: Plan) -> Transfer:
         segment=segment,
         segment_bytes=segment_bytes,
         load_bytes=running.moved_bytes(looks) + under_way_bytes,
-        payload_bytes=running.payload_bytes(looks) + under_way_bytes,
+        payload_bytes=running.payload_bytes(looks),
         duration_s=time.monotonic() - began_s,
         streams=plan.streams,
         congestion=running.joints[0].congestion,

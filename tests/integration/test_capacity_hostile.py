@@ -117,6 +117,13 @@ def test_a_way_that_dies_never_holds_the_test_beyond_its_time(server: CapacitySe
         assert Reason.OVERRAN in reasons(measured(relay.port, seconds=2.0))
 
 
+def test_pings_that_are_all_lost_are_sent_once_more(server: CapacityServer) -> None:
+    """As by a limit of packets a second, which the dialogue before has used up."""
+    with UdpRelay(server.port) as relay:
+        relay.up = lambda data: None if 2 < relay.carried <= 10 else data
+        assert reasons(measured(relay.port)) == [None, None]
+
+
 @pytest.mark.parametrize("after", [8, 11, 40])
 def test_another_port_in_the_middle_is_told(server: CapacityServer, after: int) -> None:
     with UdpRelay(server.port) as relay:

@@ -69,6 +69,18 @@ def test_headers_and_acknowledgements_of_any_number_are_no_cross_traffic(
     assert (Doubt.CROSS_TRAFFIC in seen.doubts(mbps=1.0, moved_bytes=1_000_000)) == bool(others_bytes)
 
 
+def test_what_comes_between_two_loads_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made, go on, hold, go on, hold, asked: the rest of a queue comes in between."""
+    counts = iter([(0,) * 4, (50,) * 4, (150,) * 4, (900,) * 4, (1100,) * 4, (9999,) * 4])
+    monkeypatch.setattr(Surroundings, "_count", lambda _self: next(counts))
+    around = Surroundings("127.0.0.1")
+    for _ in range(2):
+        around.go_on()
+        around.hold()
+    seen = around.until_now(received_bytes=0, sent_bytes=100, received_packets=0, sent_packets=0)
+    assert (seen.cross_rx_bytes, seen.cross_tx_bytes) == (300, 200)
+
+
 def test_what_happens_on_this_host_is_seen() -> None:
     seen = Surroundings("127.0.0.1").until_now(
         received_bytes=0, sent_bytes=0, received_packets=0, sent_packets=0
