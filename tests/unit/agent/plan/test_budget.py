@@ -103,6 +103,16 @@ def test_what_pupils_use_up_stops_the_tests_too() -> None:
     assert states == [State.AMPLE, State.SHRUNK, State.EXHAUSTED]
 
 
+def test_what_a_test_under_way_may_yet_move_is_not_given_twice() -> None:
+    plan = PlanOptions(month_bytes=10_000_000, test_share_ratio=0.5)
+    of_share = Usage(test_bytes=2_000_000, reserved_bytes=2_800_001)
+    of_plan = Usage(line_bytes=6_000_000, reserved_bytes=3_800_001)
+    for usage in (of_share, of_plan):
+        assert allowance(plan, usage, least_bytes=LEAST, tests_left=1).state is State.EXHAUSTED
+        just_enough = replace(usage, reserved_bytes=usage.reserved_bytes - 1)
+        assert allowance(plan, just_enough, least_bytes=LEAST, tests_left=1).bytes == LEAST
+
+
 @given(st.dates(dt.date(2024, 1, 1), dt.date(2030, 1, 1)), st.integers(1, 31))
 def test_the_plans_months_follow_one_another(day: dt.date, reset_day: int) -> None:
     begin = month.begin_of(day, reset_day)
@@ -262,6 +272,46 @@ def test_the_card_is_written_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert pages <= (24 if busy_bytes < 10_000 else 144) + 1
 
 
+@pytest.mark.parametrize(("a_minute_bytes", "lost_minutes"), [(1000, 60), (20_000_000, 10)])
+def test_a_power_cut_at_any_time_forgets_only_what_passed_since_the_last_page(
+    tmp_path: Path, a_minute_bytes: int, lost_minutes: int
+) -> None:
+    device = Device(tmp_path, PlanOptions(month_bytes=10**10))
+    device.ledger.look()
+    forgotten = []
+    for _ in range(150):
+        device.rx += a_minute_bytes
+        device.wait(60_000)
+        device.ledger.look()
+        kept = Ledger(device.path, device.options, device, device.now).usage.line_bytes
+        forgotten.append(device.ledger.usage.line_bytes - kept)
+
+    assert device.ledger.usage.line_bytes == 150 * a_minute_bytes
+    assert max(forgotten) == (lost_minutes - 1) * a_minute_bytes
+
+
+def test_a_new_month_is_on_the_card_within_ten_minutes_however_little_passes(tmp_path: Path) -> None:
+    device = Device(tmp_path, PlanOptions(month_bytes=10**9))
+    device.begin()
+    device.ledger.end(100)
+    device.wait(31 * DAY_MS)
+    device.ledger.look()
+    month_begin = device.ledger.usage.month
+    device.wait(10 * 60_000)
+    device.ledger.look()
+    device.cut()
+
+    assert (device.ledger.usage.month, device.ledger.usage.test_bytes) == (month_begin, 0)
+
+
+def test_without_a_known_clock_the_first_month_is_the_one_that_is_believed(tmp_path: Path) -> None:
+    device = Device(tmp_path, PlanOptions())
+    device.age_s = None
+    device.ledger.look()
+
+    assert device.ledger.usage.month == "2026-11-01"
+
+
 @pytest.mark.parametrize(
     "saved",
     [
@@ -272,6 +322,9 @@ def test_the_card_is_written_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ["", "", 0, 0, 0, [[1]]],
         ["", "", 0, 0, 0, 7],
         ["", "", 0, 0, 0, [["0", "eth0", 1.5, 0, 0, 1]]],
+        ["", "", 0, 0, 0, [["0", 7, 1, 0, 0, 1]]],
+        ["", "", 0, 0, 0, [["0", "eth0", 1, 0, 0, 2**64 + 1]]],
+        ["2026-11-01", "0", True, 0, 0, []],
     ],
 )
 def test_a_page_that_makes_no_sense_is_as_none(tmp_path: Path, saved: list[object]) -> None:

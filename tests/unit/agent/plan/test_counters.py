@@ -158,6 +158,53 @@ def test_a_reset_of_a_wide_counter_is_no_wrap() -> None:
     assert growth(before, now) == (1000, 100)
 
 
+def _narrow(rx: int, mono_ms: int) -> Counted:
+    return Counted(epoch="a", line="eth0/2", rx_bytes=rx, tx_bytes=0, mono_ms=mono_ms, wraps_at=NARROW)
+
+
+def test_a_narrow_counter_wraps_only_from_near_its_end_and_no_faster_than_a_link_can() -> None:
+    near, far = NARROW - 1000, NARROW // 2
+
+    assert growth(_narrow(near, 0), _narrow(500, 1000)) == (1500, 0)
+    assert growth(_narrow(NARROW // 4 * 3, 0), _narrow(0, 60_000)) == (NARROW // 4, 0)
+    # It was reset: by half an hour's silence at a gigabit it could have come round, but it was only half way.
+    assert growth(_narrow(far, 0), _narrow(500, 1_800_000)) == (500, 0)
+    # In a millisecond no gigabit link carries so much.
+    assert growth(_narrow(near, 0), _narrow(200_000, 1)) == (200_000, 0)
+
+
+def test_the_pause_is_what_lies_between_two_looks_and_not_the_time_since_the_boot() -> None:
+    a_week_ms = 604_800_000
+    reset = growth(_narrow(NARROW - 1000, a_week_ms), _narrow(200_000, a_week_ms + 1))
+
+    assert reset == (200_000, 0)
+
+
+def test_a_counter_that_began_anew_counts_from_0_even_where_it_shows_more_than_before() -> None:
+    before = Counted(epoch="a", line="eth0/2", rx_bytes=100, tx_bytes=10, mono_ms=0)
+    after = Counted(epoch="b", line="eth0/2", rx_bytes=5000, tx_bytes=600, mono_ms=1000)
+    usage = with_look(with_look(Usage(), before), after)
+
+    assert growth(before, after) == (5000, 600)
+    assert usage.line_bytes == 5600
+    assert after.bytes == 5600
+
+
+def test_a_line_that_appears_after_a_boot_counts_from_that_boot_on() -> None:
+    usage = with_look(Usage(), Counted(epoch="a", line="eth0/2", rx_bytes=7, tx_bytes=0, mono_ms=0))
+    modem = Counted(epoch="b", line="wwan0/5", rx_bytes=300, tx_bytes=20, mono_ms=1000)
+
+    assert with_look(usage, modem).line_bytes == 320
+
+
+def test_no_more_lines_are_kept_than_a_page_has_room_for_and_the_newest_are() -> None:
+    usage = Usage()
+    for n in range(20):
+        usage = with_look(usage, Counted(epoch="a", line=f"ppp0/{n}", rx_bytes=n, tx_bytes=0, mono_ms=n))
+
+    assert [look.line for look in usage.looks.values()] == [f"ppp0/{n}" for n in range(12, 20)]
+
+
 def test_the_hosts_counters_are_the_kernels(tmp_path: Path) -> None:
     folder = tmp_path / "eth7"
     (folder / "statistics").mkdir(parents=True)

@@ -101,6 +101,13 @@ def test_a_months_number_is_never_exceeded(every_s: float, day: dt.date) -> None
     assert made <= times.a_month() <= made + 2 * max(1, round(36_000 / every_s))
 
 
+def test_a_months_number_is_that_of_all_windows_together() -> None:
+    both = windows.joined([*windows.parse("08:00-10:00"), *windows.parse("20:00-24:00")])
+    times = Times(device="a", test="b", every_s=3600, windows=both, zone=dt.UTC)
+
+    assert times.a_month() == 31 * 6
+
+
 def test_without_any_window_left_there_is_no_start() -> None:
     times = Times(device="a", test="b", every_s=60, windows=(), zone=dt.UTC)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,7 +19,7 @@ from agent.plan.counters import Counted
 from agent.plan.ledger import Ledger
 from agent.plan.options import PlanOptions
 from agent.plan.turns import Turns, times_of
-from agent.probes.base import CostsData, Finding, ProbeOptions, Reading
+from agent.probes.base import CostsData, Finding, ProbeFailed, ProbeOptions, Reading
 from agent.scheduler import Scheduler
 
 LEAST, MOST = 200_000, 50_000_000
@@ -30,6 +31,7 @@ class School:
 
     def __init__(self) -> None:
         self.wall_ms, self.mono_ms, self.rx, self.pupils_bps = NOON_MS, 0, 0, 0.0
+        self.tx = 0
         self.slept_s: list[float] = []
         self.on_sleep: Callable[[], None] = lambda: None
 
@@ -48,7 +50,7 @@ class School:
 
     def read(self) -> Counted:
         """What the interface counted."""
-        return Counted(epoch="a", line="eth0/2", rx_bytes=self.rx, tx_bytes=0, mono_ms=self.mono_ms)
+        return Counted(epoch="a", line="eth0/2", rx_bytes=self.rx, tx_bytes=self.tx, mono_ms=self.mono_ms)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,8 @@ class Load(ProbeOptions):
     school: School
     max_bytes: int = MOST
     reason: Reason | None = None
+    fails: Reason | None = None
+    beside_bytes: int = 0
     running: ClassVar[list[str]] = []
     most_at_once: ClassVar[list[int]] = []
 
@@ -75,7 +79,11 @@ class Load(ProbeOptions):
             return (
                 Finding(Throughput(direction="down", server="x", method="capacity"), self.reason, "told"),
             )
-        self.school.rx += self.max_bytes
+        if self.fails is not None:
+            self.school.rx += 900
+            self.school.tx += 100
+            raise ProbeFailed(self.fails, "told")
+        self.school.rx += self.max_bytes + self.beside_bytes
         fields = Throughput(direction="down", server="x", method="capacity", mbps=10, bytes=self.max_bytes)
         return (Finding(replace(fields, validity="valid")),)
 
@@ -202,6 +210,11 @@ async def test_a_clock_set_back_is_followed() -> None:
     await agent.run(lambda: len(agent.records) >= 2)
 
     assert agent.records[1].clock.wall_ms < NOON_MS - 39 * 86_400_000
+    planned = times_of("kz-1", PlanOptions(time_zone="UTC"), Load(school=school))
+    for record in agent.records[:2]:
+        start = planned.next(record.clock.wall_ms / 1000 - 60)
+        assert start is not None
+        assert record.clock.wall_ms / 1000 == pytest.approx(start.at_s + 5, abs=0.1)
 
 
 async def test_a_plan_shrinks_then_stops_tests_and_says_so() -> None:
@@ -267,8 +280,13 @@ async def test_the_wait_ends_with_the_window() -> None:
 
     await agent.run(lambda: len(agent.records) >= 1)
 
-    shown_s = agent.records[0].clock.wall_ms / 1000 % 86_400
-    assert 12 * 3600 < shown_s <= 13 * 3600 + 5
+    waited_s = (agent.records[0].clock.wall_ms - NOON_MS) / 1000
+    assert 0 < waited_s % 86_400 <= 3600 + 5
+    assert waited_s < 2 * 86_400
+    planned = times_of("kz-1", PlanOptions(time_zone="UTC", windows=("12:00-13:00",)), Load(school=school))
+    first = planned.next(NOON_MS / 1000)
+    assert first is not None
+    assert first.until_s - 5 <= agent.records[0].clock.wall_ms / 1000 <= first.until_s + 5
 
 
 async def test_two_tests_never_run_at_once() -> None:
@@ -369,3 +387,91 @@ async def test_round_trips_measured_beside_a_test_say_so() -> None:
         await agent.scheduler.measure(Ping())
 
     assert [r.fields.loaded for r in agent.records if isinstance(r.fields, Latency)] == [False, True]
+
+
+async def test_round_trips_measured_while_a_test_ended_are_loaded_and_later_ones_are_not() -> None:
+    school = School()
+    agent = Agent(school, Load(school=school))
+    began_s = time.monotonic()
+    async with agent.turns.turn(Load(school=school)):
+        pass
+
+    assert agent.turns.has_loaded_since(began_s)
+    assert not agent.turns.has_loaded_since(time.monotonic())
+
+
+async def test_a_test_that_ended_badly_is_charged_what_both_ways_moved_but_no_more_than_it_might_have() -> (
+    None
+):
+    school = School()
+    test = Load(school=school, fails=Reason.TIMEOUT)
+    agent = Agent(school, test)
+    spent = []
+    for others in (0, MOST):
+        before = agent.ledger.usage.test_bytes
+        async with agent.turns.turn(test) as turn:
+            await agent.scheduler.measure(test, turn)
+            school.rx += others
+        spent.append(agent.ledger.usage.test_bytes - before)
+
+    assert spent == [1000, MOST]
+    assert [r.reason for r in agent.records] == [Reason.TIMEOUT] * 2
+
+
+async def test_what_pupils_moved_beside_a_test_is_not_charged_to_it() -> None:
+    school = School()
+    test = Load(school=school, beside_bytes=10_000_000)
+    agent = Agent(school, test)
+    async with agent.turns.turn(test) as turn:
+        await agent.scheduler.measure(test, turn)
+
+    assert agent.ledger.usage.test_bytes == MOST
+
+
+async def test_a_test_is_on_the_ledger_before_its_first_packet() -> None:
+    school = School()
+    agent = Agent(school, Load(school=school))
+    async with agent.turns.turn(Load(school=school)):
+        assert agent.ledger.usage.reserved_bytes == MOST
+    assert agent.ledger.usage.reserved_bytes == 0
+
+
+async def test_a_server_that_is_busy_at_once_is_asked_again_soon_too_but_not_beyond_the_window() -> None:
+    school = School()
+    test = Load(school=school, fails=Reason.BUSY, every_s=86_400)
+    agent = Agent(school, test)
+    await agent.run(lambda: len(agent.records) >= 2)
+    assert agent.records[1].clock.wall_ms - agent.records[0].clock.wall_ms < 5 * 60_000
+
+    school = School()
+    test = replace(test, school=school)
+    agent = Agent(school, test, windows=("12:00-12:01",))
+    await agent.run(lambda: len(agent.records) >= 2)
+    assert agent.records[1].clock.wall_ms - agent.records[0].clock.wall_ms > 23 * 3_600_000
+
+
+async def test_what_is_left_is_shared_evenly_among_all_tests_until_the_month_ends() -> None:
+    """The 25th, noon: six days of thirty-one, 24 starts a day of each of two tests, are 288."""
+    school = School()
+    test, other = Load(school=school), OtherLoad(school=school)
+    agent = Agent(school, test, other, month_bytes=10_000_000_000)
+    agent.ledger.begin(0)
+    agent.ledger.end(850_000_000)
+    async with agent.turns.turn(test) as turn:
+        assert turn.probe.estimate_bytes() == 150_000_000 // 288
+
+
+async def test_a_processor_that_was_slowed_down_for_a_moment_is_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slowed = iter([False, True])
+    monkeypatch.setattr("agent.plan.turns._SAMPLE_S", 0.001)
+    monkeypatch.setattr("agent.plan.turns.throttled", lambda: next(slowed, False))
+    school = School()
+    agent = Agent(school, Load(school=school))
+    async with agent.turns.turn(Load(school=school)) as turn:
+        await agent.scheduler.measure(turn.probe, turn)
+
+    assert _fields(agent.records[0]).reasons == "throttled"
+    await asyncio.sleep(0)
+    assert "sampler" not in {task.get_name() for task in asyncio.all_tasks()}

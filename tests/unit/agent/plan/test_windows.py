@@ -102,6 +102,8 @@ def test_a_window_over_midnight_is_the_end_and_the_beginning_of_the_day() -> Non
     assert parse("22:00-06:00") == (Span(0, 21600), Span(79200, 86400))
     assert parse("22:00-00:00") == (Span(79200, 86400),)
     assert parse("00:00-24:00") == (WHOLE_DAY,)
+    assert parse("08:30-17:45") == (Span(30_600, 63_900),)
+    assert parse("22:15-06:05") == (Span(0, 21_900), Span(80_100, 86_400))
 
 
 @pytest.mark.parametrize(
