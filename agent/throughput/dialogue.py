@@ -8,6 +8,7 @@ import contextlib
 import errno
 import socket
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -24,6 +25,8 @@ T = TypeVar("T")
 Direction = Literal["down", "up"]
 
 _REFUSALS = {"token": Reason.NOT_PERMITTED}
+_MOST_UNREAD = 1000
+"""Forty seconds of them; a reflector that tells more is not waited for."""
 _GONE = {errno.ECONNRESET, errno.EPIPE, errno.ESHUTDOWN, errno.ENOTCONN}
 
 
@@ -68,8 +71,9 @@ class Session:
         self.seconds = opened.seconds
         self.rtt_ms = rtt_ms
         self.report: Report | None = None
-        self.unread: list[Report] = []
+        self.unread: deque[Report] = deque(maxlen=_MOST_UNREAD)
         self.heard_s: list[tuple[float, float]] = []
+        """When the first and the last report came, here and there."""
         self.closing_report: Report | None = None
         self.problem: NoAnswer | None = None
         self._name = opened.session or ""
@@ -113,13 +117,24 @@ class Session:
                 while True:
                     self.report = read(Report, await flow.read_line(self._control))
                     self.unread.append(self.report)
-                    self.heard_s.append((time.monotonic(), self.report.at_us / 1e6))
+                    self.heard_s[1:] = [(time.monotonic(), self.report.at_us / 1e6)]
                     if self.report.last:
                         self.closing_report = self.report
                     self._news.set()
         except NoAnswer as e:
             self.problem = e
             self._news.set()
+
+    def begin(self) -> None:
+        """A direction begins: what was reported before is of another."""
+        self.report, self.heard_s = None, []
+        self.unread.clear()
+
+    def take_unread(self) -> list[Report]:
+        """What was reported since it was last asked for."""
+        reports = list(self.unread)
+        self.unread.clear()
+        return reports
 
     def said_bytes(self) -> tuple[int, int]:
         """Payload received and sent until now on the connection of reports."""

@@ -31,6 +31,7 @@ _SAID = {
 }
 MAX_MBPS = 1_000_000
 _OFF_RATIO = 0.05
+_AHEAD_RATIO = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,11 @@ def read(output: bytes) -> Iperf3Result:
     if abs(bits * seconds / 8 - payload_bytes) > _OFF_RATIO * payload_bytes:
         raise NoAnswer(
             Reason.UNTRUE, f"iperf3 tells of {payload_bytes:.0f} bytes in {seconds:g} s, and {bits:.0f} bit/s"
+        )
+    sent_bytes = number(table(end, "sum_sent"), "bytes")
+    if sent_bytes is not None and payload_bytes > (1 + _AHEAD_RATIO) * sent_bytes:
+        raise NoAnswer(
+            Reason.UNTRUE, f"iperf3 tells of {payload_bytes:.0f} bytes received and {sent_bytes:.0f} sent"
         )
     streams = end.get("streams")
     senders = [table(stream, "sender") for stream in streams] if isinstance(streams, list) else []

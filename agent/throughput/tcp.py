@@ -114,12 +114,11 @@ class Load:
         """When, on the receiver's clock, how many segments had arrived; all that is news."""
         if self.direction == "down":
             return [(time.monotonic(), sum(look.data_segs_in for look in looks))]
-        reports, self.session.unread = self.session.unread, []
-        return [(report.at_us / 1e6, report.segments) for report in reports]
+        return [(report.at_us / 1e6, report.segments) for report in self.session.take_unread()]
 
     def late(self) -> list[tuple[float, int]]:
         """Likewise, what the reflector saw while load came up, and told behind its end."""
-        reports, self.session.unread = self.session.unread, []
+        reports = self.session.take_unread()
         return [(r.at_us / 1e6, r.segments) for r in reports if self.direction == "up" and not r.last]
 
     def rtt_s(self, looks: Sequence[TcpInfo]) -> float:
@@ -214,7 +213,7 @@ async def transfer(session: Session, plan: Plan, around: Surroundings | None = N
         NoAnswer: the reflector refused, or went away before the rate was steady.
     """
     began_s = time.monotonic()
-    session.report, session.unread, session.heard_s = None, [], []
+    session.begin()
     if around is not None:
         around.go_on()
     async with load(session, plan) as running:

@@ -29,6 +29,8 @@ from agent.web.url import Url
 _KIND = {socket.AF_INET: RecordType.A, socket.AF_INET6: RecordType.AAAA}
 _READ_BYTES = 16_384
 _OK = range(200, 300)
+_LOOK_S = 5.0
+"""A second look comes behind a whole time-out: it must not cost the round its other pages."""
 
 
 class TlsFailed(NoAnswer):
@@ -199,7 +201,7 @@ async def look_at_issuer(url: Url, manner: Manner) -> str | None:
     """Who issued the certificate that was refused; None when it is not shown again."""
     second = Exchange(url, manner)
     try:
-        async with asyncio.timeout(manner.timeout_s):
+        async with asyncio.timeout(min(manner.timeout_s, _LOOK_S)):
             _, writer = await second._open(certificate.trusting_nobody())  # noqa: SLF001
             writer.transport.abort()
     except (NoAnswer, BadResponse, OSError):

@@ -297,6 +297,31 @@ async def test_a_reflector_that_lies_grossly_gives_no_figure_but_the_reason() ->
     assert "implausible" in made.reasons
 
 
+async def test_a_reflector_that_never_stops_reporting_fills_no_memory() -> None:
+    """While load comes down nobody reads its reports."""
+    told = asyncio.Event()
+
+    async def floods(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(OPENED)
+        for n in range(3000):
+            writer.write(write(Report(at_us=n)))
+        await writer.drain()
+        told.set()
+        await reader.read()
+
+    async with scripted(floods) as port:
+        server = Server(address=parse(HOST), port=port, token=DEVICE, timeout_s=1.0)
+        async with open_session(server, 1000) as session, asyncio.timeout(DEADLINE_S):
+            await told.wait()
+            while session.report is None or session.report.at_us < 2999:  # noqa: ASYNC110 -- its own pace
+                await asyncio.sleep(0.01)
+            assert len(session.unread) == 1000
+            assert [there_s for _, there_s in session.heard_s] == [0.0, 2999 / 1e6]
+            assert [report.at_us for report in session.take_unread()][-1] == 2999
+            assert not session.unread
+
+
 async def test_nobody_there_is_refused() -> None:
     assert await reason(1) is Reason.REFUSED
 

@@ -65,6 +65,19 @@ def test_numbers_of_ndt7_that_cannot_be_are_none(number: str) -> None:
     assert ndt7.read(f'{{"TCPInfo": {{"RTT": {number}}}}}'.encode()).rtt_us is None
 
 
+@pytest.mark.parametrize(
+    ("sent_bytes", "is_true"), [(12_000_000, True), (12_500_000, True), (11_000_000, False)]
+)
+def test_nobody_received_by_iperf3_what_nobody_sent(sent_bytes: int, is_true: bool) -> None:
+    plain = {"end": {"sum_sent": {"bytes": sent_bytes}, "sum_received": RECEIVED}}
+    if is_true:
+        assert iperf3.read(json.dumps(plain).encode()).mbps == 9.6
+        return
+    with pytest.raises(NoAnswer) as lie:
+        iperf3.read(json.dumps(plain).encode())
+    assert lie.value.reason is Reason.UNTRUE
+
+
 def test_nothing_that_arrived_by_iperf3_is_silence_and_no_bad_answer() -> None:
     plain = {"end": {"sum_received": {"bits_per_second": 0, "seconds": 5.0, "bytes": 0}}}
     with pytest.raises(NoAnswer) as silent:
