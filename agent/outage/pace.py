@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from agent.echo.way import Way
 from agent.outage.ordinary import Ordinary
 from agent.outage.plan import COSTS, Plan
-from agent.outage.voice import Voice, Way
+from agent.outage.voice import Voice
 from agent.outage.ways import KNOCKS, Ways
 
 Part = Literal["anchors", "dns", "gateway", "modem", "hop"]

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.outage.voice import Way
+from agent.echo.way import Way
 
 Profile = Literal["standard", "metered"]
 ECHO_BYTES = 28

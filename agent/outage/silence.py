@@ -20,8 +20,9 @@ from collections import Counter
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from agent.echo.way import Way
 from agent.outage.ordinary import Ordinary
-from agent.outage.voice import Asked, Way
+from agent.outage.voice import Asked
 
 LEAST_SPAN_S = 0.8
 """A shorter run of lost requests is loss, however many they were."""

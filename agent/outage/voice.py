@@ -13,12 +13,9 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from agent.echo.knock import doubted_s
-
-Way = Literal["echo", "connection"]
-"""How a host is asked."""
+from agent.echo.way import Way
 
 _KEPT = 1024
 _FIRST_OVERDUE_S = 1.0

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.echo.way import Way
 from agent.outage import cause as causes
 from agent.outage.cause import Cause, Scene
 from agent.outage.evidence import Sight
@@ -25,7 +26,7 @@ from agent.outage.pace import Pace, Part
 from agent.outage.places import Places
 from agent.outage.plan import Plan
 from agent.outage.silence import Began, Bounds, Ended, Silence, Step
-from agent.outage.voice import Asked, Voice, Way
+from agent.outage.voice import Asked, Voice
 from agent.outage.ways import KNOCKS, Ways
 
 Scope = Literal["link", "dns"]

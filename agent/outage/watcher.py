@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from agent.echo import resolvers, stamp
+from agent.echo.way import Way
 from agent.outage import hops
 from agent.outage.asker import Asker
 from agent.outage.evidence import Evidence, together
@@ -22,7 +23,6 @@ from agent.outage.flapping import Flapping
 from agent.outage.hops import Hops
 from agent.outage.host import HostEvidence, written
 from agent.outage.options import OutageOptions
-from agent.outage.voice import Way
 from agent.outage.watch import Outage, Watch
 
 log = logging.getLogger("agent.outage")
@@ -180,4 +180,5 @@ class WatcherThread:
                 await Watcher(self._options, self._tell, self._evidence, tell_way=self._tell_way).run()
             except Exception:
                 log.exception("outage.watch_failed")
+                self._tell_way("echo")
                 await asyncio.sleep(_TRACE_AGAIN_S)

@@ -9,7 +9,8 @@ minute, later after longer.
 
 from __future__ import annotations
 
-from agent.outage.voice import Asked, Way
+from agent.echo.way import Way
+from agent.outage.voice import Asked
 
 KNOCKS = 2
 """So many anchors at once are asked by connections in doubt: one that is lost proves little."""

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.echo.way import Way
 from agent.outage.evidence import Sight
 from agent.outage.pace import Part
 from agent.outage.plan import COSTS, ECHO_BYTES, Plan
-from agent.outage.voice import Way
 from agent.outage.watch import Ask, Outage, Watch
 
 ANCHORS = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
