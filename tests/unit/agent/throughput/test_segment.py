@@ -70,6 +70,88 @@ def test_what_never_is_steady_gives_its_second_half_and_says_so() -> None:
     assert segment.high - segment.low > 0.5 * segment.rate
 
 
+@pytest.mark.parametrize(
+    ("rate", "rtt_s", "window_s"), [(4000, 0.02, 0.25), (4000, 0.6, 0.6), (40, 0.02, 1.5)]
+)
+def test_two_windows_are_looked_at_behind_two_round_trips_and_again_half_a_window_later(
+    rate: int, rtt_s: float, window_s: float
+) -> None:
+    segment = fed([(20, rate)], rtt_s=rtt_s)
+
+    assert segment is not None
+    assert segment.to_s - 100 == pytest.approx(2.5 * window_s + 2 * rtt_s, abs=0.08)
+    assert segment.to_s - segment.from_s == pytest.approx(2 * window_s, rel=0.05)
+
+
+@pytest.mark.parametrize(("growth", "is_steady"), [(1.02, True), (1.04, False), (0.98, True), (0.96, False)])
+def test_what_grows_or_shrinks_by_more_than_three_per_cent_a_window_is_not_steady(
+    growth: float, *, is_steady: bool
+) -> None:
+    segment = fed([(0.025, 10_000 * growth ** (n / 10)) for n in range(100)])
+
+    assert segment is not None
+    assert segment.is_steady is is_steady
+
+
+def test_only_what_came_between_the_first_look_and_the_last_counts() -> None:
+    arrivals = Arrivals()
+    for n in range(17):
+        arrivals.add(100 + n, 5000 + 1000 * n)
+    rest = arrivals.rest()
+
+    assert (arrivals.elapsed_s, arrivals.arrived) == (16, 16_000)
+    assert [arrivals.until(at_s) for at_s in (0, 100, 100.5, 116, 200)] == [5000, 5000, 5500, 21_000, 21_000]
+    assert [arrivals.recent_rate(within_s) for within_s in (0, 0.5, 4, 99)] == [0, 1000, 1000, 1000]
+    assert rest is not None
+    assert (rest.rate, rest.from_s, rest.to_s) == (1000, 108, 116)
+
+
+def test_looks_that_are_no_news_are_passed_over() -> None:
+    arrivals = Arrivals()
+    assert (arrivals.elapsed_s, arrivals.arrived) == (0, 0)
+    for at_s, count in ((1, 10), (1, 20), (0.5, 30), (2, 5)):
+        arrivals.add(at_s, count)
+    assert (arrivals.elapsed_s, arrivals.arrived) == (0, 0)
+    arrivals.add(2, 10)
+    assert (arrivals.elapsed_s, arrivals.arrived) == (1, 0)
+    arrivals.add(3, 40)
+    assert arrivals.recent_rate(1) == 30
+
+
+def _second_half(rates: Sequence[float], *, step_s: float) -> Segment:
+    """The rest of eight seconds of something else and eight at these rates."""
+    arrivals = Arrivals()
+    marks = [0.0]
+    for rate in [7.0] * 8 + list(rates):
+        marks.append(marks[-1] + rate)
+    for n in range(round(16 / step_s) + 1):
+        second, part = divmod(n * step_s, 1)
+        base = marks[int(second)]
+        arrivals.add(n * step_s, base + part * (marks[min(16, int(second) + 1)] - base))
+    rest = arrivals.rest()
+    assert rest is not None
+    return rest
+
+
+def test_the_interval_is_students_of_the_eight_parts() -> None:
+    """Deviations of 10, 10, 5, 5, 0, 0, 2, 2 from 100: their squares are 258, s is the root of 258 / 7."""
+    rest = _second_half([90, 110, 95, 105, 100, 100, 98, 102], step_s=0.5)
+
+    half = 2.365 * math.sqrt(258 / 7) / math.sqrt(8)
+    assert rest.rate == pytest.approx(100)
+    assert rest.low == pytest.approx(100 - half)
+    assert rest.high == pytest.approx(100 + half)
+    assert not rest.is_steady
+
+
+def test_no_rate_is_below_0_and_too_few_looks_give_no_interval() -> None:
+    burst = [0.0] * 7 + [800.0]
+    assert (_second_half(burst, step_s=0.5).rate, _second_half(burst, step_s=0.5).low) == (100, 0)
+    assert _second_half([100] * 8, step_s=1).low == 100
+    assert _second_half([100] * 8, step_s=2).low is None
+    assert _second_half([100] * 8, step_s=2).high is None
+
+
 def test_nothing_gives_nothing() -> None:
     assert fed([(5, 0)]) is None
     assert Arrivals().rest() is None
