@@ -133,14 +133,25 @@ def _second_half(rates: Sequence[float], *, step_s: float) -> Segment:
     return rest
 
 
-def test_the_interval_is_students_of_the_eight_parts() -> None:
-    """Deviations of 10, 10, 5, 5, 0, 0, 2, 2 from 100: their squares are 258, s is the root of 258 / 7."""
-    rest = _second_half([90, 110, 95, 105, 100, 100, 98, 102], step_s=0.5)
+@pytest.mark.parametrize(
+    ("rates", "half"),
+    [
+        # Deviations from 100 of 10, 10, 10, 10 and four times more 10: their squares are 800.
+        ([90, 110, 90, 110, 90, 110, 90, 110], 2.447 * math.sqrt(800 / 6)),
+        # Both windows even, but unlike: the squares are 8 times 16, none of it within.
+        ([96, 96, 96, 96, 104, 104, 104, 104], 2.365 * math.sqrt(128 / 7)),
+        # As much within as between: 258 by seven is less than 258 by six.
+        ([90, 110, 95, 105, 100, 100, 98, 102], 2.447 * math.sqrt(258 / 6)),
+    ],
+)
+def test_the_interval_is_students_of_the_eight_parts_or_of_those_within_each_window(
+    rates: list[float], half: float
+) -> None:
+    rest = _second_half(rates, step_s=0.5)
 
-    half = 2.365 * math.sqrt(258 / 7) / math.sqrt(8)
     assert rest.rate == pytest.approx(100)
-    assert rest.low == pytest.approx(100 - half)
-    assert rest.high == pytest.approx(100 + half)
+    assert rest.low == pytest.approx(100 - half / math.sqrt(8))
+    assert rest.high == pytest.approx(100 + half / math.sqrt(8))
     assert not rest.is_steady
 
 
@@ -157,11 +168,11 @@ def test_nothing_gives_nothing() -> None:
     assert Arrivals().rest() is None
 
 
-def test_noise_stays_within_its_interval_nineteen_times_of_twenty() -> None:
+def test_the_truth_is_within_the_interval_more_than_nine_times_of_ten_whatever_the_noise() -> None:
     noise, outside = random.Random(7), 0
-    for _ in range(200):
+    for _ in range(1000):
         arrivals, count, segment = Arrivals(), 0.0, None
-        for n in range(2000):
+        for n in range(4000):
             count += 1000 * 0.025 + noise.gauss(0, 3)
             arrivals.add(n * 0.025, count)
             if (segment := arrivals.steady(0.02)) is not None:
@@ -170,8 +181,9 @@ def test_noise_stays_within_its_interval_nineteen_times_of_twenty() -> None:
         assert segment.low is not None
         assert segment.high is not None
         outside += not segment.low <= 1000 <= segment.high
-    print(f"200 transfers, {outside} outside their interval")
-    assert outside < 30
+    print(f"1000 transfers, {outside} outside their interval")
+    # Parts end between looks, which takes a little off what they seem to vary.
+    assert outside < 90
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e9)), max_size=50), st.floats(0, 2))
