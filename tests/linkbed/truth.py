@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,11 +89,19 @@ class Truth:
     events: tuple[Event, ...]
     packets: tuple[Packet, ...]
 
+    def round_trip_ms(self, begin_ns: int, end_ns: int) -> float:
+        """How long packets that came in then were on the link on the average, up and down together."""
+        return sum(self._mean_ms(way, begin_ns, end_ns) for way in ("up", "down"))
+
+    def _mean_ms(self, way: str, begin_ns: int, end_ns: int) -> float:
+        of_way = (p for p in self.packets if p.way == way and begin_ns <= p.in_ns <= end_ns)
+        return statistics.fmean((p.left_ns - p.in_ns) / 1e6 for p in of_way if p.left_ns is not None)
+
 
 def read_log(path: Path, changes: Sequence[Change]) -> tuple[tuple[Event, ...], tuple[Packet, ...]]:
-    """The events and packets in the link program's log."""
+    """The events and packets in the link program's log, without a last line that is still being written."""
     events, packets = [], []
-    for line in path.read_text().splitlines():
+    for line in path.read_text().rpartition("\n")[0].splitlines():
         first, *rest = line.split()
         if first == "change":
             number, at_ns, done_ns = map(int, rest)
