@@ -4,7 +4,9 @@
 Where echo requests get no answer, a connection may. But accelerators of satellite terminals (RFC 3135 §4.1.2)
 and captive portals accept connections for every address, whether the link lives or not. So beside each
 knock at a host another goes to an address that belongs to nobody (RFC 5737, RFC 3849): what is accepted there
-proves that acceptance proves nothing. Costs 60 bytes a knock beside the connection's 220.
+proves that acceptance proves nothing. A filter may hide nobody's address from the accelerator: where echoes
+were answered before, a handshake much shorter than theirs is not believed either. Costs 60 bytes a knock
+beside the connection's 220.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ import asyncio
 import contextlib
 import dataclasses
 import socket
+import time
 
 from agent.contract.reason import Reason
 from agent.echo import connect
 from agent.echo.address import Address
 from agent.echo.ledger import Outcome
+from agent.echo.way import FAR
 
 NOBODY = {
     socket.AF_INET: Address(socket.AF_INET, "203.0.113.113"),
@@ -33,18 +37,24 @@ async def knock(address: Address, *, port: int, timeout_s: float) -> Outcome:
     """Open one connection and close it at once.
 
     Returns:
-        What became of it; one that nobody's address accepts as well was not answered, for `untrue`.
+        What became of it; one that an impostor accepted was not answered, for `untrue`.
     """
     nobody = asyncio.ensure_future(connect.connect(NOBODY[address.family], timeout_s=timeout_s, port=port))
     try:
         outcome = await connect.connect(address, timeout_s=timeout_s, port=port)
-        if outcome.answered and not outcome.refused and await _is_accepted(nobody, outcome.rtt_ms):
+        if not outcome.answered or outcome.refused:
+            return outcome
+        if _is_too_near(outcome.rtt_ms) or await _is_accepted(nobody, outcome.rtt_ms):
             return dataclasses.replace(outcome, rtt_ms=None, late=False, reason=Reason.UNTRUE)
         return outcome
     finally:
         nobody.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await nobody
+
+
+def _is_too_near(rtt_ms: float | None) -> bool:
+    return rtt_ms is not None and FAR.is_too_near(rtt_ms / 1000, time.monotonic())
 
 
 def doubted_s(rtt_s: float | None) -> float:

@@ -22,6 +22,7 @@ from agent.echo.icmp import EchoLine, icmp_permission
 from agent.echo.knock import knock
 from agent.echo.ledger import Outcome
 from agent.echo.lookup import look_up
+from agent.echo.way import FAR
 from agent.outage.watch import Ask
 
 Answered = Callable[[int, float, bool], None]
@@ -76,7 +77,7 @@ class Asker:
         elif not self.echo_is_permitted:
             self._begin(self._connect(ask.number, address, connect))
         else:
-            self._book.note(ask.number, address)
+            self._book.note(ask.number, address, is_anchor=ask.part == "anchors")
             self._line(address.family).send(ask.number % _SEQUENCE, address)
 
     def read(self) -> None:
@@ -131,10 +132,12 @@ class _Book:
         self._told = answered
         self._hosts: dict[int, tuple[int, str]] = {}
         self._sent: dict[int, stamp.Instant] = {}
+        self._anchors: set[int] = set()
 
-    def note(self, number: int, address: Address) -> None:
+    def note(self, number: int, address: Address, *, is_anchor: bool) -> None:
         """A request is about to be sent."""
         seq = number % _SEQUENCE
+        (self._anchors.add if is_anchor else self._anchors.discard)(seq)
         self._sent.pop(seq, None)
         self._hosts[seq] = (number, address.host)
 
@@ -154,5 +157,7 @@ class _Book:
         """It gets no answer; that is all there is to know."""
 
     def answered(self, index: int, at_ns: int) -> None:
+        if index in self._anchors and index in self._sent:
+            FAR.heard((at_ns - self._sent[index].mono_ns) / _BILLION, at_ns / _BILLION)
         with contextlib.suppress(KeyError):
             self._told(self._hosts[index][0], at_ns / _BILLION, False)

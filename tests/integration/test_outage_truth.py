@@ -106,7 +106,8 @@ else:
 """
 
 
-def test_what_accepts_every_connection_near_the_school_hides_no_outage() -> None:
+@pytest.mark.parametrize("nobody_is_filtered", [False, True])
+def test_what_accepts_every_connection_near_the_school_hides_no_outage(nobody_is_filtered: bool) -> None:
     truth = Dead("line", 1.0, 8.0)
     with Bed() as bed:
         bed.wait_for_way("school", place.ANCHORS[0])
@@ -119,6 +120,8 @@ def test_what_accepts_every_connection_near_the_school_hides_no_outage() -> None
         assert accelerator.stdout is not None
         assert accelerator.stdout.readline() == "accepting\n"
         bed.run("school", [sys.executable, "-c", CALL_NOBODY])
+        if nobody_is_filtered:
+            bed.run("router", ["ip", "route", "add", "blackhole", "203.0.113.0/24", "table", "443"])
         watching = Watching(bed)
         time.sleep(LEAD_S)
         begin_s = script(bed, [truth])
