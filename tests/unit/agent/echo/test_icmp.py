@@ -77,6 +77,49 @@ def test_raw_socket_looks_behind_the_ip_header_and_at_the_identifier(
     assert ask_one(monkeypatch, sock).answered is answered
 
 
+def test_a_datagram_socket_is_not_asked_for_its_identifier_which_the_kernel_chose(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def network(request: bytes, _: str) -> list[bytes]:
+        return [b"\0" + request[1:4] + bytes([request[4] ^ 1]) + request[5:]]
+
+    assert ask_one(monkeypatch, ScriptedSocket(network)).answered
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_RAW])
+def test_answers_by_ipv6_have_no_ip_header(monkeypatch: pytest.MonkeyPatch, kind: socket.SocketKind) -> None:
+    host = parse("::9")
+    ledger = Ledger([Ask(0, host)], 1)
+    sock = ScriptedSocket(lambda request, _: [b"\x81" + request[1:]], family=socket.AF_INET6, kind=kind)
+    monkeypatch.setattr(socket, "socket", lambda *_: sock)
+    line = EchoLine(socket.AF_INET6, ledger)
+    monkeypatch.undo()
+    line.send(0, host)
+    line.read()
+    assert ledger.outcomes()[0].answered
+
+
+def test_a_closed_line_gives_its_socket_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    sock = ScriptedSocket(silence)
+    line_over(monkeypatch, sock)[0].close()
+    assert sock.closed
+
+
+def test_an_error_of_this_host_about_an_earlier_request_is_taken_before_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Until it is asked for, the kernel reports a pending error for whatever is sent next."""
+    asked: list[tuple[object, ...]] = []
+
+    class Asked(ScriptedSocket):
+        def getsockopt(self, *what: object) -> int:
+            asked.append((*what, len(self.sent)))
+            return 0
+
+    line_over(monkeypatch, Asked(echo))[0].send(0, HOST)
+    assert asked == [(socket.SOL_SOCKET, socket.SO_ERROR, 0)]
+
+
 def test_kernel_stamps_of_both_ends_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     sock = ScriptedSocket(silence)
     line, ledger = line_over(monkeypatch, sock)
@@ -126,6 +169,29 @@ def test_icmp_error_about_something_else_changes_nothing(
     line, ledger = line_over(monkeypatch, sock)
     line.send(0, HOST)
     sock.fail(quoted, host)
+    line.read()
+    assert ledger.outcomes()[0].reason == Reason.TIMEOUT
+
+
+@pytest.mark.parametrize("origin", [0, 1, 5])
+def test_an_error_that_did_not_come_from_the_network_makes_nothing_unreachable(
+    monkeypatch: pytest.MonkeyPatch, origin: int
+) -> None:
+    sock = ScriptedSocket(silence)
+    line, ledger = line_over(monkeypatch, sock)
+    line.send(0, HOST)
+    sock.fail(sock.sent[0][:8], HOST.host, origin=origin)
+    line.read()
+    assert ledger.outcomes()[0].reason == Reason.TIMEOUT
+
+
+def test_what_only_looks_like_an_icmp_error_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    sock = ScriptedSocket(silence)
+    line, ledger = line_over(monkeypatch, sock)
+    line.send(0, HOST)
+    error = struct.pack("=IBBBBII", 113, 2, 3, 1, 0, 0, 0)
+    for ancillary in ((socket.IPPROTO_IP, 8, error), (socket.SOL_SOCKET, 11, error), (0, 11, error[:8])):
+        sock.errors.append((sock.sent[0][:8], [ancillary], 0, (HOST.host, 0)))
     line.read()
     assert ledger.outcomes()[0].reason == Reason.TIMEOUT
 

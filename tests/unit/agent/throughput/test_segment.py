@@ -38,6 +38,7 @@ def test_a_constant_rate_is_found_soon(rate: int) -> None:
     assert segment.low is not None
     assert segment.high is not None
     assert segment.low <= segment.rate <= segment.high
+    assert segment.high - segment.low < 0.25 * rate
     assert segment.to_s - 100 < max(1.2, 200 / rate)
 
 
