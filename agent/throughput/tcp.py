@@ -144,8 +144,10 @@ class Load:
         return sum(look.data_segs_in * (look.rcv_mss_bytes + look.header_bytes) for look in looks)
 
     def payload_bytes(self, looks: Sequence[TcpInfo]) -> int:
-        """Of these, without headers."""
-        return sum(look.bytes_sent if self.direction == "up" else look.bytes_received for look in looks)
+        """Of these, without headers; what waits behind a hole has come, though the kernel counts it later."""
+        if self.direction == "up":
+            return sum(look.bytes_sent for look in looks)
+        return sum(max(look.bytes_received, look.data_segs_in * look.rcv_mss_bytes) for look in looks)
 
     def under_way_bytes(self, looks: Sequence[TcpInfo], bytes_per_s: float) -> int:
         """What still comes when they are cut, at most: a queue is paid for, but nobody counts it."""
