@@ -18,8 +18,8 @@ from typing import Any
 
 from agent.contract.kinds import Throughput
 from agent.contract.reason import Reason
-from agent.throughput.estimate import estimate
-from agent.throughput.search import Found, Limits, Made, Search
+from agent.throughput.rounds import made_of
+from agent.throughput.search import Found, Limits, Search
 from agent.throughput.session import Failed, Session
 from agent.throughput.surroundings import Surroundings, nic_mbps
 from agent.throughput.verdict import Doubt, judge
@@ -122,7 +122,7 @@ def _measure(wanted: Wanted, session: Session, idle: _Idle, direction: str) -> O
         packets = session.down(this.legs) if direction == "down" else session.up(this.legs)
         began_us, ended_us = session.times_us
         was_slow |= direction == "up" and this.is_final and session.slipped_ratio > _SLOW_RATIO
-        search.take(Made(this, estimate(packets), len(packets), began_us, ended_us))
+        search.take(made_of(this, packets, began_us, ended_us))
         log.debug("capacity.round direction=%s mbps=%.3f %s", direction, this.mbps, search.made[-1])
     now = (session.received_bytes, session.sent_bytes, session.received_packets, session.sent_packets)
     rx, tx, rx_packets, tx_packets = (b - a for a, b in zip(before, now, strict=True))

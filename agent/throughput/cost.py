@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.contract.capacity.legs import sizes
-from agent.throughput.estimate import Packet, estimate
-from agent.throughput.search import Limits, Made, Round, Search
+from agent.throughput.estimate import Packet
+from agent.throughput.rounds import Round, made_of
+from agent.throughput.search import Limits, Search
 
 _PACKET_BYTES = 1400
 
@@ -37,7 +38,7 @@ def of_direction(mbps: float, *, max_bytes: int, max_mbps: float) -> Cost:
         packets = _passed(this, mbps, now_us)
         spent += this.bytes
         ended_us = packets[-1].at_us
-        search.take(Made(this, estimate(packets), len(packets), now_us, ended_us))
+        search.take(made_of(this, packets, now_us, ended_us))
         now_us = ended_us
     return Cost(spent, not search.found().doubts)
 
@@ -48,9 +49,10 @@ def _passed(this: Round, mbps: float, began_us: float) -> list[Packet]:
     free_us = sent_us = began_us
     lengths = iter(enumerate(sizes(this.legs)))
     for leg in this.legs:
-        for _ in range(leg.count):
+        for place in range(leg.count):
             seq, length = next(lengths)
             free_us = max(free_us, sent_us) + length * 8 / mbps
             packets.append(Packet(seq, sent_us, free_us, length))
-            sent_us += leg.interval_ns / 1000
+            is_with_next = place % leg.together < leg.together - 1
+            sent_us += 0.0 if is_with_next else leg.interval_ns / 1000 * leg.together
     return packets

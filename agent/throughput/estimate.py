@@ -12,7 +12,7 @@ import bisect
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MIN_PACKETS = 5
 _BLOCKS, _FEWEST_BLOCKS = 10, 2
@@ -57,10 +57,12 @@ class Estimate:
         span_us: time the rate is taken over.
         packets: so many of them.
         head_mbps, head_bytes: the burst before the knee; None and 0 without one.
+        is_head_full: that burst, too, was let through more slowly than it was sent.
         loss_ratio: share lost between the first and the last that arrived, behind the knee.
         queue_us: largest growth of the one-way delay.
         noise_us: how much arrivals deviate from the line, median.
-        pair_mbps: rate at which packets that left together came one behind the other; None with too few.
+        pair_mbps: rate at which packets that left together came one behind the other, at least; None with too
+            few.
         trend: rate of the second half of the tail over that of the first.
         growth_us: by how much the smallest one-way delay of its last quarter is above that of its first.
     """
@@ -79,6 +81,7 @@ class Estimate:
     trend: float
     pair_mbps: float | None = None
     growth_us: float = math.inf
+    is_head_full: bool = False
 
     @property
     def is_blurred(self) -> bool:
@@ -105,13 +108,14 @@ class Estimate:
 
 _SATURATED, _SATURATED_BY_LOSS, _SATURATED_SURELY, _DROPPED_SURELY = 0.95, 0.92, 0.5, 0.3
 _GROWN_US = 2000.0
+_SURE_PACKETS, _HELD_BACK = 40, 0.85
 _NOISY, _GROWS = 0.02, 0.4
 """In the quarters of a queue that fills evenly delays grow by three quarters of the whole."""
 
 
 def estimate(packets: Sequence[Packet]) -> Estimate | None:
     """What these packets say; None when they are too few or came all at once."""
-    ordered = sorted(packets, key=lambda p: p.at_us)
+    ordered = _in_order(packets)
     if len(ordered) < MIN_PACKETS:
         return None
     line, at = _best_line(ordered)
@@ -147,7 +151,20 @@ def estimate(packets: Sequence[Packet]) -> Estimate | None:
         trend=_trend(points),
         pair_mbps=_pair_mbps(tail),
         growth_us=_growth_us(tail),
+        is_head_full=is_burst and _is_full(ordered[: at + 1], head_mbps),
     )
+
+
+def _in_order(packets: Sequence[Packet]) -> list[Packet]:
+    """As the link served them: one that was overtaken counts as having come with the first that overtook it.
+
+    Else stragglers behind a round make a slow end, which looks like a burst that has passed.
+    """
+    ordered, came_us = [], math.inf
+    for packet in sorted(packets, key=lambda p: p.seq, reverse=True):
+        came_us = min(came_us, packet.at_us)
+        ordered.append(replace(packet, at_us=came_us))
+    return ordered[::-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,14 +332,28 @@ def _growth_us(tail: Sequence[Packet]) -> float:
 
 
 def _pair_mbps(tail: Sequence[Packet]) -> float | None:
-    gaps = sorted(
-        (b.at_us - a.at_us) / b.bytes
-        for a, b in itertools.pairwise(tail)
-        if b.seq == a.seq + 1 and b.sent_us - a.sent_us < _TOGETHER_US
-    )
-    if len(gaps) < MIN_PACKETS or (middle := gaps[len(gaps) // 2]) * tail[0].bytes < _SHARP_GAP_US:
+    """How fast were packets served that left together: two, or as many as a fast pace sends at once?"""
+    groups = _together(tail)
+    lengths = sorted(len(group) for group in groups if len(group) > 1)
+    usual = lengths[len(lengths) // 2] if lengths else 2
+    long = [group for group in groups if len(group) >= usual]
+    spans_us = [group[-1].at_us - group[0].at_us for group in long]
+    if len(long) < MIN_PACKETS or sorted(spans_us)[len(spans_us) // 2] < _SHARP_GAP_US:
         return None
-    return 8 / middle
+    gaps = sorted(us / sum(p.bytes for p in group[1:]) for us, group in zip(spans_us, long, strict=True))
+    # Where gaps scatter their median does so as well: two of its standard errors are given away.
+    return 8 / gaps[min(len(gaps) - 1, (len(gaps) + 2 * math.isqrt(len(gaps))) // 2)]
+
+
+def _together(tail: Sequence[Packet]) -> list[list[Packet]]:
+    groups = [[tail[0]]]
+    for before, packet in itertools.pairwise(tail):
+        is_next = packet.seq == before.seq + 1 and packet.sent_us - groups[-1][0].sent_us < _TOGETHER_US
+        if is_next:
+            groups[-1].append(packet)
+        else:
+            groups.append([packet])
+    return groups
 
 
 def _trend(points: Sequence[_Point]) -> float:
@@ -343,6 +374,11 @@ def _sent_mbps(tail: Sequence[Packet]) -> float:
     us = last.sent_us - first.sent_us
     mean_bytes = sum(p.bytes for p in tail) / len(tail)
     return 8 * (last.seq - first.seq) * mean_bytes / us if us > 0 else math.inf
+
+
+def _is_full(head: Sequence[Packet], head_mbps: float | None) -> bool:
+    """Whether a burst was held back, too; a short one has packets from behind the knee in it."""
+    return len(head) >= _SURE_PACKETS and head_mbps is not None and head_mbps < _HELD_BACK * _sent_mbps(head)
 
 
 def _upper(values: Sequence[float]) -> float:

@@ -14,6 +14,16 @@ from dataclasses import dataclass, field, replace
 from agent.contract.capacity.legs import MIN_PACKET_BYTES, Leg
 from agent.contract.capacity.message import MAX_PACKETS
 from agent.throughput.estimate import Estimate
+from agent.throughput.rounds import (
+    SHARED,
+    Made,
+    Round,
+    alone_mbps,
+    between_mbps,
+    carried_more,
+    faster_mbps,
+    peak_went,
+)
 from agent.throughput.verdict import Doubt
 
 _FIRST_BYTES = 3200
@@ -24,6 +34,9 @@ _ENOUGH_US = 20_000
 _SHARP_PACKETS = 10
 _FULLY = 0.95
 _ABOVE = 1.15
+_FASTER, _FASTER_US = 4.0, 40_000
+_TINY_BYTES, _MOST_PACKETS_IN_S = 200, 20_000
+_FAR, _NEARLY, _ALMOST_HALF = 3.0, 0.99, 0.45
 _FINAL_US, _BEHIND_BURST_US = 260_000, 110_000
 _DEEP_US = 80_000
 _SPENT, _SLOWER = 1.1, 0.8
@@ -37,13 +50,8 @@ _PACKETS = 60
 _MAX_FINALS, _MAX_SPENT = 4, 3
 _MAX_ROUNDS = 14
 _AGREES = 0.04
-_STEADY = 0.04
+_STEADY, _TREND = 0.04, 0.1
 _NARROW = 0.05
-_SHARED = 0.93
-"""A slower pace that gets so much less has to share the link with others."""
-_PACES, _MOST_ALONE = 2, 2.0
-"""So many show whether what is got depends on the pace."""
-_QUEUE_US, _PAIR_FASTER = 2000.0, 1.06
 _DROPS_RATIO, _DROPS_US = 0.02, 5000.0
 _NOISY = 0.02
 _FREE = 0.7
@@ -65,35 +73,6 @@ class Limits:
     max_mbps: float
     packet_bytes: int
     stretch: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One to be made."""
-
-    legs: tuple[Leg, ...]
-    mbps: float
-    is_final: bool
-
-    @property
-    def bytes(self) -> int:
-        """All of it."""
-        return sum(leg.bytes for leg in self.legs)
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One that was made, and what it says.
-
-    Attributes:
-        began_us, ended_us: when, on a clock that all rounds share.
-    """
-
-    round: Round
-    estimate: Estimate | None
-    arrived: int
-    began_us: float = 0.0
-    ended_us: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +126,7 @@ class Search:
             full = [m.estimate for m in self.made if m.round.is_final and m.estimate]
             mbps = max(f.mbps for f in full if f.is_saturated)
             high = max(mbps, alone)
-        if _is_between(e):
-            high = max(high, e.pair_mbps or high)
+        high = max(high, between_mbps(self.made, mbps) or 0.0, faster_mbps(self.made) or 0.0)
         burst = self._burst()
         if burst is not None and (burst.head_mbps or 0.0) < mbps:
             burst = None  # Loss made a knee in a short round.
@@ -166,15 +144,23 @@ class Search:
     def _doubts(self, best: Made, e: Estimate) -> set[Doubt]:
         doubts = {
             Doubt.UNSATURATED: not e.is_saturated,
-            Doubt.UNSETTLED: self.is_cut_short or abs(e.trend - 1) > max(_STEADY, 4 * e.width),
+            Doubt.UNSETTLED: self.is_cut_short or self._has_changed(e),
             Doubt.WIDE: e.width > _NARROW,
             Doubt.JITTER: e.noise_us > _NOISY * e.span_us,
             Doubt.LOSS: self._is_lossy(e.mbps),
-            Doubt.CROSS_TRAFFIC: self._alone_mbps() is not None or _is_between(e),
+            Doubt.CROSS_TRAFFIC: bool(
+                self._alone_mbps() or between_mbps(self.made, e.mbps) or faster_mbps(self.made)
+            ),
         }
         found = {doubt for doubt, holds in doubts.items() if holds}
         is_rough = e.is_saturated and not best.round.is_final
         return found | {Doubt.UNSETTLED} if is_rough else found
+
+    def _has_changed(self, e: Estimate) -> bool:
+        """Whether the rate differs within the last round, or between rounds."""
+        is_trend = abs(e.trend - 1) > max(_STEADY, min(4 * e.width, _TREND))
+        bucket_bytes = self._bucket_bytes(e.mbps) if self._burst() else 0
+        return is_trend or carried_more(self.made, e.mbps, bucket_bytes) or peak_went(self.made, e.mbps)
 
     def _best(self) -> Made | None:
         """The last final round that filled the link, else any that did, else the last that says anything."""
@@ -195,18 +181,25 @@ class Search:
         if e is None:
             return self._after_nothing(last)
         if not e.is_saturated or e.mbps < self._carried_mbps():
-            if last.round.mbps >= self.limits.max_mbps:
-                return self._at_most(last)
-            return self._ramp(_GROWTH * last.round.bytes, self._too_fast_mbps() / 2)
+            return self._faster(last, e)
         if not _is_enough(e) and len(self.made) < _MAX_ROUNDS // 2:
             return self._longer(last, e)
         return self._final(e.mbps * _ABOVE, e if e.head_bytes else None)
+
+    def _faster(self, last: Made, e: Estimate) -> Round | None:
+        """The link was not full, or let less through than it carried before."""
+        carried_mbps = self._carried_mbps()
+        if e.is_saturated and last.round.mbps > _FAR * carried_mbps:
+            return self._final(carried_mbps * _ABOVE, None)  # What is missing no pace brings back.
+        if last.round.mbps >= _NEARLY * self._most_mbps():
+            return self._at_most(last)
+        return self._ramp(_GROWTH * last.round.bytes, self._most_mbps())
 
     def _at_most(self, last: Made) -> Round | None:
         """At the fastest pace, until a deep bucket would have shown itself."""
         lasted_us = 8 * last.round.bytes / last.round.mbps
         wanted = min(2.5 * lasted_us, _DEEP_US) * last.round.mbps / 8
-        return self._ramp(wanted, math.inf) if lasted_us < 0.95 * _DEEP_US else None
+        return self._ramp(wanted, last.round.mbps) if lasted_us < 0.95 * _DEEP_US else None
 
     def _longer(self, last: Made, e: Estimate) -> Round:
         """So long that it says something of the rate."""
@@ -224,9 +217,16 @@ class Search:
         most_mbps = max(0.1, 8 * last.arrived * last.round.legs[0].packet_bytes / _RAMP_US)
         return self._ramp(_rate_bytes(most_mbps, 2 * _RAMP_US), most_mbps)
 
-    def _too_fast_mbps(self) -> float:
-        """A pace at which almost everything was lost."""
-        return min((m.round.mbps for m in self.made if m.estimate is None), default=math.inf)
+    def _most_mbps(self) -> float:
+        """Fastest pace to try: half of one at which almost everything was lost."""
+        failed = [i for i, m in enumerate(self.made) if m.estimate is None]
+        if not failed:
+            return self.limits.max_mbps
+        slowest_mbps = min(self.made[i].round.mbps for i in failed)
+        since = [m for m in self.made[failed[-1] :] if m.estimate and not m.estimate.is_saturated]
+        if len(failed) == 1 and any(m.round.mbps > _ALMOST_HALF * slowest_mbps for m in since):
+            return self.limits.max_mbps  # The link was away for a moment.
+        return min(self.limits.max_mbps, slowest_mbps / 2)
 
     def _carried_mbps(self) -> float:
         """What the link took for the length of a final round without being full."""
@@ -235,14 +235,23 @@ class Search:
 
     def _after_final(self, finals: list[Made]) -> Round | None:
         last, e = finals[-1], finals[-1].estimate
-        if self._confirms(finals):
+        if last.round.has_faster and len(last.round.legs) == 1:
             return None
+        if self._confirms(finals):
+            return self._question(last.round, e) if e else None
         if len(finals) >= _MAX_FINALS or last.round.mbps >= self.limits.max_mbps:
             self.is_cut_short = e is None or e.is_saturated
             return None
         if e is None:
             return self._final(max(0.05, last.round.mbps / 2), None)
         return self._fuller(last) if not e.is_saturated else self._again(e, len(finals))
+
+    def _question(self, last: Round, e: Estimate) -> Round | None:
+        """Does a faster pace get more? Asked where nothing that left together tells of others."""
+        if e.pair_mbps or last.has_faster or self.limits.max_mbps < 2 * e.mbps:
+            return None
+        leg = self._asking(e.mbps, self.limits.packet_bytes)
+        return Round((leg,), last.mbps, is_final=True, has_faster=True)
 
     def _fuller(self, last: Made) -> Round:
         """The link was not full: spend more of its burst, then go faster; or look for its rate further up."""
@@ -252,7 +261,7 @@ class Search:
         if tried == 1 and self._has_no_queue() and last.estimate and last.estimate.loss_ratio > _DROPS_RATIO:
             return self._final(last.round.mbps * _ABOVE, None)  # What little it drops is too much already.
         ramp_us = _RAMP_US * self.limits.stretch
-        return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, ramp_us), self._too_fast_mbps() / 2)
+        return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, ramp_us), self._most_mbps())
 
     def _again(self, e: Estimate, finals: int) -> Round:
         """What was found is not what was found before."""
@@ -294,7 +303,20 @@ class Search:
         legs = [replace(_leg(wanted, size, mbps), together=1 if self._drops() else 2)]
         if burst is not None:
             legs.insert(0, self._spending(burst, size, 2 * mbps))
-        return Round(tuple(legs), mbps, is_final=True)
+        # So small that an empty bucket serves them before those of others.
+        asking = self._asking(mbps / _ABOVE, _TINY_BYTES)
+        fits = sum(leg.count for leg in legs) + asking.count <= MAX_PACKETS
+        has_faster = self._drops() and fits and self.limits.max_mbps > 2 * mbps
+        if has_faster:
+            legs.append(asking)
+        return Round(tuple(legs), mbps, True, has_faster)
+
+    def _asking(self, mbps: float, size: int) -> Leg:
+        """A faster pace, in packets of this size or as many in a second as can be sent."""
+        fast_mbps = min(_FASTER * mbps, self.limits.max_mbps)
+        size = max(size, round(fast_mbps * 1e6 / 8 / _MOST_PACKETS_IN_S))
+        wanted = _rate_bytes(fast_mbps, _FASTER_US * self.limits.stretch)
+        return _leg(wanted, min(size, self.limits.packet_bytes), fast_mbps)
 
     def _drops(self) -> bool:
         """Whether what is too much is dropped, without a queue: a small bucket may not hold two packets."""
@@ -312,9 +334,10 @@ class Search:
     def _has_no_queue(self) -> bool:
         """Whether the link was full, and yet nothing waited."""
         told = [m.estimate for m in self.made if m.estimate]
-        full = [e.queue_us for e in told if e.is_saturated]
+        full = [e for e in told if e.is_saturated]
         varies_us = max((e.queue_us for e in told if not e.is_saturated), default=0.0)
-        return bool(full) and max(full) < varies_us + _DROPS_US
+        waited_us = max((e.queue_us for e in full), default=math.inf)
+        return waited_us < varies_us + _DROPS_US and any(e.loss_ratio > 0 for e in full)
 
     def _spending(self, burst: Estimate, size: int, least_mbps: float) -> Leg:
         """Empties the bucket, even when the sender is somewhat slower than told."""
@@ -329,24 +352,10 @@ class Search:
         if not ramp or e.head_bytes or self._burst() is not None:
             return False
         before = ramp[-1].estimate
-        return before is not None and e.mbps < _SHARED * before.mbps and ramp[-1].round.mbps > 1.5 * e.mbps
+        return before is not None and e.mbps < SHARED * before.mbps and ramp[-1].round.mbps > 1.5 * e.mbps
 
     def _alone_mbps(self) -> float | None:
-        """The link's rate when others use it too; None when no pace tells of them.
-
-        In one queue each gets its share: a pace p beside x of others gets p / (p + x) of the rate, so that
-        1/got = 1/rate + x/rate · 1/p: a line whose end at infinite pace is the rate.
-        """
-        told = [m.estimate for m in self.made if m.round.is_final and m.estimate and m.estimate.is_saturated]
-        if self._burst() is not None or len(told) < _PACES:
-            return None
-        slowest, fastest = min(told, key=lambda e: e.mbps), max(told, key=lambda e: e.mbps)
-        differ = 1 / slowest.sent_mbps - 1 / fastest.sent_mbps
-        if slowest.mbps > _SHARED * fastest.mbps or differ <= 0:
-            return None
-        slope = (1 / slowest.mbps - 1 / fastest.mbps) / differ
-        rest = 1 / fastest.mbps - slope / fastest.sent_mbps
-        return min(1 / rest, _MOST_ALONE * fastest.mbps) if rest > 0 else None
+        return None if self._burst() is not None else alone_mbps(self.made)
 
     def _bucket_bytes(self, mbps: float) -> int:
         """Depth of the bucket: what passed before a knee, and what rounds before it had taken out."""
@@ -370,12 +379,6 @@ class Search:
         sent = sum(leg.count for m in free for leg in m.round.legs)
         lost = sent - sum(m.arrived for m in free)
         return sent >= _LOSSY_PACKETS and lost > max(1, _LOSSY_RATIO * sent)
-
-
-def _is_between(e: Estimate) -> bool:
-    """Whether the link serves two packets faster than all of them: others came in between, in its queue."""
-    has_queue = e.queue_us > _QUEUE_US
-    return has_queue and e.is_saturated and e.pair_mbps is not None and e.pair_mbps > _PAIR_FASTER * e.mbps
 
 
 def _is_enough(e: Estimate) -> bool:

@@ -25,7 +25,7 @@ class Doubt(enum.StrEnum):
     LOSS = "loss"
     """Packets were lost that no full queue explains."""
     UNSETTLED = "unsettled"
-    """The rate still changed with the test's length when the bytes or seconds granted were spent."""
+    """The rate still changed when bytes or seconds granted were spent, or another round contradicts it."""
     UNSATURATED = "unsaturated"
     """The link was never full: it carries at least this much."""
     WIDE = "wide"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.contract.capacity.legs import Leg
-from agent.throughput.estimate import Packet, estimate
-from agent.throughput.search import Found, Limits, Made, Search
+from agent.contract.capacity.message import MAX_PACKETS
+from agent.throughput.estimate import Packet
+from agent.throughput.rounds import made_of
+from agent.throughput.search import Found, Limits, Search
 from agent.throughput.verdict import Doubt
 
 PLENTY = Limits(bytes=10**9, max_mbps=2000.0, packet_bytes=1400)
@@ -21,7 +24,13 @@ PLENTY = Limits(bytes=10**9, max_mbps=2000.0, packet_bytes=1400)
 
 @dataclass
 class Computed:
-    """A token bucket, a queue, loss; time in microseconds."""
+    """A token bucket, a queue, loss, others in the queue; time in microseconds.
+
+    Attributes:
+        others: rate of what others send in packets of `others_bytes`, from when to when.
+        away_us: until then nothing passes.
+        overtaken_ratio: share of packets that come 20 ms late while others pass.
+    """
 
     mbps: float
     bucket_bytes: float = 0.0
@@ -30,9 +39,14 @@ class Computed:
     is_policer: bool = False
     seed: int = 1
     stalls_ratio: float = 0.0
+    others: tuple[float, float, float] = (0.0, math.inf, 0.0)
+    others_bytes: int = 1200
+    away_us: float = 0.0
+    overtaken_ratio: float = 0.0
 
     def __post_init__(self) -> None:
         self._tokens, self._now_us, self._queued = self.bucket_bytes, 0.0, 0.0
+        self._other_us = self.others[1]
         self._dice = random.Random(self.seed)
         self.offered_bytes = 0
 
@@ -41,14 +55,17 @@ class Computed:
         self._go(500_000)
         began_us, seq, arrived = self._now_us, 0, []
         for leg in legs:
-            for _ in range(leg.count):
+            for place in range(leg.count):
                 self.offered_bytes += leg.packet_bytes
-                is_lost = self._dice.random() < self.loss_ratio
+                is_lost = self._dice.random() < self.loss_ratio or self._now_us < self.away_us
                 at_us = None if is_lost else self._admit(leg.packet_bytes)
                 if at_us is not None:
-                    arrived.append(Packet(seq, self._now_us - began_us, at_us, leg.packet_bytes))
+                    late_us = 20_000 if self._dice.random() < self.overtaken_ratio else 0
+                    arrived.append(Packet(seq, self._now_us - began_us, at_us + late_us, leg.packet_bytes))
                 seq += 1
-                self._go(leg.interval_ns / 1000 + self._stall_us(leg))
+                is_first_of_pair = leg.together > 1 and place % 2 == 0
+                waits_us = leg.interval_ns / 1000 * (leg.together if not is_first_of_pair else 0)
+                self._go(waits_us + self._stall_us(leg))
         return arrived
 
     def _stall_us(self, leg: Leg) -> float:
@@ -64,8 +81,16 @@ class Computed:
         return self._now_us + 20_000 + max(0.0, -self._tokens) * 8 / self.mbps
 
     def _go(self, us: float) -> None:
-        self._now_us += us
-        self._tokens = min(self.bucket_bytes, self._tokens + us * self.mbps / 8)
+        until_us = self._now_us + us
+        while self._other_us <= min(until_us, self.others[2]):
+            self._fill(self._other_us)
+            self._admit(self.others_bytes)
+            self._other_us += self.others_bytes * 8 / self.others[0]
+        self._fill(until_us)
+
+    def _fill(self, until_us: float) -> None:
+        grown = self._tokens + (until_us - self._now_us) * self.mbps / 8
+        self._tokens, self._now_us = min(self.bucket_bytes, grown), until_us
 
 
 def find(link: Computed, limits: Limits = PLENTY) -> tuple[Found, Search]:
@@ -74,7 +99,7 @@ def find(link: Computed, limits: Limits = PLENTY) -> tuple[Found, Search]:
         packets = link.passes(this.legs)
         began_us = min((p.at_us for p in packets), default=0.0)
         ended_us = max((p.at_us for p in packets), default=0.0)
-        search.take(Made(this, estimate(packets), len(packets), began_us, ended_us))
+        search.take(made_of(this, packets, began_us, ended_us))
     return search.found(), search
 
 
@@ -201,8 +226,71 @@ def test_no_more_bytes_are_spent_than_allowed_and_the_search_ends(
     found, search = find(link, Limits(bytes=most_bytes, max_mbps=1000.0, packet_bytes=1400))
     assert link.offered_bytes == search.spent_bytes <= most_bytes
     assert len(search.made) <= 14
+    assert all(sum(leg.count for leg in made.round.legs) <= MAX_PACKETS for made in search.made)
     if search.is_cut_short:
         assert found.doubts
+
+
+@pytest.mark.parametrize("mbps", [2, 10, 50])
+@pytest.mark.parametrize("load", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("depth_ms", [0, 10, 100])
+def test_others_who_come_or_go_are_told_or_leave_the_figure_alone(
+    mbps: float, load: float, depth_ms: int
+) -> None:
+    """In a queue, and where a policer drops what is too much for its bucket."""
+    moments_us = [500_000.0 + n * 300_000 for n in range(11)]
+    spans = [(t, 1e9) for t in moments_us] + [(0.0, t) for t in moments_us]
+    spans += [(t, t + 200_000) for t in moments_us]
+    links = [
+        Computed(
+            mbps,
+            queue_bytes=mbps * 12_500,
+            bucket_bytes=max(3000, mbps * 125 * depth_ms) if depth_ms else 0,
+            is_policer=depth_ms > 0,
+            others=(load * mbps, *span),
+        )
+        for span in spans
+    ]
+    told = [(link.others, find(link)[0]) for link in links]
+    unsaid = [(o, f) for o, f in told if f.mbps is None or (abs(f.mbps / mbps - 1) > 0.05 and not f.doubts)]
+    doubted = sum(bool(f.doubts) for _, f in told)
+    print(f"\n{len(told)} links, {doubted} figures doubted, {len(unsaid)} wrong without a doubt")
+    assert unsaid == []
+    assert doubted < len(told)
+
+
+@pytest.mark.parametrize("load", [0.3, 0.85])
+def test_others_are_told_where_pairs_come_too_close_for_stamps(load: float) -> None:
+    found, _ = find(Computed(100, queue_bytes=1_250_000, others=(100 * load, 0.0, 1e9)))
+    assert Doubt.CROSS_TRAFFIC in found.doubts
+
+
+@pytest.mark.parametrize("mbps", [2, 10, 50])
+@pytest.mark.parametrize("depth_us", [0, 2400, 10_000, 100_000])
+def test_packets_that_are_overtaken_make_no_burst(mbps: float, depth_us: int) -> None:
+    for seed in range(12):
+        depth = max(3000, mbps * depth_us / 8) if depth_us else 0
+        link = Computed(mbps, bucket_bytes=depth, is_policer=depth_us > 0, overtaken_ratio=0.05, seed=seed)
+        found, _ = find(link)
+        assert found.mbps == pytest.approx(mbps, rel=0.05) or found.doubts
+
+
+def test_a_link_that_was_away_for_the_first_round_is_measured_all_the_same() -> None:
+    link = Computed(1, away_us=600_000)
+    found, _ = find(link)
+    assert found.mbps == pytest.approx(1, rel=0.01)
+    assert found.doubts == frozenset()
+    assert link.offered_bytes < 0.15 * 1e6 / 8 * 10
+
+
+@pytest.mark.parametrize("mbps", [2, 5])
+def test_what_the_link_once_carried_is_not_looked_for_at_ever_faster_paces(mbps: float) -> None:
+    for seed in range(60):
+        link = Computed(
+            mbps, bucket_bytes=3000, queue_bytes=6000, loss_ratio=0.03, stalls_ratio=0.2, seed=seed
+        )
+        find(link, Limits(bytes=25_000_000, max_mbps=1000.0, packet_bytes=1400))
+        assert link.offered_bytes < 0.4 * mbps * 1e6 / 8 * 10
 
 
 def test_a_link_faster_than_the_pace_allowed_is_told_as_unsaturated() -> None:
