@@ -272,11 +272,21 @@ def test_the_card_is_written_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert pages <= (24 if busy_bytes < 10_000 else 144) + 1
 
 
-@pytest.mark.parametrize(("a_minute_bytes", "lost_minutes"), [(1000, 60), (20_000_000, 10)])
+@pytest.mark.parametrize(
+    ("month_bytes", "a_minute_bytes", "lost_minutes"),
+    [
+        (10**10, 1000, 60),
+        (10**10, 20_000_000, 10),
+        (10**8, 900_000, 12),
+        # A thousandth of this plan is 100 MB.
+        (10**11, 5_000_000, 20),
+        (None, 1_000_000, 10),
+    ],
+)
 def test_a_power_cut_at_any_time_forgets_only_what_passed_since_the_last_page(
-    tmp_path: Path, a_minute_bytes: int, lost_minutes: int
+    tmp_path: Path, month_bytes: int | None, a_minute_bytes: int, lost_minutes: int
 ) -> None:
-    device = Device(tmp_path, PlanOptions(month_bytes=10**10))
+    device = Device(tmp_path, PlanOptions(month_bytes=month_bytes))
     device.ledger.look()
     forgotten = []
     for _ in range(150):
@@ -294,7 +304,7 @@ def test_a_new_month_is_on_the_card_within_ten_minutes_however_little_passes(tmp
     device = Device(tmp_path, PlanOptions(month_bytes=10**9))
     device.begin()
     device.ledger.end(100)
-    device.wait(31 * DAY_MS)
+    device.wall_ms += 31 * DAY_MS
     device.ledger.look()
     month_begin = device.ledger.usage.month
     device.wait(10 * 60_000)
