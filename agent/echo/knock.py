@@ -4,9 +4,9 @@
 Where echo requests get no answer, a connection may. But accelerators of satellite terminals (RFC 3135 §4.1.2)
 and captive portals accept connections for every address, whether the link lives or not. So beside each
 knock at a host another goes to an address that belongs to nobody (RFC 5737, RFC 3849): what is accepted there
-proves that acceptance proves nothing. A filter may hide nobody's address from the accelerator: where echoes
-were answered before, a handshake much shorter than theirs is not believed either. Costs 60 bytes a knock
-beside the connection's 220.
+proves that acceptance proves nothing, and what is refused there as well, that refusal does not. A filter may
+hide nobody's address from the accelerator: where echoes were answered before, a handshake much shorter than
+theirs is not believed either. Costs 60 bytes a knock beside the connection's 220.
 """
 
 from __future__ import annotations
@@ -37,15 +37,18 @@ async def knock(address: Address, *, port: int, timeout_s: float) -> Outcome:
     """Open one connection and close it at once.
 
     Returns:
-        What became of it; one that an impostor accepted was not answered, for `untrue`.
+        What became of it; one that an impostor accepted or refused was not answered, for `untrue`. A refusal
+        that is left is the host's own word.
     """
     nobody = asyncio.ensure_future(connect.connect(NOBODY[address.family], timeout_s=timeout_s, port=port))
     try:
         outcome = await connect.connect(address, timeout_s=timeout_s, port=port)
-        if not outcome.answered or outcome.refused:
+        if not outcome.answered:
             return outcome
-        if _is_too_near(outcome.rtt_ms) or await _is_accepted(nobody, outcome.rtt_ms):
-            return dataclasses.replace(outcome, rtt_ms=None, late=False, reason=Reason.UNTRUE)
+        if _is_too_near(outcome.rtt_ms) or await _is_answered(nobody, outcome):
+            return dataclasses.replace(
+                outcome, rtt_ms=None, first_syn_ms=None, late=False, reason=Reason.UNTRUE
+            )
         return outcome
     finally:
         nobody.cancel()
@@ -62,6 +65,10 @@ def doubted_s(rtt_s: float | None) -> float:
     return min(_MOST_WAIT_S, max(_LEAST_WAIT_S, rtt_s or 0.0))
 
 
-async def _is_accepted(nobody: asyncio.Future[Outcome], rtt_ms: float | None) -> bool:
-    done, _ = await asyncio.wait([nobody], timeout=doubted_s(None if rtt_ms is None else rtt_ms / 1000))
-    return bool(done) and nobody.result().answered and not nobody.result().refused
+async def _is_answered(nobody: asyncio.Future[Outcome], outcome: Outcome) -> bool:
+    """Whether nobody accepts, too; where the host refused, whether nobody refuses."""
+    rtt_s = None if outcome.rtt_ms is None else outcome.rtt_ms / 1000
+    done, _ = await asyncio.wait([nobody], timeout=doubted_s(rtt_s))
+    if not done or not nobody.result().answered:
+        return False
+    return outcome.refused or not nobody.result().refused

@@ -120,8 +120,13 @@ class Asker:
     async def _connect(self, number: int, address: Address, how: Connect) -> None:
         began_s = time.monotonic()
         outcome = await how(address, port=self._tcp_port, timeout_s=self._timeout_s)
-        if outcome.rtt_ms is not None and not outcome.refused:
-            self._answered(number, began_s + outcome.rtt_ms / 1000, False)
+        # Whoever knocks knows whose word a refusal is; on the LAN it may be a router's for a dead modem.
+        took_ms = outcome.rtt_ms if outcome.rtt_ms is not None else outcome.first_syn_ms
+        if took_ms is not None and (how is knock or not outcome.refused):
+            self._answered(number, began_s + took_ms / 1000, False)
+            self._arrived()
+        elif outcome.reason == Reason.UNTRUE:
+            self._answered(number, time.monotonic(), True)
             self._arrived()
 
 

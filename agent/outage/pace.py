@@ -14,7 +14,7 @@ from agent.echo.way import Way
 from agent.outage.ordinary import Ordinary
 from agent.outage.plan import COSTS, Plan
 from agent.outage.voice import Voice
-from agent.outage.ways import KNOCKS, Ways
+from agent.outage.ways import KNOCKS, RATION_S, Ways
 
 Part = Literal["anchors", "dns", "gateway", "modem", "hop"]
 
@@ -88,11 +88,14 @@ class Pace:
         return self._plan.anchor_every_s if by_echo else self._plan.by_connection_every_s
 
     def knock_due_s(self, now_s: float) -> float:
-        """When an anchor is asked by a connection beside the echoes."""
-        due_s = self._ways.knock_due_s(now_s, overdue=self._overdue, open_since_s=self._open_s)
+        """When anchors are asked by the other way."""
+        due_s = self._ways.knock_due_s(
+            now_s, overdue=self._overdue, open_since_s=self._open_s, is_hasty=self._plan.is_hasty
+        )
         if self._open_s is not None:
             return due_s
-        short = max(0.0, _KNOCKS_COST - self._spare)
+        cost = _KNOCKS_COST if self._ways.other == "connection" else COSTS["echo"]
+        short = max(0.0, cost - self._spare)
         return max(due_s, now_s + short / self._plan.spare_per_s)
 
     def spend(self, part: Part, way: Way) -> None:
@@ -129,9 +132,14 @@ class Pace:
         if len(voice.trail) >= needed + _AFTER_ENOUGH and self._overdue >= needed:
             return _LOCAL_EVERY_S
         if self._plan.is_hasty or self._overdue >= _SURE:
-            densest_s = _DENSEST_S if self._ways.calm == "echo" else _DENSE_S
-            return max(densest_s, min(_DENSE_S, _DENSE_WITHIN_S / needed))
+            return self._dense_s(needed)
         return 0.0 if len(voice.trail) == 1 else self.calm_s
+
+    def _dense_s(self, needed: int) -> float:
+        """Time between two requests while there may be an outage."""
+        if self._ways.calm == "connection":
+            return max(_DENSE_S, min(_REMOTE_EVERY_S, RATION_S / needed))
+        return max(_DENSEST_S, min(_DENSE_S, _DENSE_WITHIN_S / needed))
 
     def _dns_every_s(self, now_s: float) -> float:
         if self._names_open_s is None and self._dns_overdue and not self._overdue:

@@ -8,6 +8,7 @@ overdue, which is only a reason to ask more, is known sooner (RFC 6298 §2, with
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections import deque
@@ -18,6 +19,7 @@ from agent.echo.knock import doubted_s
 from agent.echo.way import Way
 
 _KEPT = 1024
+_TRAIL = 512
 _FIRST_OVERDUE_S = 1.0
 _LEAST_OVERDUE_S = 0.2
 _LONGEST_TIMEOUT_S = 15.0
@@ -33,6 +35,7 @@ class Asked:
         way: how it was asked.
         counts: whether it speaks for the whole voice; one to a place known to be mute does not.
         fails: the answer says that nobody is helped: its sender lives, but what it is there for does not.
+        is_void: somebody near answers in its name, whether it lives or not.
         is_lost: it was settled without an answer that helps; one may still come.
     """
 
@@ -43,6 +46,7 @@ class Asked:
     counts: bool = True
     answered_s: float | None = None
     fails: bool = False
+    is_void: bool = False
     is_lost: bool = False
 
     @property
@@ -76,7 +80,8 @@ class Voice:
         self._timeout_s = timeout_s
         self._open: deque[Asked] = deque()
         self._kept: dict[int, Asked] = {}
-        self._trail: deque[Asked] = deque()
+        # An outage of days makes it no longer: more than this is never needed to be sure.
+        self._trail: deque[Asked] = deque(maxlen=_TRAIL)
         self._variation_s: float | None = None
         self.rtt_s: float | None = None
         self.asked_s: float | None = None
@@ -133,14 +138,24 @@ class Voice:
             self._trail.popleft()
         return made
 
+    def void(self, number: int) -> None:
+        """The answer to this one says nothing: somebody near gives it for every host."""
+        made = self._kept.get(number)
+        if made is None or made.answered_s is not None or made.is_lost:
+            return
+        made.is_void = True
+        with contextlib.suppress(ValueError):
+            self._trail.remove(made)
+
     def settled(self, now_s: float) -> Iterator[Asked]:
         """Those settled since the last call."""
         while self._open:
             first = self._open[0]
-            if first.answered_s is None and now_s - first.at_s < self.timeout_s:
+            is_told = first.answered_s is not None or first.is_void
+            if not is_told and now_s - first.at_s < self.timeout_s:
                 return
             self._open.popleft()
-            first.is_lost = not first.has_helped
+            first.is_lost = not first.has_helped and not first.is_void
             yield first
 
     def settles_s(self) -> float | None:
@@ -159,7 +174,8 @@ class Voice:
 
     def overdue(self, now_s: float) -> int:
         """How many of the trail are."""
-        return sum(now_s - made.at_s >= self.patience_s(made.way) for made in self._trail)
+        patience_s: dict[Way, float] = {way: self.patience_s(way) for way in ("echo", "connection")}
+        return sum(now_s - made.at_s >= patience_s[made.way] for made in self._trail)
 
     def tally(self, from_s: float, until_s: float, now_s: float) -> Tally:
         """Requests sent in this stretch, without those whose answer may well be under way."""

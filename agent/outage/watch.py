@@ -95,7 +95,8 @@ class Watch:
         }
         self._places: dict[Part, Places] = {"anchors": Places(anchors), "dns": Places(resolvers)}
         self._ordinary = Ordinary(_DAY_S / plan.anchor_every_s)
-        self._silence = Silence(self._ordinary, connections=KNOCKS)
+        self._by_connection = Places(anchors)
+        self._silence = Silence(self._ordinary)
         self._dns_silence = Silence(Ordinary(_DAY_S / plan.dns_every_s))
         self._ways = Ways(echo_is_permitted=echo_is_permitted)
         self._pace = Pace(plan, self._ordinary, self._ways)
@@ -146,8 +147,14 @@ class Watch:
         return max(now_s, min(times))
 
     def answered(self, number: int, at_s: float, *, fails: bool = False) -> list[Outage]:
-        """An answer came; one that `fails` (a resolver's SERVFAIL) only shows that its sender lives."""
+        """An answer came; one that `fails` (a resolver's SERVFAIL) only shows that its sender lives.
+
+        That of an anchor fails where somebody near accepts connections in its name: it says nothing.
+        """
         part = self._part_of.get(number)
+        if part == "anchors" and fails:
+            self._voices[part].void(number)
+            return []
         made = None if part is None else self._voices[part].answer(number, at_s, fails=fails)
         if made is None or fails or not made.is_lost or part not in {"anchors", "dns"}:
             return []
@@ -186,18 +193,35 @@ class Watch:
         return changes
 
     def _settle(self, part: Part, asked: Asked, now_s: float) -> list[Outage]:
-        places = self._places[part]
-        if part == "dns" or asked.way == self._ways.calm:
-            places.settle(asked)
         if part == "anchors":
-            self._settle_way(asked, now_s)
-        if part == "dns" and asked.is_lost and self._link_is_doubted(asked):
+            return self._settle_anchor(asked, now_s)
+        self._places[part].settle(asked)
+        if (asked.is_lost and self._link_is_doubted(asked)) or not asked.counts:
             return []
-        if not asked.counts:
+        places = {(asked.way, host) for host in self._places[part].speaking}
+        steps = self._dns_silence.settle(asked, self._rtt_s(part), places)
+        return list(self._outages_of("dns", steps, now_s))
+
+    def _settle_anchor(self, asked: Asked, now_s: float) -> list[Outage]:
+        self._settle_way(asked, now_s)
+        if asked.is_void:
             return []
-        silence = self._silence if part == "anchors" else self._dns_silence
-        steps = silence.settle(asked, self._rtt_s(part), places.speaking)
-        return list(self._outages_of("link" if part == "anchors" else "dns", steps, now_s))
+        self._places_by(asked.way).settle(asked)
+        # An answer helps whoever gave it; that a mute one or an echo on trial is lost says nothing.
+        if not asked.has_helped and not (asked.counts and self._ways.can_tell):
+            return []
+        silent_s = self._ways.silent_s(asked.at_s)
+        steps = self._silence.settle(asked, self._rtt_s("anchors"), self._speaking(), connections_s=silent_s)
+        return list(self._outages_of("link", steps, now_s))
+
+    def _places_by(self, way: Way) -> Places:
+        return self._places["anchors"] if way == "echo" else self._by_connection
+
+    def _speaking(self) -> set[tuple[Way, str]]:
+        """Whoever must have been silent in an outage, by each way that says anything."""
+        ways: list[Way] = [] if self._ways.is_blind else ["connection"]
+        ways += ["echo"] if self._ways.calm == "echo" else []
+        return {(way, host) for way in ways for host in self._places_by(way).speaking}
 
     def _settle_way(self, asked: Asked, now_s: float) -> None:
         before = self._ways.calm
@@ -347,26 +371,39 @@ class Watch:
         return opened.within(answered[-1], lost[0]) if lost else opened
 
     def _asks_of(self, part: Part, now_s: float) -> Iterator[Ask]:
-        places = self._places.get(part)
+        places = self._by_connection if self._calm_way(part) == "connection" else self._places.get(part)
         if places is None or not places.hosts:
             return
         for host in places.mute_due(now_s):
             yield self._ask(part, host, now_s, way=self._calm_way(part), counts=False)
-        if now_s >= self._due_s(part, now_s):
+        # Beside connections an echo goes, too: if both are answered, the echo dates the end.
+        is_beside = part == "anchors" and self._ways.other == "connection" and self._knocks(now_s)
+        if is_beside or now_s >= self._due_s(part, now_s):
             is_welcome = part in {"anchors", "dns"} and self._open is not None
             yield self._ask(part, places.next(any_will_do=is_welcome), now_s, way=self._calm_way(part))
         if part == "anchors":
-            yield from self._extra_asks(places, now_s)
+            yield from self._extra_asks(now_s)
 
-    def _extra_asks(self, places: Places, now_s: float) -> Iterator[Ask]:
+    def _extra_asks(self, now_s: float) -> Iterator[Ask]:
         """Anchors asked by the other way: does that one live?"""
-        if now_s >= self._pace.knock_due_s(now_s):
+        if self._knocks(now_s):
             self._ways.knocked(now_s)
-            for _ in range(KNOCKS):
-                yield self._ask("anchors", places.next(), now_s, way="connection", is_extra=True)
+            if self._ways.other == "connection":
+                for _ in range(min(KNOCKS, len(self._by_connection.hosts))):
+                    host = self._by_connection.next(any_will_do=True)
+                    yield self._ask("anchors", host, now_s, way="connection", is_extra=True)
+            else:
+                yield self._try_echo(now_s)
         if now_s >= self._ways.trial_due_s():
             self._ways.tried(now_s, self._plan.anchor_every_s)
-            yield self._ask("anchors", places.next(any_will_do=True), now_s, way="echo", counts=False)
+            yield self._try_echo(now_s)
+
+    def _knocks(self, now_s: float) -> bool:
+        return now_s >= self._pace.knock_due_s(now_s)
+
+    def _try_echo(self, now_s: float) -> Ask:
+        host = self._places["anchors"].next(any_will_do=True)
+        return self._ask("anchors", host, now_s, way="echo", counts=False)
 
     def _calm_way(self, part: Part) -> Way:
         return self._ways.calm if part == "anchors" else "echo"

@@ -65,11 +65,13 @@ def is_true(told: Told, truth: Dead, begin_s: float) -> bool:
     )
 
 
-@pytest.mark.parametrize("from_the_start", [True, False])
-def test_a_link_whose_echoes_are_filtered_is_not_dead_and_is_found_when_it_is(from_the_start: bool) -> None:
+@pytest.mark.parametrize(("from_the_start", "rtt_ms"), [(True, 50), (False, 50), (True, 1200)])
+def test_a_link_whose_echoes_are_filtered_is_not_dead_and_is_found_when_it_is(
+    from_the_start: bool, rtt_ms: float
+) -> None:
     truth = Dead("line", 1.0, 13.0)
     with Bed() as bed:
-        bed.apply(Link(rtt_ms=50, rate_bps=5e6))
+        bed.apply(Link(rtt_ms=rtt_ms, rate_bps=5e6))
         ignore_echoes(bed, is_so=from_the_start)
         watching = Watching(bed)
         time.sleep(LEAD_S)

@@ -33,7 +33,7 @@ _BEHIND: Mapping[str, tuple[Part, ...]] = {
 }
 _LOOK_EVERY_S = 0.5
 _LAN_MS = 0.001
-_SYN_AGAIN_S, _SURE_S = 1.0, 0.3
+_SURE_S, _SURE_MOST_S = 0.3, 1.0
 _ON_LAN = ("gateway", "modem")
 
 
@@ -78,7 +78,11 @@ class Road:
         failing: from when until when resolvers answer that they cannot.
         limits_s: a part of the way, or a host, answers no more than one echo in so many seconds.
         filtered: from when until when echoes beyond the gateway are dropped.
-        closed: connections are answered by no anchor.
+        closed: from when until when connections beyond the gateway are dropped.
+        mute: hosts that answer no echo.
+        deaf: hosts that answer no connection.
+        ration_s: no more than one connection in so many seconds passes.
+        accepts_all: somebody near the school accepts every connection.
     """
 
     rtt_s: float = 0.05
@@ -92,11 +96,18 @@ class Road:
     failing: Sequence[tuple[float, float]] = ()
     limits_s: Mapping[str, float] = field(default_factory=dict)
     filtered: Sequence[tuple[float, float]] = ()
-    closed: bool = False
+    closed: Sequence[tuple[float, float]] = ()
+    mute: frozenset[str] = frozenset()
+    deaf: frozenset[str] = frozenset()
+    ration_s: float = 0.0
+    accepts_all: bool = False
+    _passed_s: float = -1e9
     _answered_s: dict[str, float] = field(default_factory=dict)
 
     def fails(self, ask: Ask, at_s: float) -> bool:
         """Whether the answer is a failure."""
+        if ask.way == "connection":
+            return self.accepts_all
         return ask.part == "dns" and any(a <= at_s < b for a, b in self.failing)
 
     def _is_limited(self, ask: Ask, at_s: float) -> bool:
@@ -106,19 +117,30 @@ class Road:
         self._answered_s |= dict.fromkeys(named, at_s)
         return False
 
-    def _is_unanswered(self, ask: Ask, at_s: float, back_s: float) -> bool:
+    def _is_unanswered(self, ask: Ask, at_s: float) -> bool:
         """Whether the way it is asked by is not answered, however well the link does."""
         if ask.way == "connection":
-            return self.closed or back_s > _SYN_AGAIN_S
+            is_closed = ask.host in self.deaf or any(a <= at_s < b for a, b in self.closed)
+            return is_closed or self._is_rationed(at_s)
+        if ask.host in self.mute:
+            return True
         is_filtered = ask.part not in _ON_LAN and ask.part != "dns"
         return self._is_limited(ask, at_s) or (is_filtered and any(a <= at_s < b for a, b in self.filtered))
 
+    def _is_rationed(self, at_s: float) -> bool:
+        if at_s < self._passed_s + self.ration_s:
+            return True
+        self._passed_s = at_s
+        return False
+
     def answered_after_s(self, ask: Ask, at_s: float) -> float | None:
         is_lan = ask.part in _ON_LAN
+        if self.accepts_all and ask.way == "connection":
+            return _LAN_MS
         back_s = _LAN_MS if is_lan else self.rtt_s + self.rng.random() * self.jitter_s + self.slow(at_s)
         if ask.host in self.dead or any(self._kills(c, ask.part, at_s, back_s) for c in self.cuts):
             return None
-        if self._is_unanswered(ask, at_s, back_s):
+        if self._is_unanswered(ask, at_s):
             return None
         if is_lan:
             return back_s
@@ -171,7 +193,7 @@ class Day:
 
 def _told_after_s(ask: Ask, back_s: float) -> float:
     """How long after its answer a request is told to be answered."""
-    return max(_SURE_S, back_s) if ask.way == "connection" else 0.0
+    return min(_SURE_MOST_S, max(_SURE_S, back_s)) if ask.way == "connection" else 0.0
 
 
 def live(

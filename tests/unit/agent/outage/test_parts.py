@@ -76,6 +76,21 @@ def test_requests_settle_in_sending_order_however_answers_come() -> None:
     assert [a.number for a in voice.trail] == [3]
 
 
+def test_a_silence_of_days_makes_no_list_that_must_be_counted_each_time() -> None:
+    voice = Voice(3.0)
+    for number in range(5000):
+        voice.ask(number, "a", float(number))
+    assert MOST < voice.overdue(6000.0) == len(voice.trail) <= 1024
+
+
+def test_what_somebody_near_answered_is_neither_overdue_nor_lost() -> None:
+    voice = Voice(3.0)
+    voice.ask(1, "a", 0.0, way="connection")
+    voice.void(1)
+    (asked,) = voice.settled(0.1)
+    assert (asked.is_void, asked.is_lost, voice.overdue(5.0), voice.rtt_s) == (True, False, 0, None)
+
+
 def test_the_wait_for_an_answer_follows_the_round_trip_time() -> None:
     voice = Voice(3.0)
     assert voice.overdue_after_s == 1.0
