@@ -174,8 +174,18 @@ class Voice:
 
     def overdue(self, now_s: float) -> int:
         """How many of the trail are."""
+        return len(self._trail) - len(self._due_s(now_s))
+
+    def next_overdue_s(self, now_s: float) -> float | None:
+        """When the next of the trail will be; None where all of them are."""
+        return min(self._due_s(now_s), default=None)
+
+    def _due_s(self, now_s: float) -> list[float]:
+        """When those of the trail are overdue that are not yet; it is as long as an outage, they are few."""
         patience_s: dict[Way, float] = {way: self.patience_s(way) for way in ("echo", "connection")}
-        return sum(now_s - made.at_s >= patience_s[made.way] for made in self._trail)
+        young_s = now_s - max(patience_s.values())
+        young = itertools.takewhile(lambda made: made.at_s > young_s, reversed(self._trail))
+        return [due_s for made in young if (due_s := made.at_s + patience_s[made.way]) > now_s]
 
     def tally(self, from_s: float, until_s: float, now_s: float) -> Tally:
         """Requests sent in this stretch, without those whose answer may well be under way."""

@@ -143,7 +143,7 @@ class Watch:
         times = [self._due_s(part, now_s) for part in PARTS if self._hosts(part)]
         times += [self._ways.trial_due_s(), self._pace.knock_due_s(now_s)]
         times += [t for v in self._voices.values() if (t := v.settles_s()) is not None]
-        times += [t for a in anchors.trail if (t := a.at_s + anchors.patience_s(a.way)) > now_s][:1]
+        times += [t] if (t := anchors.next_overdue_s(now_s)) is not None else []
         return max(now_s, min(times))
 
     def answered(self, number: int, at_s: float, *, fails: bool = False) -> list[Outage]:
