@@ -51,7 +51,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 STAGES: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("lint",),),
     (("unit",),),
-    (("bed", "deploy", "fuzz"), ("integration", "system")),
+    (("bed", "deploy"), ("integration", "system", "fuzz")),
 )
 """One stage after the other. The lanes of a stage run side by side, since their suites mostly wait; those of
 a lane one after the other. What all but the first lane say is shown at their end."""

@@ -12,34 +12,23 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Coroutine
-from typing import Protocol
 
 from agent.contract.reason import Reason
 from agent.echo import stamp
 from agent.echo.address import Address, parse
-from agent.echo.connect import connect
+from agent.echo.connect import ask_by_connecting
 from agent.echo.icmp import EchoLine, icmp_permission
-from agent.echo.knock import knock
-from agent.echo.ledger import Outcome
 from agent.echo.lookup import look_up
-from agent.echo.way import FAR
+from agent.echo.plan import Ask as Knock
 from agent.outage.watch import Ask
 
 Answered = Callable[[int, float, bool], None]
 """Takes the request's number, when it was answered, in seconds of the monotonic clock, and whether the answer
 is a failure."""
 
-
-class Connect(Protocol):
-    """A connection to a host of the LAN, or a knock at one beyond it."""
-
-    async def __call__(self, address: Address, *, port: int, timeout_s: float) -> Outcome:
-        """What became of it."""
-
-
 _SEQUENCE = 0x10000
 _BILLION = 1e9
-_MOST_TASKS = 128
+_MOST_TASKS = 32
 
 
 class Asker:
@@ -62,7 +51,7 @@ class Asker:
         self._book = _Book(answered)
         self._lines: dict[socket.AddressFamily, EchoLine] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.echo_is_permitted = icmp_permission() != "denied"
+        self.method = "tcp" if icmp_permission() == "denied" else "icmp"
 
     def send(self, ask: Ask) -> None:
         """Send a request; one that cannot be sent is one that gets no answer."""
@@ -72,12 +61,10 @@ class Asker:
             return
         if ask.part == "dns":
             self._begin(self._look_up(ask.number, address))
-        elif ask.way == "connection":
-            self._begin(self._connect(ask.number, address, knock))
-        elif not self.echo_is_permitted:
-            self._begin(self._connect(ask.number, address, connect))
+        elif self.method == "tcp":
+            self._begin(self._connect(ask.number, address))
         else:
-            self._book.note(ask.number, address, is_anchor=ask.part == "anchors")
+            self._book.note(ask.number, address)
             self._line(address.family).send(ask.number % _SEQUENCE, address)
 
     def read(self) -> None:
@@ -117,16 +104,12 @@ class Asker:
             self._answered(number, time.monotonic(), not lookup.is_of_use)
             self._arrived()
 
-    async def _connect(self, number: int, address: Address, how: Connect) -> None:
-        began_s = time.monotonic()
-        outcome = await how(address, port=self._tcp_port, timeout_s=self._timeout_s)
-        # Whoever knocks knows whose word a refusal is; on the LAN it may be a router's for a dead modem.
-        took_ms = outcome.rtt_ms if outcome.rtt_ms is not None else outcome.first_syn_ms
-        if took_ms is not None and (how is knock or not outcome.refused):
-            self._answered(number, began_s + took_ms / 1000, False)
-            self._arrived()
-        elif outcome.reason == Reason.UNTRUE:
-            self._answered(number, time.monotonic(), True)
+    async def _connect(self, number: int, address: Address) -> None:
+        (outcome,) = await ask_by_connecting(
+            [Knock(0.0, address)], timeout_s=self._timeout_s, port=self._tcp_port
+        )
+        if outcome.answered and not outcome.refused:
+            self._answered(number, time.monotonic(), False)
             self._arrived()
 
 
@@ -137,12 +120,10 @@ class _Book:
         self._told = answered
         self._hosts: dict[int, tuple[int, str]] = {}
         self._sent: dict[int, stamp.Instant] = {}
-        self._anchors: set[int] = set()
 
-    def note(self, number: int, address: Address, *, is_anchor: bool) -> None:
+    def note(self, number: int, address: Address) -> None:
         """A request is about to be sent."""
         seq = number % _SEQUENCE
-        (self._anchors.add if is_anchor else self._anchors.discard)(seq)
         self._sent.pop(seq, None)
         self._hosts[seq] = (number, address.host)
 
@@ -162,7 +143,5 @@ class _Book:
         """It gets no answer; that is all there is to know."""
 
     def answered(self, index: int, at_ns: int) -> None:
-        if index in self._anchors and index in self._sent:
-            FAR.heard((at_ns - self._sent[index].mono_ns) / _BILLION, at_ns / _BILLION)
         with contextlib.suppress(KeyError):
             self._told(self._hosts[index][0], at_ns / _BILLION, False)

@@ -69,7 +69,6 @@ class Scene:
 
     Attributes:
         lan_was_bad: at some look there was no carrier or no route.
-        by_connection: anchors are asked by connections, because they answer no echoes.
         talkative: parts that had been heard shortly before, and are silent for longer than they were then.
     """
 
@@ -81,7 +80,6 @@ class Scene:
     lan_was_bad: bool
     has_moved: bool
     sight: Sight
-    by_connection: bool = False
 
     def is_dead(self, part: str) -> bool:
         """Whether a part that can be heard was asked and silent."""
@@ -145,5 +143,4 @@ def evidence_of(scene: Scene) -> str:
     parts += [f"{n} {v}" for n in ("modem", "power", "portal") if (v := getattr(sight, n)) is not None]
     parts += ["no carrier or route"] if scene.lan_was_bad else []
     parts += ["packets came"] if scene.has_moved else []
-    parts += ["anchors by connections"] if scene.by_connection else []
     return ", ".join(parts)

@@ -23,10 +23,6 @@ class Ordinary:
 
     def __init__(self, asks_per_day: float) -> None:
         self._asks_per_day = asks_per_day
-        self.forget()
-
-    def forget(self) -> None:
-        """Nothing is known of the link: it is asked by another way."""
         # Before anything is known: one run in 200 requests, which goes on with every other one.
         self._asks, self._runs = 200.0, 1.0
         self._lost, self._continued = 10.0, 5.0

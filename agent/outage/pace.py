@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from agent.echo.way import Way
 from agent.outage.ordinary import Ordinary
-from agent.outage.plan import COSTS, Plan
+from agent.outage.plan import Plan
 from agent.outage.voice import Voice
-from agent.outage.ways import KNOCKS, RATION_S, Ways
 
 Part = Literal["anchors", "dns", "gateway", "modem", "hop"]
 
@@ -30,13 +28,9 @@ _LOCAL_EVERY_S = 0.25
 _REMOTE_EVERY_S = 0.5
 _CURIOUS_S = 20.0
 _CALM_EVERY_S = 5.0
-_NAMES_DOUBTED_S = 1.0
-"""Silent resolvers are a reason to ask the anchors, which may be asked more seldom than they."""
-
 _SURE = 2
 _AFTER_ENOUGH = 3
 _NEVER_S = 1e12
-_KNOCKS_COST = KNOCKS * COSTS["connection"]
 _SPARE_MOST = 600.0
 """So many requests may be sent in doubt at once: more than any link needs to be sure."""
 
@@ -44,10 +38,9 @@ _SPARE_MOST = 600.0
 class Pace:
     """Keeps since when there is doubt."""
 
-    def __init__(self, plan: Plan, ordinary: Ordinary, ways: Ways) -> None:
+    def __init__(self, plan: Plan, ordinary: Ordinary) -> None:
         self._plan = plan
         self._ordinary = ordinary
-        self._ways = ways
         self._overdue = 0
         self._dns_overdue = 0
         self._names_fail = False
@@ -81,27 +74,10 @@ class Pace:
         """An outage of the link or of names lasts since then."""
         self._open_s, self._names_open_s = link_s, names_s
 
-    @property
-    def calm_s(self) -> float:
-        """Time between two requests to anchors in peace."""
-        by_echo = self._ways.calm == "echo"
-        return self._plan.anchor_every_s if by_echo else self._plan.by_connection_every_s
-
-    def knock_due_s(self, now_s: float) -> float:
-        """When anchors are asked by the other way."""
-        due_s = self._ways.knock_due_s(
-            now_s, overdue=self._overdue, open_since_s=self._open_s, is_hasty=self._plan.is_hasty
-        )
-        if self._open_s is not None:
-            return due_s
-        cost = _KNOCKS_COST if self._ways.other == "connection" else COSTS["echo"]
-        short = max(0.0, cost - self._spare)
-        return max(due_s, now_s + short / self._plan.spare_per_s)
-
-    def spend(self, part: Part, way: Way) -> None:
+    def spend(self, part: Part) -> None:
         """A request leaves; one beyond the link that only a doubt asked for is not free."""
         if self.is_doubted and self._open_s is None and part in _BEYOND:
-            self._spare = max(0.0, self._spare - COSTS[way])
+            self._spare = max(0.0, self._spare - 1)
 
     def due_s(self, part: Part, voice: Voice, now_s: float) -> float:
         """When to ask this part next."""
@@ -123,23 +99,16 @@ class Pace:
         dead_s = self._dead_s(now_s)
         if dead_s is not None:
             return dead_s
-        # What is left is for connections: unless they are silent too, nothing is an outage.
-        if self._spare < COSTS[self._ways.calm] + _KNOCKS_COST:
-            return self.calm_s
         if not self._overdue:
-            return min(self.calm_s, _NAMES_DOUBTED_S) if self._dns_overdue >= _SURE else self.calm_s
+            return self._plan.anchor_every_s
+        if self._spare < 1:
+            return self._plan.anchor_every_s
         needed = self._ordinary.needed
         if len(voice.trail) >= needed + _AFTER_ENOUGH and self._overdue >= needed:
             return _LOCAL_EVERY_S
         if self._plan.is_hasty or self._overdue >= _SURE:
-            return self._dense_s(needed)
-        return 0.0 if len(voice.trail) == 1 else self.calm_s
-
-    def _dense_s(self, needed: int) -> float:
-        """Time between two requests while there may be an outage."""
-        if self._ways.calm == "connection":
-            return max(_DENSE_S, min(_REMOTE_EVERY_S, RATION_S / needed))
-        return max(_DENSEST_S, min(_DENSE_S, _DENSE_WITHIN_S / needed))
+            return max(_DENSEST_S, min(_DENSE_S, _DENSE_WITHIN_S / needed))
+        return 0.0 if len(voice.trail) == 1 else self._plan.anchor_every_s
 
     def _dns_every_s(self, now_s: float) -> float:
         if self._names_open_s is None and self._dns_overdue and not self._overdue:

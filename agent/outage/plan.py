@@ -15,12 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.echo.way import Way
-
 Profile = Literal["standard", "metered"]
 ECHO_BYTES = 28
-COSTS: dict[Way, float] = {"echo": 1.0, "connection": 5.0}
-"""What a request costs: a connection with the knock at nobody's address 280 bytes, an echo 56."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,14 +24,12 @@ class Plan:
     """Seconds between two requests.
 
     Attributes:
-        by_connection_every_s: the same for anchors that answer connections only.
         is_hasty: the first doubt is followed by many requests at once, not by a single one.
         timeout_s: an answer that takes longer does not count.
         spare_per_s: requests beyond the link that doubts may cost, on the average of a day.
     """
 
     anchor_every_s: float
-    by_connection_every_s: float
     dns_every_s: float
     is_hasty: bool
     timeout_s: float = 3.0
@@ -43,12 +37,6 @@ class Plan:
 
 
 PLANS: dict[Profile, Plan] = {
-    "standard": Plan(anchor_every_s=0.9, by_connection_every_s=3.6, dns_every_s=2.0, is_hasty=True),
-    "metered": Plan(
-        anchor_every_s=1.68,
-        by_connection_every_s=8.4,
-        dns_every_s=240.0,
-        is_hasty=False,
-        spare_per_s=1.0,
-    ),
+    "standard": Plan(anchor_every_s=0.9, dns_every_s=2.0, is_hasty=True),
+    "metered": Plan(anchor_every_s=1.68, dns_every_s=240.0, is_hasty=False, spare_per_s=1.0),
 }

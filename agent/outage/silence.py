@@ -19,20 +19,13 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from agent.echo.way import Way
-from agent.outage.ordinary import LEAST, Ordinary
+from agent.outage.ordinary import Ordinary
 from agent.outage.voice import Asked
 
 LEAST_SPAN_S = 0.8
 """A shorter run of lost requests is loss, however many they were."""
 FAILING_SPAN_S = 30.0
 """Resolvers repeat what failed for one name for some seconds (RFC 9520 §3.2): that is no failure of names."""
-
-Places = AbstractSet[tuple[Way, str]]
-"""Hosts, each with the way it is asked by."""
-
-_RATIONS = 4
-"""A silence of connections that is so many times as long as a ration is an outage, however lossy the link."""
 
 _HELD_TIMES, _HELD_S = 1.5, 0.3
 _LETTING_GO_S = 0.1
@@ -96,19 +89,7 @@ class _Run:
     rtt_s: float
     lost: int = 1
     fails: bool = False
-    first_by_s: dict[Way, float] = field(default_factory=dict)
-    last_at_s: dict[tuple[Way, str], float] = field(default_factory=dict)
-
-    def spans_s(self, way: Way) -> float:
-        """From the first to the last one lost that was sent by this way; 0 for none."""
-        first_s = self.first_by_s.get(way, 0.0)
-        return max((at_s for (by, _), at_s in self.last_at_s.items() if by == way), default=first_s) - first_s
-
-    def until_s(self, way: Way, places: Places) -> float:
-        """Sending of the last one lost by this way at a place that is not silent by itself."""
-        by_way = {where: at_s for where, at_s in self.last_at_s.items() if where[0] == way}
-        heard = [at_s for where, at_s in by_way.items() if where in places]
-        return max(heard or by_way.values() or [self.last_s])
+    places: set[str] = field(default_factory=set)
 
 
 class Silence:
@@ -126,22 +107,21 @@ class Silence:
         """Requests lost in the run that goes on."""
         return self._run.lost if self._run else 0
 
-    def settle(self, asked: Asked, rtt_s: float, places: Places, *, connections_s: float = 0.0) -> list[Step]:
+    def settle(self, asked: Asked, rtt_s: float, places: AbstractSet[str]) -> list[Step]:
         """Take in one request.
 
         Args:
             asked: the next in sending order.
             rtt_s: the usual round-trip time.
-            places: each of these must have been silent when asked this way, or it may be a filter.
-            connections_s: so long must connections have been silent, or it may be a ration.
+            places: each of these must have been silent.
         """
         if asked.has_helped:
-            steps = self._end(asked, places, connections_s)
+            steps = self._end(asked, places)
             self._good = asked
             self._ordinary.learn_answer()
             return steps
         run = self._lengthen(asked, rtt_s)
-        if self.is_open or not self._is_more_than_loss(run, places, connections_s):
+        if self.is_open or not self._is_more_than_loss(run, places):
             return []
         self.is_open = True
         return [Began(run.opened)]
@@ -168,11 +148,7 @@ class Silence:
         else:
             run.lost += 1
             run.last_s = asked.at_s
-            if self._good is not None and asked.way == self._good.way and asked.way not in run.first_by_s:
-                # Those lost before it went another way than the last that was answered: a filter on theirs?
-                run.opened = self._opened(asked, rtt_s)
-        run.first_by_s.setdefault(asked.way, asked.at_s)
-        run.last_at_s[asked.way, asked.place] = asked.at_s
+        run.places.add(asked.place)
         run.fails |= asked.fails
         return run
 
@@ -183,40 +159,32 @@ class Silence:
         opened = Bounds(min(self._good.at_s + rtt_s / 2, latest_s), latest_s)
         return opened if self._moved_s is None else opened.within(self._moved_s, latest_s)
 
-    def _end(self, answered: Asked, places: Places, connections_s: float) -> list[Step]:
+    def _end(self, answered: Asked, places: AbstractSet[str]) -> list[Step]:
         run, self._run = self._run, None
         if run is None:
             return []
-        closed = _closed(run, answered, places)
+        closed = _closed(run, answered)
         if self.is_open:
             self.is_open = False
             return [Ended(closed, run.lost)]
-        if self._is_more_than_loss(run, places, connections_s):
+        if self._is_more_than_loss(run, places):
             return [Began(run.opened), Ended(closed, run.lost)]
-        # What one way loses while the other is answered is a filter on the way, not the link's loss.
-        if not run.fails and answered.way in run.first_by_s:
+        if not run.fails:
             self._ordinary.learn_run(run.lost)
         return []
 
-    def _is_more_than_loss(self, run: _Run, places: Places, connections_s: float) -> bool:
+    def _is_more_than_loss(self, run: _Run, places: AbstractSet[str]) -> bool:
         least_s = FAILING_SPAN_S if run.fails else LEAST_SPAN_S
-        # Where they are rationed, runs in doubts tell how they were asked, not what the link loses.
-        is_long = connections_s > 0 and run.spans_s("connection") >= _RATIONS * connections_s
         return (
-            (run.lost >= LEAST if is_long else run.lost >= self._ordinary.needed)
-            and run.last_s - run.first_s >= least_s
-            and places <= run.last_at_s.keys()
-            and run.spans_s("connection") >= connections_s
+            run.lost >= self._ordinary.needed and run.last_s - run.first_s >= least_s and places <= run.places
         )
 
 
-def _closed(run: _Run, answered: Asked, places: Places) -> Bounds:
+def _closed(run: _Run, answered: Asked) -> Bounds:
     """When the silence ended, from the first answer after it."""
     rtt_s = run.rtt_s
-    # A filter on the other way, or a dead host, may have kept silent for longer than the link was.
-    last_s = run.until_s(answered.way, places)
     arrived_s = answered.at_s if answered.answered_s is None else answered.answered_s
     if arrived_s - answered.at_s <= _HELD_TIMES * rtt_s + _HELD_S:
-        return Bounds(last_s, answered.at_s + rtt_s / 2)
+        return Bounds(run.last_s, answered.at_s + rtt_s / 2)
     let_go_s = arrived_s - rtt_s
-    return Bounds(max(last_s, let_go_s - rtt_s / 2 - _LETTING_GO_S), let_go_s + rtt_s / 2)
+    return Bounds(max(run.last_s, let_go_s - rtt_s / 2 - _LETTING_GO_S), let_go_s + rtt_s / 2)

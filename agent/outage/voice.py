@@ -8,18 +8,12 @@ overdue, which is only a reason to ask more, is known sooner (RFC 6298 §2, with
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.echo.knock import doubted_s
-from agent.echo.way import Way
-
 _KEPT = 1024
-_TRAIL = 512
 _FIRST_OVERDUE_S = 1.0
 _LEAST_OVERDUE_S = 0.2
 _LONGEST_TIMEOUT_S = 15.0
@@ -32,21 +26,17 @@ class Asked:
     """One request.
 
     Attributes:
-        way: how it was asked.
         counts: whether it speaks for the whole voice; one to a place known to be mute does not.
         fails: the answer says that nobody is helped: its sender lives, but what it is there for does not.
-        is_void: somebody near answers in its name, whether it lives or not.
         is_lost: it was settled without an answer that helps; one may still come.
     """
 
     number: int
     place: str
     at_s: float
-    way: Way = "echo"
     counts: bool = True
     answered_s: float | None = None
     fails: bool = False
-    is_void: bool = False
     is_lost: bool = False
 
     @property
@@ -67,34 +57,21 @@ class Tally:
 
 
 class Voice:
-    """The requests to one part of the way, in sending order.
-
-    Attributes:
-        rtt_s: the usual round-trip time.
-        asked_s: when it was asked last, beside extra requests.
-        answered_s: when the last answer came.
-        lived_s: when the last request was sent that was answered as it should be.
-    """
+    """The requests to one part of the way, in sending order."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._open: deque[Asked] = deque()
         self._kept: dict[int, Asked] = {}
-        # An outage of days makes it no longer: more than this is never needed to be sure.
-        self._trail: deque[Asked] = deque(maxlen=_TRAIL)
+        self._trail: deque[Asked] = deque()
         self._variation_s: float | None = None
         self.rtt_s: float | None = None
         self.asked_s: float | None = None
         self.answered_s: float | None = None
-        self.lived_s = -math.inf
-
-    def patience_s(self, way: Way) -> float:
-        """An answer that takes longer is a reason to ask more."""
-        return self.overdue_after_s + (doubted_s(self.rtt_s) if way == "connection" else 0.0)
 
     @property
     def overdue_after_s(self) -> float:
-        """The same of an answer that is told as soon as it comes."""
+        """An answer that takes longer is a reason to ask more."""
         if self.rtt_s is None or self._variation_s is None:
             return min(_FIRST_OVERDUE_S, self._timeout_s)
         wait_s = self.rtt_s + max(_GRAIN_S, _VARIATIONS * self._variation_s)
@@ -105,21 +82,12 @@ class Voice:
         """An answer that takes longer does not count; grows with a round-trip time that does."""
         return min(_LONGEST_TIMEOUT_S, max(self._timeout_s, 2 * (self.rtt_s or 0)))
 
-    def ask(
-        self,
-        number: int,
-        place: str,
-        at_s: float,
-        *,
-        way: Way = "echo",
-        counts: bool = True,
-        is_extra: bool = False,
-    ) -> None:
-        """A request leaves now; an extra one comes beside those whose pace is kept."""
-        made = Asked(number, place, at_s, way, counts)
+    def ask(self, number: int, place: str, at_s: float, *, counts: bool = True) -> None:
+        """A request leaves now."""
+        made = Asked(number, place, at_s, counts)
         self._open.append(made)
         if counts:
-            self.asked_s = self.asked_s if is_extra else at_s
+            self.asked_s = at_s
             self._trail.append(made)
         self._kept[number] = made
         while len(self._kept) > _KEPT:
@@ -133,29 +101,18 @@ class Voice:
         made.answered_s, made.fails = at_s, fails
         self.answered_s = max(at_s, self.answered_s or at_s)
         self._learn(at_s - made.at_s)
-        self.lived_s = max(self.lived_s, -math.inf if fails else made.at_s)
         while not fails and self._trail and self._trail[0].at_s <= made.at_s:
             self._trail.popleft()
         return made
-
-    def void(self, number: int) -> None:
-        """The answer to this one says nothing: somebody near gives it for every host."""
-        made = self._kept.get(number)
-        if made is None or made.answered_s is not None or made.is_lost:
-            return
-        made.is_void = True
-        with contextlib.suppress(ValueError):
-            self._trail.remove(made)
 
     def settled(self, now_s: float) -> Iterator[Asked]:
         """Those settled since the last call."""
         while self._open:
             first = self._open[0]
-            is_told = first.answered_s is not None or first.is_void
-            if not is_told and now_s - first.at_s < self.timeout_s:
+            if first.answered_s is None and now_s - first.at_s < self.timeout_s:
                 return
             self._open.popleft()
-            first.is_lost = not first.has_helped and not first.is_void
+            first.is_lost = not first.has_helped
             yield first
 
     def settles_s(self) -> float | None:
@@ -174,23 +131,14 @@ class Voice:
 
     def overdue(self, now_s: float) -> int:
         """How many of the trail are."""
-        return len(self._trail) - len(self._due_s(now_s))
-
-    def next_overdue_s(self, now_s: float) -> float | None:
-        """When the next of the trail will be; None where all of them are."""
-        return min(self._due_s(now_s), default=None)
-
-    def _due_s(self, now_s: float) -> list[float]:
-        """When those of the trail are overdue that are not yet; it is as long as an outage, they are few."""
-        patience_s: dict[Way, float] = {way: self.patience_s(way) for way in ("echo", "connection")}
-        young_s = now_s - max(patience_s.values())
-        young = itertools.takewhile(lambda made: made.at_s > young_s, reversed(self._trail))
-        return [due_s for made in young if (due_s := made.at_s + patience_s[made.way]) > now_s]
+        wait_s = self.overdue_after_s
+        return sum(now_s - made.at_s >= wait_s for made in self._trail)
 
     def tally(self, from_s: float, until_s: float, now_s: float) -> Tally:
         """Requests sent in this stretch, without those whose answer may well be under way."""
+        wait_s = self.overdue_after_s
         sent = [a for a in self._kept.values() if from_s <= a.at_s <= until_s]
-        told = [a for a in sent if a.answered_s is not None or now_s - a.at_s >= self.patience_s(a.way)]
+        told = [a for a in sent if a.answered_s is not None or now_s - a.at_s >= wait_s]
         return Tally(len(told), sum(a.answered_s is not None for a in told))
 
     def longest_gap_s(self, from_s: float, until_s: float) -> float:

@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.echo.way import Way
 from agent.outage import cause as causes
 from agent.outage.cause import Cause, Scene
 from agent.outage.evidence import Sight
@@ -27,7 +26,6 @@ from agent.outage.places import Places
 from agent.outage.plan import Plan
 from agent.outage.silence import Began, Bounds, Ended, Silence, Step
 from agent.outage.voice import Asked, Voice
-from agent.outage.ways import KNOCKS, Ways
 
 Scope = Literal["link", "dns"]
 PARTS: tuple[Part, ...] = ("anchors", "gateway", "modem", "hop", "dns")
@@ -53,7 +51,6 @@ class Ask:
     number: int
     part: Part
     host: str
-    way: Way = "echo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +75,7 @@ class Outage:
 class Watch:
     """The state machine."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        anchors: Sequence[str],
-        *,
-        resolvers: Sequence[str] = (),
-        echo_is_permitted: bool = True,
-    ) -> None:
+    def __init__(self, plan: Plan, anchors: Sequence[str], *, resolvers: Sequence[str] = ()) -> None:
         self._plan = plan
         self._numbers = itertools.count(1)
         self._outages = itertools.count(1)
@@ -95,11 +85,9 @@ class Watch:
         }
         self._places: dict[Part, Places] = {"anchors": Places(anchors), "dns": Places(resolvers)}
         self._ordinary = Ordinary(_DAY_S / plan.anchor_every_s)
-        self._by_connection = Places(anchors)
         self._silence = Silence(self._ordinary)
         self._dns_silence = Silence(Ordinary(_DAY_S / plan.dns_every_s))
-        self._ways = Ways(echo_is_permitted=echo_is_permitted)
-        self._pace = Pace(plan, self._ordinary, self._ways)
+        self._pace = Pace(plan, self._ordinary)
         self._part_of: dict[int, Part] = {}
         self._sights: deque[tuple[float, Sight]] = deque()
         self._moved: deque[float] = deque(maxlen=64)
@@ -111,11 +99,6 @@ class Watch:
     def open(self) -> Outage | None:
         """The outage that lasts now."""
         return self._open
-
-    @property
-    def way(self) -> Way:
-        """How anchors are asked in peace: by connections where they answer no echoes."""
-        return self._ways.calm
 
     @property
     def is_doubted(self) -> bool:
@@ -141,20 +124,13 @@ class Watch:
         self._note_pace(now_s)
         anchors = self._voices["anchors"]
         times = [self._due_s(part, now_s) for part in PARTS if self._hosts(part)]
-        times += [self._ways.trial_due_s(), self._pace.knock_due_s(now_s)]
         times += [t for v in self._voices.values() if (t := v.settles_s()) is not None]
-        times += [t] if (t := anchors.next_overdue_s(now_s)) is not None else []
+        times += [t for a in anchors.trail if (t := a.at_s + anchors.overdue_after_s) > now_s][:1]
         return max(now_s, min(times))
 
     def answered(self, number: int, at_s: float, *, fails: bool = False) -> list[Outage]:
-        """An answer came; one that `fails` (a resolver's SERVFAIL) only shows that its sender lives.
-
-        That of an anchor fails where somebody near accepts connections in its name: it says nothing.
-        """
+        """An answer came; one that `fails` (a resolver's SERVFAIL) only shows that its sender lives."""
         part = self._part_of.get(number)
-        if part == "anchors" and fails:
-            self._voices[part].void(number)
-            return []
         made = None if part is None else self._voices[part].answer(number, at_s, fails=fails)
         if made is None or fails or not made.is_lost or part not in {"anchors", "dns"}:
             return []
@@ -193,51 +169,20 @@ class Watch:
         return changes
 
     def _settle(self, part: Part, asked: Asked, now_s: float) -> list[Outage]:
-        if part == "anchors":
-            return self._settle_anchor(asked, now_s)
-        self._places[part].settle(asked)
-        if (asked.is_lost and self._link_is_doubted(asked)) or not asked.counts:
+        places = self._places[part]
+        places.settle(asked)
+        if part == "dns" and asked.is_lost and self._link_is_doubted(asked):
             return []
-        places = {(asked.way, host) for host in self._places[part].speaking}
-        steps = self._dns_silence.settle(asked, self._rtt_s(part), places)
-        return list(self._outages_of("dns", steps, now_s))
-
-    def _settle_anchor(self, asked: Asked, now_s: float) -> list[Outage]:
-        self._settle_way(asked, now_s)
-        if asked.is_void:
+        if not asked.counts:
             return []
-        self._places_by(asked.way).settle(asked)
-        # An answer helps whoever gave it; that a mute one or an echo on trial is lost says nothing.
-        if not asked.has_helped and not (asked.counts and self._ways.can_tell):
-            return []
-        silent_s = self._ways.silent_s(asked.at_s)
-        steps = self._silence.settle(asked, self._rtt_s("anchors"), self._speaking(), connections_s=silent_s)
-        return list(self._outages_of("link", steps, now_s))
-
-    def _places_by(self, way: Way) -> Places:
-        return self._places["anchors"] if way == "echo" else self._by_connection
-
-    def _speaking(self) -> set[tuple[Way, str]]:
-        """Whoever must have been silent in an outage, by each way that says anything."""
-        ways: list[Way] = [] if self._ways.is_blind else ["connection"]
-        ways += ["echo"] if self._ways.calm == "echo" else []
-        return {(way, host) for way in ways for host in self._places_by(way).speaking}
-
-    def _settle_way(self, asked: Asked, now_s: float) -> None:
-        before = self._ways.calm
-        self._ways.settle(asked, now_s)
-        if self._ways.calm != before:
-            self._ordinary.forget()
+        silence = self._silence if part == "anchors" else self._dns_silence
+        steps = silence.settle(asked, self._rtt_s(part), places.speaking)
+        return list(self._outages_of("link" if part == "anchors" else "dns", steps, now_s))
 
     def _link_is_doubted(self, asked: Asked) -> bool:
-        """Whether a lost question may be the link's fault: nothing sent after it is known to have passed.
-
-        One that was answered with a failure needs no such proof.
-        """
-        anchors = self._voices["anchors"]
-        if asked.fails:
-            return bool(self._silence.lost) or any(a.at_s <= asked.at_s for a in anchors.trail)
-        return bool(self._silence.lost) or anchors.lived_s < asked.at_s
+        """Whether a lost question may be the link's fault."""
+        heard_s = self._voices["anchors"].trail
+        return bool(self._silence.lost) or any(a.at_s <= asked.at_s for a in heard_s)
 
     def _outages_of(self, scope: Scope, steps: Sequence[Step], now_s: float) -> Iterator[Outage]:
         for step in steps:
@@ -325,7 +270,6 @@ class Watch:
             lan_was_bad=any(_is_bad(s) for _, s in seen),
             has_moved=moved >= _MOVES_THAT_TELL,
             sight=seen[-1][1] if seen else Sight(),
-            by_connection=self._ways.calm == "connection",
         )
 
     def _still_dead_s(self, opened: Bounds, until_s: float) -> float:
@@ -371,51 +315,21 @@ class Watch:
         return opened.within(answered[-1], lost[0]) if lost else opened
 
     def _asks_of(self, part: Part, now_s: float) -> Iterator[Ask]:
-        places = self._by_connection if self._calm_way(part) == "connection" else self._places.get(part)
+        places = self._places.get(part)
         if places is None or not places.hosts:
             return
         for host in places.mute_due(now_s):
-            yield self._ask(part, host, now_s, way=self._calm_way(part), counts=False)
-        # Beside connections an echo goes, too: if both are answered, the echo dates the end.
-        is_beside = part == "anchors" and self._ways.other == "connection" and self._knocks(now_s)
-        if is_beside or now_s >= self._due_s(part, now_s):
+            yield self._ask(part, host, now_s, counts=False)
+        if now_s >= self._due_s(part, now_s):
             is_welcome = part in {"anchors", "dns"} and self._open is not None
-            yield self._ask(part, places.next(any_will_do=is_welcome), now_s, way=self._calm_way(part))
-        if part == "anchors":
-            yield from self._extra_asks(now_s)
+            yield self._ask(part, places.next(any_will_do=is_welcome), now_s)
 
-    def _extra_asks(self, now_s: float) -> Iterator[Ask]:
-        """Anchors asked by the other way: does that one live?"""
-        if self._knocks(now_s):
-            self._ways.knocked(now_s)
-            if self._ways.other == "connection":
-                for _ in range(min(KNOCKS, len(self._by_connection.hosts))):
-                    host = self._by_connection.next(any_will_do=True)
-                    yield self._ask("anchors", host, now_s, way="connection", is_extra=True)
-            else:
-                yield self._try_echo(now_s)
-        if now_s >= self._ways.trial_due_s():
-            self._ways.tried(now_s, self._plan.anchor_every_s)
-            yield self._try_echo(now_s)
-
-    def _knocks(self, now_s: float) -> bool:
-        return now_s >= self._pace.knock_due_s(now_s)
-
-    def _try_echo(self, now_s: float) -> Ask:
-        host = self._places["anchors"].next(any_will_do=True)
-        return self._ask("anchors", host, now_s, way="echo", counts=False)
-
-    def _calm_way(self, part: Part) -> Way:
-        return self._ways.calm if part == "anchors" else "echo"
-
-    def _ask(
-        self, part: Part, host: str, now_s: float, *, way: Way, counts: bool = True, is_extra: bool = False
-    ) -> Ask:
+    def _ask(self, part: Part, host: str, now_s: float, *, counts: bool = True) -> Ask:
         number = next(self._numbers)
         self._part_of[number] = part
-        self._pace.spend(part, way)
-        self._voices[part].ask(number, host, now_s, way=way, counts=counts, is_extra=is_extra)
-        return Ask(number, part, host, way)
+        self._pace.spend(part)
+        self._voices[part].ask(number, host, now_s, counts=counts)
+        return Ask(number, part, host)
 
     def _due_s(self, part: Part, now_s: float) -> float:
         return self._pace.due_s(part, self._voices[part], now_s)

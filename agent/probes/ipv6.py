@@ -2,8 +2,7 @@
 """Does IPv6 work, or is it there only by name?
 
 How: the host's addresses and default route are read from the kernel; anchors are asked by IPv6 and, so that a
-dead link is not called broken IPv6, by IPv4 too; the resolver is asked for the IPv6 address of a name. Where
-no echo by IPv6 is answered, connections are made as well.
+dead link is not called broken IPv6, by IPv4 too; the resolver is asked for the IPv6 address of a name.
 
 Costs at the defaults: nothing but a question of 60 bytes where there is no IPv6; else 3 requests by either
 version of 56 and 36 bytes each way at the IP layer each hour: 0.02 MB/day. A round takes
@@ -94,9 +93,8 @@ class Ipv6Probe(ProbeOptions):
             return [], []
         six, four = _parsed(self.anchors), _parsed(self.ipv4_anchors)
         plan = evenly([*six, *four], every_s=0.1, count=len(six) + len(four))
-        in_doubt = evenly(six, every_s=0.1, count=len(six), from_s=self.timeout_s / 2)
-        answers = await ask(plan, timeout_s=self.timeout_s, tcp_port=self.tcp_port, in_doubt=in_doubt)
-        return answers.of(six)[1], answers.of(four)[1]
+        answers = await ask(plan, timeout_s=self.timeout_s, tcp_port=self.tcp_port)
+        return answers.to(six), answers.to(four)
 
     async def _aaaa(self) -> int | None:
         """From the first resolver; None when it does not answer, or does not say."""

@@ -76,21 +76,6 @@ def test_requests_settle_in_sending_order_however_answers_come() -> None:
     assert [a.number for a in voice.trail] == [3]
 
 
-def test_a_silence_of_days_makes_no_list_that_must_be_counted_each_time() -> None:
-    voice = Voice(3.0)
-    for number in range(5000):
-        voice.ask(number, "a", float(number))
-    assert MOST < voice.overdue(6000.0) == len(voice.trail) <= 1024
-
-
-def test_what_somebody_near_answered_is_neither_overdue_nor_lost() -> None:
-    voice = Voice(3.0)
-    voice.ask(1, "a", 0.0, way="connection")
-    voice.void(1)
-    (asked,) = voice.settled(0.1)
-    assert (asked.is_void, asked.is_lost, voice.overdue(5.0), voice.rtt_s) == (True, False, 0, None)
-
-
 def test_the_wait_for_an_answer_follows_the_round_trip_time() -> None:
     voice = Voice(3.0)
     assert voice.overdue_after_s == 1.0
@@ -123,8 +108,8 @@ def test_options_that_cannot_work_are_refused(table: dict[str, object], problem:
 def test_a_plan_is_the_profiles_but_for_what_is_set() -> None:
     metered = OutageOptions(profile="metered", dns_every_s=5.0).plan()
     assert (metered.anchor_every_s, metered.dns_every_s, metered.is_hasty) == (1.68, 5.0, False)
-    assert metered.by_connection_every_s == 8.4
-    assert OutageOptions(anchor_every_s=2.0).plan().by_connection_every_s == 2.0
+    assert OutageOptions(profile="metered").plan(method="tcp").anchor_every_s == 4 * 1.68
+    assert OutageOptions(anchor_every_s=2.0).plan(method="tcp").anchor_every_s == 2.0
 
 
 def test_the_host_tells_cable_route_and_what_came_over_the_link(tmp_path: Path) -> None:
