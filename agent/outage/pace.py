@@ -49,6 +49,7 @@ class Pace:
         self._names_open_s: float | None = None
         self._began_s: dict[Part, float] = {}
         self._spare, self._spare_at_s = _SPARE_MOST, -_NEVER_S
+        self._spent = 0.0
 
     @property
     def is_doubted(self) -> bool:
@@ -66,18 +67,21 @@ class Pace:
         self._overdue = anchors.overdue(now_s)
         self._dns_overdue, self._names_fail = dns.overdue(now_s), dns.is_failing
         if not self._overdue:
-            self._doubted_s = None
+            self._doubted_s, self._spent = None, 0.0
         elif self._doubted_s is None:
             self._doubted_s = now_s
 
     def is_open_since(self, link_s: float | None, names_s: float | None) -> None:
-        """An outage of the link or of names lasts since then."""
+        """An outage of the link or of names lasts since then; a doubt that was right has cost nothing."""
+        if link_s is not None:
+            self._spare, self._spent = min(_SPARE_MOST, self._spare + self._spent), 0.0
         self._open_s, self._names_open_s = link_s, names_s
 
     def spend(self, part: Part) -> None:
         """A request leaves; one beyond the link that only a doubt asked for is not free."""
         if self.is_doubted and self._open_s is None and part in _BEYOND:
-            self._spare = max(0.0, self._spare - 1)
+            cost = min(1.0, self._spare)
+            self._spare, self._spent = self._spare - cost, self._spent + cost
 
     def due_s(self, part: Part, voice: Voice, now_s: float) -> float:
         """When to ask this part next."""

@@ -94,6 +94,7 @@ class Watch:
         self._open: Outage | None = None
         self._heard_before: frozenset[Part] = frozenset()
         self._gaps_s: dict[Part, float] = {}
+        self._mended_s = -math.inf
 
     @property
     def open(self) -> Outage | None:
@@ -213,6 +214,7 @@ class Watch:
     def _end(self, outage: Outage, step: Ended, now_s: float) -> Outage:
         self._open = None
         closed = step.closed
+        self._mended_s = closed.latest_s
         if not outage.is_settled:
             outage = self._judged(outage, closed.latest_s, now_s)
         if closed.at_s < outage.opened.at_s:
@@ -289,7 +291,7 @@ class Watch:
     def _usual_gaps_s(self, opened: Bounds) -> dict[Part, float]:
         """How long each part kept silent in peace, as a router does that limits its answers."""
         until_s = (opened.earliest_s or opened.latest_s) - _NOT_YET_S
-        from_s = until_s - _HABITS_S
+        from_s = max(until_s - _HABITS_S, self._mended_s)
         return {part: voice.longest_gap_s(from_s, until_s) for part, voice in self._voices.items()}
 
     def _is_silent_long(self, part: Part, now_s: float) -> bool:

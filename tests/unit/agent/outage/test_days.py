@@ -195,3 +195,19 @@ def test_on_a_link_that_fades_each_outage_told_was_a_long_fade() -> None:
     print(
         f"{len(day.closed)} outages told, each with a fade of 0.4 s or more; {len(chain.fades)} fades in all"
     )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_however_many_outages_follow_one_another_each_is_found(profile: Profile) -> None:
+    cuts = [Cut("line", 60 + 11.0 * i, 65.5 + 11.0 * i) for i in range(24)]
+    road = Road(rtt_s=0.6, loss=0.0075, cuts=cuts, rng=random.Random(2))
+    found = live(PLANS[profile], road, seconds=cuts[-1].until_s + 20).closed
+    assert len(found) == len(cuts)
+    assert all(abs(f.opened.at_s - c.from_s) <= 1.5 for f, c in zip(found, cuts, strict=True))
+
+
+@pytest.mark.parametrize("place", ["gateway", "modem"])
+def test_what_was_silent_in_one_outage_is_not_thought_to_be_so_by_habit(place: str) -> None:
+    cuts = [Cut("lan", 60.0, 66.0), Cut(place, 72.0, 78.0), Cut(place, 84.0, 90.0)]
+    found = live(PLANS["standard"], Road(cuts=cuts), seconds=110).closed
+    assert [f.cause for f in found] == ["lan", place, place]
