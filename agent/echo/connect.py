@@ -14,12 +14,10 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import Sequence
 
 from agent.contract.reason import Reason
 from agent.echo.address import Address
 from agent.echo.ledger import Outcome, in_ms
-from agent.echo.plan import Ask, moments
 from agent.echo.problem import reason_of
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -27,18 +25,6 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _TCP_INFO = struct.Struct("=8x24I")
 _RTT_US = 15
 _TOTAL_RETRANS = 23
-
-
-async def ask_by_connecting(plan: Sequence[Ask], *, timeout_s: float, port: int) -> list[Outcome]:
-    """Open one connection for each request of the plan and close it at once."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(
-                connect(item.address, timeout_s=timeout_s, port=port), name=f"connect {item.address}"
-            )
-            async for _, item in moments(plan)
-        ]
-    return [task.result() for task in tasks]
 
 
 async def connect(address: Address, *, timeout_s: float, port: int) -> Outcome:

@@ -16,10 +16,9 @@ from collections.abc import Callable, Coroutine
 from agent.contract.reason import Reason
 from agent.echo import stamp
 from agent.echo.address import Address, parse
-from agent.echo.connect import ask_by_connecting
+from agent.echo.connect import connect
 from agent.echo.icmp import EchoLine, icmp_permission
 from agent.echo.lookup import look_up
-from agent.echo.plan import Ask as Knock
 from agent.outage.watch import Ask
 
 Answered = Callable[[int, float, bool], None]
@@ -105,9 +104,7 @@ class Asker:
             self._arrived()
 
     async def _connect(self, number: int, address: Address) -> None:
-        (outcome,) = await ask_by_connecting(
-            [Knock(0.0, address)], timeout_s=self._timeout_s, port=self._tcp_port
-        )
+        outcome = await connect(address, timeout_s=self._timeout_s, port=self._tcp_port)
         if outcome.answered and not outcome.refused:
             self._answered(number, time.monotonic(), False)
             self._arrived()
