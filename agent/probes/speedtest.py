@@ -82,13 +82,13 @@ class SpeedtestProbe(Capped, ProbeOptions):
     def _findings(self, surroundings: Surroundings, found: SpeedtestResult, lasted_s: float) -> list[Finding]:
         rates = (("down", found.down_mbps, found.down_bytes), ("up", found.up_mbps, found.up_bytes))
         # Both directions were under way in one look: neither is the other's cross traffic.
-        seen = surroundings.until_now(received_bytes=found.down_bytes or 0, sent_bytes=found.up_bytes or 0)
+        seen = surroundings.until_now(received_bytes=found.down_bytes, sent_bytes=found.up_bytes)
         return [
             _test(direction).found(
                 seen,
                 (),
                 mbps=mbps,
-                moved_bytes=round((payload_bytes or 0) * FRAMING_RATIO),
+                moved_bytes=round(payload_bytes * FRAMING_RATIO),
                 duration_s=lasted_s,
                 streams=1 if self.single else None,
                 rtt_idle_ms=found.ping_ms,

@@ -34,7 +34,7 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeedtestResult:
-    """Both directions; a direction that gave nothing is None.
+    """Both directions; a rate that was not told is None.
 
     Attributes:
         down_bytes: payload.
@@ -44,8 +44,8 @@ class SpeedtestResult:
 
     down_mbps: float | None
     up_mbps: float | None
-    down_bytes: int | None
-    up_bytes: int | None
+    down_bytes: int
+    up_bytes: int
     ping_ms: float | None
     server: str | None
 
@@ -92,13 +92,15 @@ def parse(output: bytes) -> SpeedtestResult:
     if down is None and up is None:
         raise NoAnswer(Reason.BAD_ANSWER, "speedtest-cli told no rate")
     down_bytes, up_bytes = number(plain, "bytes_received"), number(plain, "bytes_sent")
+    if down_bytes is None or up_bytes is None:
+        raise NoAnswer(Reason.BAD_ANSWER, "speedtest-cli told a rate and not of how many bytes")
     server = table(plain, "server").get("id")
     ping_ms = number(plain, "ping")
     return SpeedtestResult(
         down_mbps=down,
         up_mbps=up,
-        down_bytes=None if down_bytes is None else int(down_bytes),
-        up_bytes=None if up_bytes is None else int(up_bytes),
+        down_bytes=int(down_bytes),
+        up_bytes=int(up_bytes),
         ping_ms=ping_ms if ping_ms is not None and ping_ms < _ABSURD_MS else None,
         server=str(server)[:40] if isinstance(server, str | int) and server else None,
     )

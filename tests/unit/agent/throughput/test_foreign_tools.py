@@ -114,6 +114,7 @@ def test_speedtests_figures_are_in_bits() -> None:
         "download": 9.5e6,
         "upload": 0,
         "bytes_received": 12e6,
+        "bytes_sent": 0,
         "ping": 1_800_000.0,
         "server": {"id": "7"},
     }
@@ -121,6 +122,12 @@ def test_speedtests_figures_are_in_bits() -> None:
     found = speedtest.parse(json.dumps(plain).encode())
 
     assert (found.down_mbps, found.up_mbps, found.ping_ms, found.server) == (9.5, None, None, "7")
+
+
+@pytest.mark.parametrize("said", [{}, {"bytes_received": 12e6}, {"bytes_received": None, "bytes_sent": 1}])
+def test_a_speedtest_that_does_not_say_what_it_moved_is_no_test_of_nothing(said: dict[str, Any]) -> None:
+    with pytest.raises(NoAnswer, match="how many bytes"):
+        speedtest.parse(json.dumps({"download": 9.5e6, "upload": 1e6, **said}).encode())
 
 
 @pytest.mark.parametrize(
