@@ -148,9 +148,9 @@ class Surroundings:
 
     def _grown(self) -> tuple[int, ...] | None:
         """Bytes and packets received, and those sent."""
-        before, now = self._counted, self._count()
         if self._held is not None:
             return self._held
+        before, now = self._counted, self._count()
         return None if before is None or now is None else _minus(now, before)
 
     def _count(self) -> tuple[int, ...] | None:
