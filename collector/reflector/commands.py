@@ -50,6 +50,11 @@ def token_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("device", nargs="?", metavar="DEVICE", help="whose token to print")
     what.add_argument("--public", action="store_true", help="print the public key instead")
+    parser.add_argument(
+        "--site",
+        metavar="SITE",
+        help="school of several devices: they test one after the other; without it none waits for another",
+    )
     parser.add_argument("--days", type=float, default=400.0, help="how long it holds (default 400)")
     parser.add_argument(
         "--key",
@@ -66,7 +71,11 @@ def make_token(options: argparse.Namespace) -> int:
     key = load_key(options.key)
     expires_s = None if options.public else int(time.time() + options.days * _DAY_S)
     try:
-        text = public_key(key) if expires_s is None else token.make(key, options.device, expires_s=expires_s)
+        text = (
+            public_key(key)
+            if expires_s is None
+            else token.make(key, options.device, expires_s=expires_s, site=options.site)
+        )
     except token.BadToken as e:
         raise ConfigError("DEVICE", str(e)) from e
     found = {"public_key": text} if expires_s is None else {"token": text, "expires_s": expires_s}

@@ -9,12 +9,10 @@ with admitted as grant:
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import ipaddress
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,12 +21,14 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.reflector import token as tokens
+from collector.reflector.meter import Meter
 from collector.reflector.options import GateOptions
+from collector.reflector.place import place_of
+from collector.reflector.token import Token
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86400.0
-_HOST_BITS = 64
 _MAX_KNOWN = 100_000
-"""So many devices and addresses are remembered; those not seen longest are forgotten first."""
+"""So many tokens are remembered; those not seen longest are forgotten first."""
 
 
 class Refusal(enum.StrEnum):
@@ -38,8 +38,21 @@ class Refusal(enum.StrEnum):
     BUSY = "busy"
     DEVICE_TESTS = "device_tests"
     DEVICE_BYTES = "device_bytes"
-    ADDRESS_BYTES = "address_bytes"
     TOO_MANY_REFUSALS = "too_many_refusals"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whoever asks.
+
+    Attributes:
+        name: whose bytes and tests are counted: a device, or, of guests, a place.
+        site: where one test at a time runs.
+    """
+
+    name: str
+    site: str
+    is_guest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +72,13 @@ class Grant:
     """One test under way; whoever got it closes it.
 
     Attributes:
-        device: whose it is.
+        visitor: whose it is.
         bytes: how much it may move.
         seconds: how long it may take.
     """
 
-    def __init__(self, gate: Gate, device: str, address: str, wanted_bytes: int, seconds: float) -> None:
-        self.device = device
-        self.address = address
+    def __init__(self, gate: Gate, visitor: Visitor, wanted_bytes: int, seconds: float) -> None:
+        self.visitor = visitor
         self.bytes = wanted_bytes
         self.seconds = seconds
         self.spent_bytes = 0
@@ -100,37 +112,6 @@ class Grant:
         self.close()
 
 
-class Meter:
-    """How much was there within the last so many seconds, by name? Forgets on its own."""
-
-    def __init__(self, within_s: float) -> None:
-        self._within_s = within_s
-        self._entries: OrderedDict[str, deque[tuple[float, int]]] = OrderedDict()
-
-    def add(self, name: str, amount: int, now_s: float) -> None:
-        """Count."""
-        self._entries.setdefault(name, deque()).append((now_s, amount))
-        self._entries.move_to_end(name)
-        while len(self._entries) > _MAX_KNOWN:
-            self._entries.popitem(last=False)
-
-    def sum(self, name: str, now_s: float) -> int:
-        """What counts still."""
-        entries = self._entries.get(name)
-        if entries is None:
-            return 0
-        while entries and entries[0][0] <= now_s - self._within_s:
-            entries.popleft()
-        if not entries:
-            del self._entries[name]
-        return sum(amount for _, amount in entries)
-
-    def frees_after_s(self, name: str, now_s: float) -> int:
-        """Seconds until the oldest of it no longer counts."""
-        entries = self._entries.get(name)
-        return max(1, round(entries[0][0] + self._within_s - now_s)) if entries else 1
-
-
 class Gate:
     """Safe to ask from any thread."""
 
@@ -148,9 +129,9 @@ class Gate:
         self._wall_s = wall_s
         self._lock = threading.Lock()
         self._open: dict[str, Grant] = {}
+        self._known: OrderedDict[str, Token] = OrderedDict()
         self._tests = Meter(_HOUR_S)
         self._device_bytes = Meter(_DAY_S)
-        self._address_bytes = Meter(_DAY_S)
         self._refusals = Meter(_MINUTE_S)
 
     @property
@@ -160,67 +141,90 @@ class Gate:
 
     def admit(self, token: str, address: str, wanted_bytes: int) -> Grant | Refused:
         """Begin a test, or say why not; the address must have been proven."""
-        return self._admit(address, lambda: self._judge(token, address, wanted_bytes))
+        with self._lock:
+            known = self._known_token(token)
+            # Whoever else asks wrongly behind the same NAT closes it for no device that was let in before.
+            if known is None and self._is_shut(place_of(address)):
+                return self._shut(place_of(address))
+            read = known or self._read(token, place_of(address))
+            if isinstance(read, Refused):
+                return read
+            return self._admit(Visitor(read.device, f"site {read.site or read.device}"), wanted_bytes)
 
     def admit_guest(self, address: str, wanted_bytes: int) -> Grant | Refused:
-        """Likewise for somebody without a token: an address is then bound as a device is."""
-        return self._admit(address, lambda: self._granted(f"guest {address}", address, wanted_bytes))
-
-    def _admit(self, address: str, judge: Callable[[], Grant | Refused]) -> Grant | Refused:
+        """Likewise for somebody without a token: a place is then bound as a device is."""
+        name = f"guest {place_of(address)}"
         with self._lock:
-            self._end_expired()
-            if self._refusals.sum(address, self.now_s()) >= self._options.refused_per_minute:
-                return self._refused(Refusal.TOO_MANY_REFUSALS, self._refusals, address)
-            answer = judge()
-            if isinstance(answer, Refused):
-                self._refusals.add(address, 1, self.now_s())
-            return answer
+            return self._admit(Visitor(name, name, is_guest=True), wanted_bytes)
 
     def ended(self, grant: Grant) -> None:
         """Count what it moved; called by the grant."""
         with self._lock:
             self._count(grant)
 
-    def _judge(self, token: str, address: str, wanted_bytes: int) -> Grant | Refused:
-        if self._key is None:
-            return Refused(Refusal.TOKEN, None, "this reflector knows no centre")
+    def _known_token(self, text: str) -> Token | None:
+        """What was read of it before; its signature costs more than all else here."""
+        known = self._known.get(text)
+        if known is None or known.expires_s < self._wall_s():
+            return None
+        self._known.move_to_end(text)
+        return known
+
+    def _read(self, text: str, place: str) -> Token | Refused:
         try:
-            device = tokens.read(self._key, token, now_s=self._wall_s()).device
+            read = tokens.read(self._key, text, now_s=self._wall_s())
         except tokens.BadToken as e:
+            self._refusals.add(place, 1, self.now_s())
             return Refused(Refusal.TOKEN, None, str(e))
-        return self._granted(device, address, wanted_bytes)
+        self._known[text] = read
+        if len(self._known) > _MAX_KNOWN:
+            self._known.popitem(last=False)
+        return read
 
-    def _granted(self, device: str, address: str, wanted_bytes: int) -> Grant | Refused:
-        refused = self._spent(device, address, wanted_bytes)
-        return refused or self._begin(device, address, min(wanted_bytes, self._options.test_bytes))
+    def _admit(self, visitor: Visitor, wanted_bytes: int) -> Grant | Refused:
+        self._end_expired()
+        if self._is_shut(visitor.name):
+            return self._shut(visitor.name)
+        wanted_bytes = min(wanted_bytes, self._options.test_bytes)
+        refused = self._busy(visitor) or self._spent(visitor.name, wanted_bytes)
+        if refused is None:
+            return self._begin(visitor, wanted_bytes)
+        self._refusals.add(visitor.name, 1, self.now_s())
+        return refused
 
-    def _spent(self, device: str, address: str, wanted_bytes: int) -> Refused | None:
-        """Which limit is reached, if one is."""
-        now_s, options = self.now_s(), self._options
-        wanted_bytes = min(wanted_bytes, options.test_bytes)
-        here = sum(_place(grant.address) == _place(address) for grant in self._open.values())
-        if device in self._open or len(self._open) >= options.tests or here >= options.address_tests:
-            return Refused(Refusal.BUSY, self._free_after_s())
-        limits = (
-            (Refusal.DEVICE_TESTS, self._tests, device, options.device_tests_per_hour, 1),
-            (Refusal.DEVICE_BYTES, self._device_bytes, device, options.device_bytes_per_day, wanted_bytes),
-            (
-                Refusal.ADDRESS_BYTES,
-                self._address_bytes,
-                address,
-                options.address_bytes_per_day,
-                wanted_bytes,
-            ),
+    def _is_shut(self, name: str) -> bool:
+        return self._refusals.sum(name, self.now_s()) >= self._options.refused_per_minute
+
+    def _shut(self, name: str) -> Refused:
+        return self._refused(Refusal.TOO_MANY_REFUSALS, self._refusals, name)
+
+    def _busy(self, visitor: Visitor) -> Refused | None:
+        """Whether there is no room: of all places guests get half, so that they shut no school out."""
+        under_way = [grant.visitor for grant in self._open.values()]
+        guests = sum(other.is_guest for other in under_way)
+        is_full = len(under_way) >= self._options.tests or (
+            visitor.is_guest and guests >= max(1, self._options.tests // 2)
         )
-        for reason, meter, name, limit, wanted in limits:
-            if meter.sum(name, now_s) + wanted > limit:
+        if is_full or visitor.name in self._open or visitor.site in {other.site for other in under_way}:
+            return Refused(Refusal.BUSY, self._free_after_s())
+        return None
+
+    def _spent(self, name: str, wanted_bytes: int) -> Refused | None:
+        """Which limit is reached, if one is."""
+        options = self._options
+        limits = (
+            (Refusal.DEVICE_TESTS, self._tests, options.device_tests_per_hour, 1),
+            (Refusal.DEVICE_BYTES, self._device_bytes, options.device_bytes_per_day, wanted_bytes),
+        )
+        for reason, meter, limit, wanted in limits:
+            if meter.sum(name, self.now_s()) + wanted > limit:
                 return self._refused(reason, meter, name)
         return None
 
-    def _begin(self, device: str, address: str, wanted_bytes: int) -> Grant:
-        grant = Grant(self, device, address, wanted_bytes, self._options.test_s)
-        self._open[device] = grant
-        self._tests.add(device, 1, self.now_s())
+    def _begin(self, visitor: Visitor, wanted_bytes: int) -> Grant:
+        grant = Grant(self, visitor, wanted_bytes, self._options.test_s)
+        self._open[visitor.name] = grant
+        self._tests.add(visitor.name, 1, self.now_s())
         return grant
 
     def _refused(self, reason: Refusal, meter: Meter, name: str) -> Refused:
@@ -238,14 +242,5 @@ class Gate:
                 self._count(grant)
 
     def _count(self, grant: Grant) -> None:
-        if self._open.pop(grant.device, None) is not None:
-            self._device_bytes.add(grant.device, grant.spent_bytes, self.now_s())
-            self._address_bytes.add(grant.address, grant.spent_bytes, self.now_s())
-
-
-def _place(address: str) -> str:
-    """What devices at one school have in common: their NAT's address, or their network of IPv6 (RFC 6177)."""
-    with contextlib.suppress(ValueError):
-        found = ipaddress.IPv6Address(address.partition("%")[0])
-        return address if found.ipv4_mapped else str(int(found) >> _HOST_BITS)
-    return address
+        if self._open.pop(grant.visitor.name, None) is not None:
+            self._device_bytes.add(grant.visitor.name, grant.spent_bytes, self.now_s())

@@ -30,25 +30,19 @@ class GateOptions:
         None,
         example="0" * 64,
     )
-    tests: int = option("tests at the same time; one more is told when to come back", 4, low=1, high=1000)
-    address_tests: int = option(
-        "of these, from one address (IPv6: one /64): two devices at a school would measure each other; "
-        "schools behind one address wait for one another too",
-        1,
-        low=1,
-        high=1000,
+    tests: int = option(
+        "tests at the same time, one of a site; one more is told when to come back", 4, low=1, high=1000
     )
     test_bytes: int = option("most one test may move, both ways", 400_000_000, low=100_000)
     test_s: float = option("longest one test may take", 60.0, low=1, high=600)
     device_bytes_per_day: int = option("most one device may move in a day", 2_000_000_000, low=100_000)
     device_tests_per_hour: int = option("most tests of one device in an hour", 30, low=1, high=10_000)
-    address_bytes_per_day: int = option(
-        "most one address may move in a day; several schools may stand behind one",
-        10_000_000_000,
-        low=100_000,
-    )
     refused_per_minute: int = option(
-        "an address with more refusals in a minute is no longer looked at", 30, low=1, high=10_000
+        "a device that is refused more often in a minute is no longer looked at, nor are tokens never seen "
+        "before from an address (IPv6: one /64) whose tokens do not hold",
+        30,
+        low=1,
+        high=10_000,
     )
 
     def __post_init__(self) -> None:
@@ -98,7 +92,9 @@ class Ndt7Options:
     )
     key_file: str | None = option("its key in PEM", None, example="/etc/schoolpulse/ndt7.key")
     guests: bool = option(
-        "whether a client without token may measure; its address is then bound as a device is", False
+        "whether a client without token may measure; its address (IPv6: one /64) is then bound as a device "
+        "is, and all guests together get half of the tests at the same time",
+        False,
     )
 
     def __post_init__(self) -> None:

@@ -25,7 +25,6 @@ _OPTIONS = f"""
 token_public_key = "{public_key(_KEY)}"
 device_tests_per_hour = 10000
 device_bytes_per_day = 1_000_000_000_000
-address_bytes_per_day = 1_000_000_000_000
 [capacity]
 host = "{place.SERVER[0]}"
 """

@@ -30,12 +30,10 @@ def generous_gate(**options: Any) -> Entry:
     public = key.public_key().public_bytes_raw().hex()
     wide = {
         "tests": 100,
-        "address_tests": 100,
         "test_bytes": 4_000_000_000,
         "test_s": 600.0,
         "device_bytes_per_day": 10**12,
         "device_tests_per_hour": 10_000,
-        "address_bytes_per_day": 10**12,
     }
     gate = Gate(GateOptions(token_public_key=public, **(wide | options)))
     return Entry(gate, token.make(key, DEVICE, expires_s=int(time.time()) + 86400))

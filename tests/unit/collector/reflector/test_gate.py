@@ -75,32 +75,54 @@ def test_a_device_has_one_test_at_a_time() -> None:
     admitted(gate.admit(A, HOME, 1))
 
 
+def test_schools_behind_one_address_do_not_wait_for_one_another() -> None:
+    gate = make(tests=100, device_bytes_per_day=100_000, refused_per_minute=1)
+    schools = [token.make(KEY, f"kz-{i}", expires_s=1000) for i in range(100)]
+    for _ in range(10):
+        grants = [admitted(gate.admit(text, HOME, 10_000)) for text in schools]
+        for grant in grants:
+            assert grant.take(10_000)
+            grant.close()
+
+
+def test_devices_of_one_site_test_one_after_the_other_wherever_they_stand() -> None:
+    one, two = (token.make(KEY, device, expires_s=1000, site="school-7") for device in ("kz-1", "kz-2"))
+    gate = make()
+    with admitted(gate.admit(one, HOME, 1)):
+        assert reason_of(gate.admit(two, "2001:db8::1", 1)) is Refusal.BUSY
+        admitted(gate.admit(A, HOME, 1))
+    admitted(gate.admit(two, "2001:db8::1", 1))
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_one_place"),
     [
         (HOME, HOME, True),
         (HOME, "203.0.113.8", False),
-        ("::ffff:203.0.113.7", "::ffff:203.0.113.7", True),
+        (HOME, "::ffff:203.0.113.7", True),
         ("::ffff:203.0.113.7", "::ffff:203.0.113.8", False),
         ("2001:db8::1", "2001:db8::ffff:2", True),
         ("2001:db8::1", "2001:db8:0:1::1", False),
         ("fe80::1%eth0", "fe80::2%eth0", True),
     ],
 )
-def test_two_devices_at_one_place_test_one_after_the_other(one: str, other: str, is_one_place: bool) -> None:
-    gate = make()
-    with admitted(gate.admit(A, one, 1)):
-        answer = gate.admit(B, other, 1)
+def test_guests_at_one_place_share_what_one_device_may(one: str, other: str, is_one_place: bool) -> None:
+    gate = make(device_bytes_per_day=150_000, test_bytes=100_000)
+    with admitted(gate.admit_guest(one, 100_000)) as grant:
+        assert grant.take(100_000)
+        answer = gate.admit_guest(other, 50_001)
         assert (reason_of(answer) is Refusal.BUSY) == is_one_place
         if isinstance(answer, Grant):
             answer.close()
-    admitted(gate.admit(B, other, 1))
+    assert (reason_of(gate.admit_guest(other, 50_001)) is Refusal.DEVICE_BYTES) == is_one_place
 
 
-def test_where_it_is_allowed_several_at_one_place_test_at_once() -> None:
-    gate = make(address_tests=2)
-    with admitted(gate.admit(A, HOME, 1)):
-        admitted(gate.admit(B, HOME, 1))
+def test_guests_leave_half_the_places_to_schools() -> None:
+    gate = make(tests=4)
+    guests = [gate.admit_guest(f"198.51.100.{i}", 1) for i in range(4)]
+    assert [reason_of(guest) for guest in guests] == [None, None, Refusal.BUSY, Refusal.BUSY]
+    admitted(gate.admit(A, HOME, 1))
+    admitted(gate.admit(B, HOME, 1))
 
 
 def test_a_busy_reflector_says_when_to_come_back() -> None:
@@ -150,19 +172,11 @@ def test_bytes_of_a_day_end_and_come_back() -> None:
 
 
 def test_only_bytes_that_were_moved_count() -> None:
-    gate = make(device_bytes_per_day=150_000, address_bytes_per_day=150_000, test_bytes=100_000)
+    gate = make(device_bytes_per_day=150_000, test_bytes=100_000)
     for _ in range(5):
         with admitted(gate.admit(A, HOME, 100_000)) as grant:
             grant.take(10_000)
     assert reason_of(gate.admit(A, HOME, 100_000)) is None
-
-
-def test_an_address_has_bytes_of_its_own() -> None:
-    gate = make(address_bytes_per_day=150_000, test_bytes=100_000)
-    with admitted(gate.admit(A, HOME, 100_000)) as grant:
-        grant.take(100_000)
-    assert reason_of(gate.admit(B, HOME, 100_000)) is Refusal.ADDRESS_BYTES
-    admitted(gate.admit(B, "203.0.113.8", 100_000))
 
 
 def test_tests_of_an_hour_end() -> None:
@@ -180,6 +194,37 @@ def test_an_address_that_only_asks_wrongly_is_no_longer_looked_at() -> None:
     admitted(gate.admit(A, "203.0.113.8", 1))
 
 
+def test_a_host_of_ipv6_does_not_escape_by_taking_another_address() -> None:
+    gate = make(refused_per_minute=3)
+    for i in range(3):
+        assert reason_of(gate.admit("x", f"2001:db8::{i:x}", 1)) is Refusal.TOKEN
+    assert reason_of(gate.admit("x", "2001:db8::ffff", 1)) is Refusal.TOO_MANY_REFUSALS
+
+
+def test_who_asks_wrongly_behind_the_same_address_shuts_out_no_device_that_was_let_in() -> None:
+    gate = make(refused_per_minute=3)
+    admitted(gate.admit(A, HOME, 1)).close()
+    for _ in range(10):
+        gate.admit("x", HOME, 1)
+    admitted(gate.admit(A, HOME, 1)).close()
+
+
+def test_a_device_that_asks_on_and_on_is_no_longer_looked_at_and_harms_no_other() -> None:
+    gate = make(refused_per_minute=3)
+    with admitted(gate.admit(A, HOME, 1)):
+        seen = [reason_of(gate.admit(A, HOME, 1)) for _ in range(4)]
+        assert seen == [Refusal.BUSY] * 3 + [Refusal.TOO_MANY_REFUSALS]
+        admitted(gate.admit(B, HOME, 1))
+
+
+def test_a_token_that_was_let_in_expires_all_the_same() -> None:
+    wall = Clock()
+    gate = Gate(GateOptions(token_public_key=public_key(KEY)), now_s=Clock(), wall_s=wall)
+    admitted(gate.admit(A, HOME, 1)).close()
+    wall.now_s = 1001
+    assert reason_of(gate.admit(A, HOME, 1)) is Refusal.TOKEN
+
+
 @given(
     st.lists(st.tuples(st.sampled_from([A, B, "x"]), st.integers(0, 10**7), st.floats(0, 100)), max_size=40)
 )
@@ -192,6 +237,6 @@ def test_whatever_is_asked_no_limit_is_passed(asked: list[tuple[str, int, float]
         clock.now_s += lasts_s
         if isinstance(answer, Grant):
             assert gate.tests <= 1
-            moved[answer.device] += wanted if answer.take(wanted) else 0
+            moved[answer.visitor.name] += wanted if answer.take(wanted) else 0
             answer.close()
     assert max(moved.values()) <= 10**7

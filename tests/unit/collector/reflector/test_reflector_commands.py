@@ -23,14 +23,22 @@ def test_a_token_holds_with_the_public_key_that_is_printed(
     key = str(tmp_path / "reflector.key")
     assert main(["reflector-token", "--public", "--key", key, "--json"]) == 0
     public = bytes.fromhex(json.loads(capsys.readouterr().out)["public_key"])
-    assert main(["reflector-token", "kz-0001", "--key", key]) == 0
-    text = capsys.readouterr().out.strip()
-    assert token.read(Ed25519PublicKey.from_public_bytes(public), text, now_s=0).device == "kz-0001"
+    for words, device, site in ((["kz-0001"], "kz-0001", None), (["kz-2", "--site", "s7"], "kz-2", "s7")):
+        assert main(["reflector-token", *words, "--key", key]) == 0
+        text = capsys.readouterr().out.strip()
+        read = token.read(Ed25519PublicKey.from_public_bytes(public), text, now_s=0)
+        assert (read.device, read.site) == (device, site)
 
 
-def test_what_is_no_device_gets_no_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["reflector-token", "KZ 1", "--key", str(tmp_path / "key")]) == 78
-    assert "no id of a device" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [(["KZ 1"], "no id of a device"), (["kz-1", "--site", "School 7"], "no name of a site")],
+)
+def test_what_is_no_device_and_no_site_gets_no_token(
+    words: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["reflector-token", *words, "--key", str(tmp_path / "key")]) == 78
+    assert problem in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
