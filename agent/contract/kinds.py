@@ -183,7 +183,7 @@ class Http:
     content_ok: bool | None = flag("whether the page was the expected one; None when nothing was expected")
     tls_error: str | None = text(
         "expired, not_yet_valid, wrong_name, self_signed, unknown_ca, intercepted (issued by somebody else "
-        "than expected) or other"
+        "than expected), old_tls (below 1.2), no_tls or other"
     )
     issuer: str | None = text("who issued the certificate: organisation and name; only when it was not right")
     tls_ok: bool | None = flag("whether the server proved who it is; None when it did not come to that")

@@ -32,7 +32,7 @@ from agent.echo.lookup import DNS_PORT
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.web import certificate
-from agent.web.exchange import Exchange, Manner, TlsFailed, look_at_issuer
+from agent.web.exchange import LOGIN_REQUIRED, Exchange, Manner, TlsFailed, look_at_issuer
 from agent.web.url import Url, led_to, parse_url
 from agent.web.wording import readings, unpacked
 
@@ -193,10 +193,20 @@ class _Visit:
             )
         content_ok = self._content_ok(self._last)
         if not self._is_expected(self._last.response.status):
-            detail = f"the server answered with {self._last.response.status}"
-            return self.finding(Reason.BAD_ANSWER, detail, content_ok=content_ok)
+            return self._another_status(self._last.response.status, content_ok)
         reason = Reason.BAD_ANSWER if content_ok is False else None
         return self.finding(reason, reason and "the page is not the expected one", content_ok=content_ok)
+
+    def _another_status(self, status: int | None, content_ok: bool | None) -> Finding:
+        if self._probe.proxy and status == LOGIN_REQUIRED and not self._is_secret:
+            return self.finding(Reason.NOT_PERMITTED, "the proxy wants a password", content_ok=None)
+        # Of a page without TLS nobody can say whose word it is.
+        who = "the server or the proxy" if self._probe.proxy and not self._is_secret else "the server"
+        return self.finding(Reason.BAD_ANSWER, f"{who} answered with {status}", content_ok=content_ok)
+
+    @property
+    def _is_secret(self) -> bool:
+        return self._last is not None and self._last.url.is_secret
 
     def _is_expected(self, status: int | None) -> bool:
         return status in _OK if self._page.status is None else status == self._page.status

@@ -20,6 +20,8 @@ WRONG_NAME = "wrong_name"
 SELF_SIGNED = "self_signed"
 UNKNOWN_CA = "unknown_ca"
 INTERCEPTED = "intercepted"
+OLD_TLS = "old_tls"
+NO_TLS = "no_tls"
 OTHER = "other"
 
 _ERRORS = {
@@ -33,6 +35,12 @@ _ERRORS = {
     62: WRONG_NAME,
     64: WRONG_NAME,
 }
+_WITHOUT_CERTIFICATE = {
+    "UNSUPPORTED_PROTOCOL": OLD_TLS,
+    "TLSV1_ALERT_PROTOCOL_VERSION": OLD_TLS,
+    "WRONG_VERSION_NUMBER": NO_TLS,
+}
+"""Reasons of OpenSSL (sslerr.h) for which it never came to a certificate; the last is its word for no TLS."""
 _NAMES = (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
 _MAX_ISSUER = 100
 
@@ -41,7 +49,8 @@ def problem_of(error: ssl.SSLError) -> str:
     """The word for what OpenSSL said."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _ERRORS.get(error.verify_code, OTHER)
-    return OTHER
+    # One that Python itself raises has no reason.
+    return _WITHOUT_CERTIFICATE.get(getattr(error, "reason", None) or "", OTHER)
 
 
 def issuer_of(der: bytes) -> str | None:

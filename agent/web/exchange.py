@@ -29,6 +29,15 @@ from agent.web.url import Url
 _KIND = {socket.AF_INET: RecordType.A, socket.AF_INET6: RecordType.AAAA}
 _READ_BYTES = 16_384
 _OK = range(200, 300)
+_BY_PROXY = {
+    403: Reason.NOT_PERMITTED,
+    407: Reason.NOT_PERMITTED,
+    502: Reason.UNREACHABLE,
+    503: Reason.UNREACHABLE,
+    504: Reason.TIMEOUT,
+}
+"""Why a proxy will not connect: it may not, wants a password, or gets no further itself (RFC 9110 §15)."""
+LOGIN_REQUIRED = 407
 _LOOK_S = 5.0
 """A second look comes behind a whole time-out: it must not cost the round its other pages."""
 
@@ -151,7 +160,8 @@ class Exchange:
             data = await reader.read(_READ_BYTES)
             answer.feed(data) if data else answer.finish()
         if answer.status not in _OK:
-            raise NoAnswer(Reason.REFUSED, f"the proxy answered CONNECT with {answer.status}")
+            reason = _BY_PROXY.get(answer.status or 0, Reason.REFUSED)
+            raise NoAnswer(reason, f"the proxy answered CONNECT with {answer.status}")
 
     async def _start_tls(self, writer: asyncio.StreamWriter, context: ssl.SSLContext) -> None:
         try:
@@ -191,7 +201,7 @@ class Exchange:
         if self.peer is None:
             return "looking the name up"
         if self.connect_ms is None:
-            return "connecting"
+            return "connecting to the proxy" if self.manner.proxy else "connecting"
         if self.url.is_secret and self.tls_ms is None:
             return "TLS"
         return "the first byte" if self.first_byte_ms is None else "the response"

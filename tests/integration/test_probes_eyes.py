@@ -159,6 +159,14 @@ def test_ipv6_with_an_address_but_no_way_is_broken(row: Row) -> None:
     assert (fields["verdict"], fields["broken"], fields["ipv4_answered"]) == ("broken", True, 1)
 
 
+def test_ipv6_whose_echoes_an_operator_drops_works_all_the_same(row: Row) -> None:
+    row.rule("operator", "forward", "icmpv6 type echo-request drop")
+    with row.serving("internet", eyes.answer_http, TARGET_6, 443, NO_CONTENT):
+        fields, reason = row.one("ipv6", **IPV6)
+    assert (reason, fields["verdict"], fields["anchor_answered"]) == (None, "working", 1)
+    assert fields["rtt_median_ms"] > 0
+
+
 def test_ipv6_on_a_dead_link_is_not_called_broken(row: Row) -> None:
     row.rule("operator", "forward", "drop")
     fields, _ = row.one("ipv6", **IPV6)
@@ -217,7 +225,7 @@ def test_faults_of_certificates_are_told_apart(row: Row, sites: dict[str, Any]) 
     fields, reason = page(row, sites, "good", contains="right page")
     assert (reason, fields["status"], fields["content_ok"], fields["tls_ok"]) == (None, 200, True, True)
     assert min(fields[f"{phase}_ms"] for phase in ("dns", "connect", "tls", "first_byte", "total")) > 0
-    for kind in ("expired", "not_yet_valid", "wrong_name", "unknown_ca", "self_signed"):
+    for kind in ("expired", "not_yet_valid", "wrong_name", "old_tls", "unknown_ca", "self_signed"):
         fields, reason = page(row, sites, kind)
         assert (reason, fields["tls_error"], fields["tls_ok"]) == ("tls_failed", kind, False), kind
         assert "status" not in fields

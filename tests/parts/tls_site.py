@@ -38,9 +38,11 @@ _SERVER = """\
         listen {host}:{port} ssl;
         ssl_certificate {folder}/{name}.crt;
         ssl_certificate_key {folder}/{name}.key;
+        {more}
         root {folder};
     }}
 """
+_OLD_TLS = "ssl_protocols TLSv1; ssl_ciphers ALL:@SECLEVEL=0;"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def issuer(organisation: str) -> Issuer:
 
 
 def write_certificates(folder: Path, host: str, trusted: Issuer, stranger: Issuer) -> tuple[str, ...]:
-    """Key and certificate of each kind of site; the names of the kinds."""
+    """Key and certificate of each kind of site; the names of the kinds, one of which speaks TLS 1.0 only."""
     now = _now()
     good, over = (now - _DAY, now + _DAY), (now - 2 * _DAY, now - _DAY)
     ahead = (now + _DAY, now + 2 * _DAY)
@@ -74,6 +76,7 @@ def write_certificates(folder: Path, host: str, trusted: Issuer, stranger: Issue
         "expired": (trusted, host, over),
         "not_yet_valid": (trusted, host, ahead),
         "wrong_name": (trusted, "other.test", good),
+        "old_tls": (trusted, host, good),
         "unknown_ca": (stranger, host, good),
         "self_signed": (None, host, good),
     }
@@ -105,7 +108,13 @@ class Sites(Program):
         """One foreground process."""
         (self._folder / "index.html").write_bytes(PAGE)
         servers = "".join(
-            _SERVER.format(host=self._host, port=port, folder=self._folder, name=kind)
+            _SERVER.format(
+                host=self._host,
+                port=port,
+                folder=self._folder,
+                name=kind,
+                more=_OLD_TLS if kind == "old_tls" else "",
+            )
             for kind, port in self.ports.items()
         )
         config = self.directory / "nginx.conf"

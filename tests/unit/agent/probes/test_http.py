@@ -168,7 +168,7 @@ async def test_silence_while_tls_begins_is_a_timeout_of_tls() -> None:
 async def test_what_is_no_tls_is_a_tls_failure() -> None:
     async with serving(b"HTTP/1.1 400 no\r\n\r\n") as pages:
         finding, figures = await measured(f"https://127.0.0.1:{pages.port}/")
-    assert (finding.reason, figures.tls_error) == (Reason.TLS_FAILED, "other")
+    assert (finding.reason, figures.tls_error) == (Reason.TLS_FAILED, "no_tls")
     assert (figures.tls_ms, figures.tls_ok) == (None, False)
 
 
@@ -209,11 +209,44 @@ async def test_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPa
     assert finding.reason is None
 
 
-async def test_proxy_that_will_not_connect_is_a_refusal() -> None:
-    async with serving(page(407)) as proxy:
-        finding, _ = await measured("https://school.test/", proxy=proxy.url)
-    assert (finding.reason, finding.detail) == (Reason.REFUSED, "the proxy answered CONNECT with 407")
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (405, Reason.REFUSED),
+        (403, Reason.NOT_PERMITTED),
+        (407, Reason.NOT_PERMITTED),
+        (503, Reason.UNREACHABLE),
+        (504, Reason.TIMEOUT),
+    ],
+)
+async def test_proxy_that_will_not_connect_says_why(status: int, reason: Reason) -> None:
+    async with serving(page(status)) as proxy:
+        finding, figures = await measured("https://school.test/", proxy=proxy.url)
+    assert (finding.reason, finding.detail) == (reason, f"the proxy answered CONNECT with {status}")
     assert proxy.requests[0].startswith(b"CONNECT school.test:443 HTTP/1.1\r\n")
+    assert (figures.status, figures.tls_ok) == (None, None)
+
+
+async def test_proxy_that_wants_a_password_is_no_answer_of_the_server() -> None:
+    async with serving(page(407)) as proxy:
+        finding, figures = await measured("http://school.test/", proxy=proxy.url)
+    assert (finding.reason, figures.status) == (Reason.NOT_PERMITTED, 407)
+    assert "proxy" in (finding.detail or "")
+
+
+async def test_what_a_proxy_refuses_is_not_told_as_the_servers_word() -> None:
+    async with serving(page(501)) as proxy:
+        finding, _ = await measured("http://school.test/", proxy=proxy.url)
+    assert (finding.reason, finding.detail) == (
+        Reason.BAD_ANSWER,
+        "the server or the proxy answered with 501",
+    )
+
+
+async def test_dead_proxy_is_not_told_as_a_dead_server() -> None:
+    finding, _ = await measured("http://school.test/", proxy=f"http://127.0.0.1:{free_port()}")
+    assert finding.reason == Reason.REFUSED
+    assert "connecting to the proxy" in (finding.detail or "")
 
 
 async def test_both_families_are_asked_and_a_number_by_its_own() -> None:

@@ -35,8 +35,23 @@ def test_each_fault_has_its_word(code: int, word: str) -> None:
     assert certificate.problem_of(verification(code)) == word
 
 
-def test_what_is_not_the_certificates_fault_is_other() -> None:
-    assert certificate.problem_of(ssl.SSLError("wrong version number")) == "other"
+@pytest.mark.parametrize(
+    ("reason", "word"),
+    [
+        ("UNSUPPORTED_PROTOCOL", "old_tls"),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", "old_tls"),
+        ("WRONG_VERSION_NUMBER", "no_tls"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "other"),
+    ],
+)
+def test_what_fails_before_there_is_a_certificate_has_its_word(reason: str, word: str) -> None:
+    error = ssl.SSLError("no")
+    error.reason = reason
+    assert certificate.problem_of(error) == word
+
+
+def test_what_is_not_known_is_other() -> None:
+    assert certificate.problem_of(ssl.SSLError("something new")) == "other"
 
 
 def test_issuer_is_organisation_and_name() -> None:
