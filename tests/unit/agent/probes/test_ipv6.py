@@ -28,13 +28,17 @@ class Home:
     route = True
     six = True
     four = True
+    connects = False
     plans = 0
 
-    async def ask(self, plan: Any, **_: Any) -> Answers:
+    async def ask(self, plan: Any, *, in_doubt: Any, **_: Any) -> Answers:
         self.plans += 1
         answers = {True: self.six, False: self.four}
+        instead = [] if self.six else [self.outcome(item.address, self.connects) for item in in_doubt]
         return Answers(
-            "icmp", tuple(self.outcome(item.address, answers[":" in item.address.host]) for item in plan)
+            "icmp",
+            tuple(self.outcome(item.address, answers[":" in item.address.host]) for item in plan),
+            tuple(instead),
         )
 
     def outcome(self, host: Any, answers: bool) -> Outcome:
@@ -64,6 +68,7 @@ async def measured(**options: Any) -> Ipv6:
         ({}, "working", True, False),
         ({"four": False}, "working", True, False),
         ({"six": False}, "broken", False, True),
+        ({"six": False, "connects": True}, "working", True, False),
         ({"six": False, "four": False}, "unknown", False, None),
         ({"route": False}, "no_route", False, False),
         ({"address": False}, "absent", False, False),
