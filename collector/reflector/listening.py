@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How do the reflector's services over TCP come to listen, and to stop?"""
+"""How do the reflector's services come to listen, and to stop?"""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import Future
+from typing import Any
 
 from collector.errors import ConfigError
 from collector.reflector.gate import Gate
 from collector.reflector.ndt7 import Ndt7Server
-from collector.reflector.options import HttpOptions, Ndt7Options, TcpOptions
+from collector.reflector.options import CapacityOptions, HttpOptions, Ndt7Options, TcpOptions
 from collector.reflector.pages import PageServer
 from collector.reflector.stream import StreamServer
+from collector.reflector.udp import CapacityServer
 
 log = logging.getLogger("collector.reflector")
 
@@ -23,53 +26,85 @@ _BACKLOG = 256
 
 
 @contextlib.asynccontextmanager
+async def listening_for_datagrams(options: CapacityOptions, gate: Gate) -> AsyncIterator[int]:
+    """The other end of `capacity`; its port."""
+    with _named("capacity"):
+        server = CapacityServer(options, gate)
+    try:
+        async with _serving("capacity", server.port, _ended(server.start())):
+            yield server.port
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+@contextlib.asynccontextmanager
 async def listening_for_streams(options: TcpOptions, gate: Gate) -> AsyncIterator[int]:
     """The other end of `tcp`; its port."""
-    is_six = ":" in options.host
-    with _named("tcp"):
-        listener = socket.create_server(
-            (options.host, options.port),
-            family=socket.AF_INET6 if is_six else socket.AF_INET,
-            backlog=_BACKLOG,
-            dualstack_ipv6=options.host == "::",
-        )
-    with listener:
-        serving = asyncio.create_task(StreamServer(gate).serve(listener), name="reflector tcp")
+    with _listener("tcp", options.host, options.port) as listener:
         port = int(listener.getsockname()[1])
-        log.info("reflector.listening service=tcp port=%d", port)
-        try:
+        async with _serving("tcp", port, StreamServer(gate).serve(listener)):
             yield port
-        finally:
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
 async def listening_for_ndt7(options: Ndt7Options, gate: Gate) -> AsyncIterator[int]:
     """For NDT7 clients; its port."""
     with _named("ndt7"):
-        host = None if options.host == "::" else options.host
-        server = await Ndt7Server(gate, guests=options.guests).start(host, options.port, _tls(options))
-    port = int(server.sockets[0].getsockname()[1])
-    log.info("reflector.listening service=ndt7 port=%d", port)
-    try:
-        yield port
-    finally:
-        server.close()
+        tls = _tls(options)
+    with _listener("ndt7", options.host, options.port) as listener:
+        port = int(listener.getsockname()[1])
+        async with _serving("ndt7", port, Ndt7Server(gate, guests=options.guests).serve(listener, tls)):
+            yield port
 
 
 @contextlib.asynccontextmanager
 async def listening_for_pages(options: HttpOptions) -> AsyncIterator[int]:
     """For the probes `portal` and `http`; its port."""
-    with _named("http"):
-        host = None if options.host == "::" else options.host
-        server = await PageServer().start(host, options.port)
-    port = int(server.sockets[0].getsockname()[1])
-    log.info("reflector.listening service=http port=%d", port)
+    with _listener("http", options.host, options.port) as listener:
+        port = int(listener.getsockname()[1])
+        async with _serving("http", port, PageServer().serve(listener)):
+            yield port
+
+
+@contextlib.asynccontextmanager
+async def _serving(service: str, port: int, serve: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """While the block lasts; a service that fails ends the block with what it failed of."""
+    holder, serving = asyncio.current_task(), asyncio.create_task(serve, name=f"reflector {service}")
+    log.info("reflector.listening service=%s port=%d", service, port)
+
+    def end(task: asyncio.Task[None]) -> None:
+        if holder is not None and not task.cancelled():
+            holder.cancel()
+
+    serving.add_done_callback(end)
     try:
-        yield port
+        yield
+    except asyncio.CancelledError:
+        if holder is not None and serving.done() and not serving.cancelled():
+            holder.uncancel()
+            serving.result()
+        raise
     finally:
-        server.close()
+        serving.remove_done_callback(end)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _ended(thread: Future[None]) -> None:
+    await asyncio.wrap_future(thread)
+
+
+@contextlib.contextmanager
+def _listener(table: str, host: str, port: int) -> Iterator[socket.socket]:
+    with _named(table):
+        listener = socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            backlog=_BACKLOG,
+            dualstack_ipv6=host == "::",
+        )
+    with listener:
+        yield listener
 
 
 def _tls(options: Ndt7Options) -> ssl.SSLContext | None:

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does any NDT7 client measure against the reflector?
 
-A device shows its token as `Authorization: Bearer …`; others are let in as guests, by their address, only
-where the configuration says so. Bytes and seconds are bounded for both.
+A device shows its token as `Authorization: Bearer …`, or as M-Lab's clients show theirs, `?access_token=…`
+in the address; others are let in as guests, by their address, only where the configuration says so. Bytes
+and seconds are bounded for both.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
+import socket
 import ssl
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
@@ -23,6 +27,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from agent.contract import flow, ndt7, tcpinfo
+from collector.reflector.door import Door, streams
 from collector.reflector.gate import Gate, Grant, Refusal, Refused
 
 log = logging.getLogger("collector.reflector.ndt7")
@@ -31,7 +36,6 @@ logging.getLogger("websockets.server").setLevel(logging.WARNING)
 _HEAD_S = 5.0
 _CLOSE_S = 3.0
 _READ_BYTES = 1 << 18
-_CONNECTIONS = 256
 _WANTED_BYTES = 1 << 62
 """An NDT7 client does not say how much it will move: as much as the gate lets one test have."""
 
@@ -44,24 +48,18 @@ class Ndt7Server:
     def __init__(self, gate: Gate, *, guests: bool) -> None:
         self._gate = gate
         self._guests = guests
-        self._open = 0
+        self._door = Door()
 
-    async def start(self, host: str | None, port: int, tls: ssl.SSLContext | None) -> asyncio.Server:
-        """Listen."""
-        return await asyncio.start_server(
-            self._answer,
-            host,
-            port,
-            ssl=tls,
-            limit=2 * _READ_BYTES,
-            ssl_handshake_timeout=_HEAD_S if tls else None,
-        )
+    async def serve(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Take connections until cancelled."""
+        await self._door.open(listener, functools.partial(self._answer, tls))
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._open >= _CONNECTIONS:
-            writer.transport.abort()
+    async def _answer(self, tls: ssl.SSLContext | None, sock: socket.socket, _address: str) -> None:
+        try:
+            reader, writer = await streams(sock, tls=tls, limit=2 * _READ_BYTES, handshake_s=_HEAD_S)
+        except OSError as e:
+            log.debug("ndt7.no_tls problem=%s", e)
             return
-        self._open += 1
         try:
             await self._serve(_Wire(reader, writer))
             writer.close()
@@ -69,11 +67,7 @@ class Ndt7Server:
                 await writer.wait_closed()
         except (OSError, TimeoutError, EOFError) as e:
             log.debug("ndt7.ended problem=%s", e)
-        except asyncio.CancelledError:
-            # The reflector stops; asyncio's own callback would log a cancelled connection as an error.
-            log.debug("ndt7.cancelled")
         finally:
-            self._open -= 1
             writer.transport.abort()
 
     async def _serve(self, wire: _Wire) -> None:
@@ -89,13 +83,14 @@ class Ndt7Server:
         if isinstance(admitted, Refused):
             await wire.reject(_status(admitted), admitted.reason, admitted.retry_after_s)
             return
+        self._door.welcome()
         with admitted as grant:
             await self._test(wire, request, direction, grant)
 
     def _admit(self, request: Request, address: str) -> Grant | Refused:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and token:
-            return self._gate.admit(token.strip(), address, _WANTED_BYTES)
+        token = _token(request)
+        if token:
+            return self._gate.admit(token, address, _WANTED_BYTES)
         if self._guests:
             return self._gate.admit_guest(address, _WANTED_BYTES)
         return Refused(Refusal.TOKEN, None, "no token")
@@ -120,10 +115,12 @@ class _Wire:
         self.protocol = ServerProtocol(
             subprotocols=[Subprotocol(ndt7.SUBPROTOCOL)], max_size=ndt7.MAX_MESSAGE_BYTES
         )
+        self.came_bytes = 0
 
     async def events(self) -> Sequence[Any] | None:
         """What has come; None at the end."""
         data = await self._reader.read(_READ_BYTES)
+        self.came_bytes += len(data)
         if data:
             self.protocol.receive_data(data)
         else:
@@ -190,6 +187,9 @@ class _Test:
             self._wire.writer.write(message(size))
             async with asyncio.timeout(ndt7.LONGEST_S - self._elapsed_s()):
                 await self._wire.writer.drain()
+                # `drain` gives way to nobody while the kernel takes all, nor, under TLS, once the client is
+                # gone, which it learns only when the loop has had its turn.
+                await asyncio.sleep(0)
             sent += size
             if self._is_time_to_say():
                 await self._say(sent)
@@ -201,12 +201,13 @@ class _Test:
         received = 0
         protocol = self._wire.protocol
         while protocol.state is State.OPEN and self._elapsed_s() < ndt7.LONGEST_S:
+            before_bytes = self._wire.came_bytes
             events = await self._wire.events()
             if events is None:
                 return
-            load = sum(len(event.data) for event in events if _is_load(event))
-            received += load
-            if not self._grant.take(load):
+            received += sum(len(event.data) for event in events if _is_load(event))
+            # All that came, load or not: a client may send text and pings without end.
+            if not self._grant.take(self._wire.came_bytes - before_bytes):
                 break
             if self._is_time_to_say():
                 await self._say(received)
@@ -259,6 +260,14 @@ def _is_load(event: Any) -> bool:
 def _direction(request: Request) -> str | None:
     path = request.path.partition("?")[0]
     return next((direction for direction, known in ndt7.PATHS.items() if known == path), None)
+
+
+def _token(request: Request) -> str:
+    """Empty when it shows none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return parse_qs(request.path.partition("?")[2]).get("access_token", [""])[0]
 
 
 def _status(refused: Refused) -> HTTPStatus:

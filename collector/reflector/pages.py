@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from http import HTTPStatus
+
+from collector.reflector.door import Door, streams
 
 _HEAD_S = 5.0
 _HEAD_BYTES = 4096
-_CONNECTIONS = 256
 _WORDS = 3
 _PAGES = {b"/generate_204": (HTTPStatus.NO_CONTENT, b""), b"/success.txt": (HTTPStatus.OK, b"success\n")}
 
@@ -41,27 +43,19 @@ def _response(status: HTTPStatus, body: bytes, *, is_whole: bool = True) -> byte
 class PageServer:
     """Serves one port."""
 
-    def __init__(self) -> None:
-        self._open = 0
+    async def serve(self, listener: socket.socket) -> None:
+        """Take connections until cancelled."""
+        await Door().open(listener, self._answer)
 
-    async def start(self, host: str | None, port: int) -> asyncio.Server:
-        """Listen."""
-        return await asyncio.start_server(self._answer, host, port, limit=_HEAD_BYTES)
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
-        try:
-            if self._open <= _CONNECTIONS:
-                await self._serve(reader, writer)
-        finally:
-            self._open -= 1
-            writer.transport.abort()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, sock: socket.socket, _address: str) -> None:
+        reader, writer = await streams(sock, limit=_HEAD_BYTES)
         lost = (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
-        with contextlib.suppress(*lost):
-            async with asyncio.timeout(_HEAD_S):
-                writer.write(answer_to(await reader.readuntil(b"\r\n\r\n")))
-                await writer.drain()
-                writer.close()
-                await writer.wait_closed()
+        try:
+            with contextlib.suppress(*lost):
+                async with asyncio.timeout(_HEAD_S):
+                    writer.write(answer_to(await reader.readuntil(b"\r\n\r\n")))
+                    await writer.drain()
+                    writer.close()
+                    await writer.wait_closed()
+        finally:
+            writer.transport.abort()

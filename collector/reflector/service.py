@@ -8,30 +8,28 @@ import contextlib
 import logging
 
 from collector.reflector.gate import Gate
-from collector.reflector.listening import listening_for_ndt7, listening_for_pages, listening_for_streams
+from collector.reflector.listening import (
+    listening_for_datagrams,
+    listening_for_ndt7,
+    listening_for_pages,
+    listening_for_streams,
+)
 from collector.reflector.options import ReflectorOptions
-from collector.reflector.udp import CapacityServer
 
 log = logging.getLogger("collector.reflector")
 
 
 async def serve(options: ReflectorOptions, stop: asyncio.Event) -> None:
-    """All that is enabled, until told to stop."""
+    """All that is enabled, until told to stop; one service that fails ends all, to be started anew."""
     gate = Gate(options.gate)
-    capacity = CapacityServer(options.capacity, gate) if options.capacity.enabled else None
-    if capacity is not None:
-        capacity.start()
-        log.info("reflector.listening service=capacity port=%d", capacity.port)
-    try:
-        async with contextlib.AsyncExitStack() as stack:
-            if options.tcp.enabled:
-                await stack.enter_async_context(listening_for_streams(options.tcp, gate))
-            if options.ndt7.enabled:
-                await stack.enter_async_context(listening_for_ndt7(options.ndt7, gate))
-            if options.http.enabled:
-                await stack.enter_async_context(listening_for_pages(options.http))
-            await stop.wait()
-    finally:
-        if capacity is not None:
-            await asyncio.to_thread(capacity.stop)
-        log.info("reflector.stopped tests=%d", gate.tests)
+    async with contextlib.AsyncExitStack() as stack:
+        if options.capacity.enabled:
+            await stack.enter_async_context(listening_for_datagrams(options.capacity, gate))
+        if options.tcp.enabled:
+            await stack.enter_async_context(listening_for_streams(options.tcp, gate))
+        if options.ndt7.enabled:
+            await stack.enter_async_context(listening_for_ndt7(options.ndt7, gate))
+        if options.http.enabled:
+            await stack.enter_async_context(listening_for_pages(options.http))
+        await stop.wait()
+    log.info("reflector.stopped tests=%d", gate.tests)

@@ -30,6 +30,7 @@ from agent.contract.stream import (
     write,
 )
 from agent.contract.tcpinfo import TcpInfo
+from collector.reflector.door import Door
 from collector.reflector.gate import Gate, Grant, Refused
 
 log = logging.getLogger("collector.reflector.stream")
@@ -40,7 +41,6 @@ _SILENT_S = 5
 _FEW_SEGMENTS = 5
 """Of so few the kernel has not yet learnt the length."""
 _STRAY_BYTES = 4096
-_CONNECTIONS = 1024
 _CONGESTIONS = ("bbr", "cubic", "reno")
 
 
@@ -87,26 +87,14 @@ class StreamServer:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._sessions: dict[str, Session] = {}
-        self._connections: set[asyncio.Task[None]] = set()
+        self._door = Door()
         self._block = Block()
 
     async def serve(self, listener: socket.socket) -> None:
         """Take connections until cancelled."""
-        loop = asyncio.get_running_loop()
-        listener.setblocking(False)
         try:
-            while True:
-                sock, address = await loop.sock_accept(listener)
-                if len(self._connections) >= _CONNECTIONS:
-                    flow.cut(sock)
-                    continue
-                task = loop.create_task(self._answer(sock, str(address[0])), name="stream connection")
-                self._connections.add(task)
-                task.add_done_callback(self._connections.discard)
+            await self._door.open(listener, self._answer)
         finally:
-            for task in tuple(self._connections):
-                task.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
             self._block.close()
 
     async def _answer(self, sock: socket.socket, address: str) -> None:
@@ -138,6 +126,7 @@ class StreamServer:
             )
             await _closed(sock)
             return
+        self._door.welcome()
         name, session = secrets.token_urlsafe(16), Session(grant=admitted)
         self._sessions[name] = session
         try:
@@ -158,6 +147,7 @@ class StreamServer:
             )
             await _closed(sock)
             return
+        self._door.welcome()
         wanted = first.congestion if first.congestion in _CONGESTIONS else _CONGESTIONS[0]
         task = cast("asyncio.Task[None]", asyncio.current_task())
         session.tasks.add(task)

@@ -9,6 +9,7 @@ import select
 import socket
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from agent.contract.capacity.datagram import Datagrams
 from collector.reflector.capacity import Out, Sessions
@@ -29,7 +30,7 @@ class CapacityServer:
         self._datagrams = Datagrams(_bound(options.host, options.port))
         self._sessions = Sessions(gate, max_mbps=options.max_mbps, now_s=time.monotonic)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="capacity", daemon=True)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="capacity")
         self._swept_ns = 0
         self.unsent = 0
         """Datagrams that the kernel had no room for."""
@@ -39,14 +40,14 @@ class CapacityServer:
         """Where it listens."""
         return int(self._datagrams.sock.getsockname()[1])
 
-    def start(self) -> None:
-        """Serve, in a thread of its own."""
-        self._thread.start()
+    def start(self) -> Future[None]:
+        """Serve, in a thread of its own; what it ended with."""
+        return self._thread.submit(self._serve)
 
     def stop(self) -> None:
         """Serve no more."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.shutdown()
         self._datagrams.close()
 
     def _serve(self) -> None:
@@ -86,7 +87,11 @@ class CapacityServer:
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
-    if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    sock.bind((host, port))
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
     return sock

@@ -37,8 +37,8 @@ from agent.throughput.responsiveness import under_load
 from agent.throughput.steady import Steady
 from agent.throughput.verdict import Doubt
 from collector.reflector.listening import listening_for_ndt7, listening_for_streams
-from collector.reflector.ndt7 import Ndt7Server
 from collector.reflector.options import Ndt7Options, TcpOptions
+from tests.parts.program import free_port
 from tests.parts.reflector import DEVICE, Entry, generous_gate
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
@@ -565,11 +565,11 @@ async def test_an_ndt7_server_with_seconds_of_its_own_is_doubted(
 @pytest.mark.parametrize("direction", ["down", "up"])
 async def test_an_ndt7_server_that_is_gone_in_the_middle_is_a_reason(direction: Any) -> None:
     entry = generous_gate()
-    server = await Ndt7Server(entry.gate, guests=True).start(HOST, 0, None)
+    far = Ndt7Options(host=HOST, port=free_port(), guests=True)
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Passes a megabyte on in all, then is gone."""
-        far_reader, far_writer = await asyncio.open_connection(HOST, server.sockets[0].getsockname()[1])
+        far_reader, far_writer = await asyncio.open_connection(HOST, far.port)
         left = 1_000_000
 
         async def pass_on(come: asyncio.StreamReader, go: asyncio.StreamWriter) -> None:
@@ -588,12 +588,11 @@ async def test_an_ndt7_server_that_is_gone_in_the_middle_is_a_reason(direction: 
             way.cancel()
         far_writer.transport.abort()
 
-    async with scripted(relay) as port:
+    async with listening_for_ndt7(far, entry.gate), scripted(relay) as port:
         with pytest.raises(NoAnswer) as failed:
             async with asyncio.timeout(DEADLINE_S):
                 await ndt7.run(place(port), direction, max_bytes=10**9)
     assert failed.value.reason is Reason.GONE
-    server.close()
 
 
 # Probes as the agent runs them.

@@ -20,8 +20,8 @@ from agent.throughput import ndt7, responsiveness, tcp
 from agent.throughput.dialogue import Server, open_session
 from agent.throughput.ndt7 import Place
 from agent.throughput.responsiveness import under_load
-from collector.reflector.ndt7 import Ndt7Server
-from collector.reflector.stream import StreamServer
+from collector.reflector.listening import listening_for_ndt7, listening_for_streams
+from collector.reflector.options import Ndt7Options, TcpOptions
 from tests.linkbed.place import SERVER
 from tests.parts.reflector import generous_gate
 
@@ -32,10 +32,11 @@ MEASURE = (sys.executable, "-m", "tests.linkbed.streams", "measure")
 
 async def _serve() -> None:
     entry = generous_gate()
-    await Ndt7Server(entry.gate, guests=True).start(SERVER[0], NDT7_PORT, None)
-    with socket.create_server((SERVER[0], PORT), backlog=64) as listener:
+    ndt7_options = Ndt7Options(host=SERVER[0], port=NDT7_PORT, guests=True)
+    tcp_options = TcpOptions(host=SERVER[0], port=PORT)
+    async with listening_for_ndt7(ndt7_options, entry.gate), listening_for_streams(tcp_options, entry.gate):
         print(entry.token, flush=True)
-        await StreamServer(entry.gate).serve(listener)
+        await asyncio.Event().wait()
 
 
 async def _measure(asked: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from collector.__main__ import main
 from collector.errors import ConfigError
 from collector.reflector import token
-from collector.reflector.options import ReflectorOptions, load
+from collector.reflector.options import (
+    CapacityOptions,
+    HttpOptions,
+    Ndt7Options,
+    ReflectorOptions,
+    TcpOptions,
+    load,
+)
 from collector.reflector.service import serve
 
 
@@ -57,10 +65,63 @@ def test_what_does_not_hold_is_refused_with_its_place(tmp_path: Path, text: str,
         load(file)
 
 
+def everywhere_a_free_port() -> ReflectorOptions:
+    return ReflectorOptions(
+        capacity=CapacityOptions(port=0),
+        tcp=TcpOptions(port=0),
+        ndt7=Ndt7Options(enabled=True, port=0),
+        http=HttpOptions(enabled=True, port=0),
+    )
+
+
 async def test_services_end_when_told() -> None:
     stop = asyncio.Event()
     stop.set()
-    options = ReflectorOptions()
-    object.__setattr__(options.capacity, "port", 0)
     async with asyncio.timeout(10):
-        await serve(options, stop)
+        await serve(everywhere_a_free_port(), stop)
+
+
+class Broken(Exception):
+    """A fault of the program's own."""
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "udp.CapacityServer._turn",
+        "stream.StreamServer.serve",
+        "ndt7.Ndt7Server.serve",
+        "pages.PageServer.serve",
+    ],
+)
+async def test_a_service_that_fails_ends_the_program_to_be_started_anew(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise Broken(part)
+
+    async def fail_later(*_: object) -> None:
+        fail()
+
+    monkeypatch.setattr(f"collector.reflector.{part}", fail if "Capacity" in part else fail_later)
+    with pytest.raises(Broken):
+        async with asyncio.timeout(10):
+            await serve(everywhere_a_free_port(), asyncio.Event())
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"),
+    [("capacity", socket.SOCK_DGRAM), ("tcp", socket.SOCK_STREAM), ("http", socket.SOCK_STREAM)],
+)
+def test_a_port_that_another_program_has_is_said_with_its_table(
+    table: str, kind: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket(socket.AF_INET6, kind) as other:
+        other.bind(("::", 0))
+        if kind == socket.SOCK_STREAM:
+            other.listen()
+        ports = {"capacity": 0, "tcp": 0, "http": 0, table: other.getsockname()[1]}
+        lines = [f"{name} = {{ enabled = true, port = {port} }}" for name, port in ports.items()]
+        (tmp_path / "reflector.toml").write_text("\n".join(lines))
+        assert main(["reflector", "--config", str(tmp_path / "reflector.toml")]) == 78
+    assert f"reflector.toml: {table}: cannot listen" in capsys.readouterr().err
