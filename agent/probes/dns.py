@@ -2,13 +2,15 @@
 """How long does each resolver of the school take to answer one name, and is it honest?
 
 How: one question over UDP to each resolver of `/etc/resolv.conf`, or to those configured; one record each.
-Any failure, SERVFAIL and unknown names included, is a record with its reason and without a time. Beside it
-each is asked for a random name below a zone that has none: an address for it is a hijack (a search page, a
-portal). An address that no public server can have, or that is not among `expected`, is a poisoned answer and
-a failure; an answer that shares no address with the other resolvers' is only marked.
+Any failure, SERVFAIL and unknown names included, is a record with its reason and without a time; so is an
+answer that has no address. Beside it each is asked for a random name below a zone that has none, by both
+versions where IPv6 has a default route: an address for it is a hijack (a search page, a portal). An address
+that no public server can have, or that is not among `expected`, is a poisoned answer and a failure; an answer
+that shares no address with the other resolvers' is only marked.
 
 Costs at the defaults: two questions of 57 and 68 bytes and answers of about 100 and 130 bytes at the IP layer
-each 300 s: 0.10 MB/day for each resolver beyond the link. A round takes as long as an answer, up to 10 s.
+each 300 s: 0.10 MB/day for each resolver beyond the link, 0.16 with IPv6. A round takes as long as an answer,
+up to 10 s.
 
 Does not tell: how long an uncached name takes (a popular name is answered from the resolver's cache), nor
 whether a public but wrong address is wrong, unless `expected` says what is right. A resolver that knows the
@@ -27,10 +29,9 @@ from typing import ClassVar
 from agent.contract.kinds import Dns
 from agent.contract.option import option
 from agent.contract.reason import Reason
-from agent.echo import address, honesty, resolvers
-from agent.echo.address import Address
+from agent.echo import address, honesty, resolvers, route
 from agent.echo.lookup import DNS_PORT, Lookup, look_up
-from agent.echo.message import is_host_name
+from agent.echo.message import RecordType, is_host_name
 from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
 
 _RANDOM_BYTES = 8
@@ -87,21 +88,24 @@ class DnsProbe(ProbeOptions):
         lookups = {target: ask.result() for target, ask in asks.items()}
         return tuple(self._finding(target, lookups, absent[target].result()) for target in targets)
 
-    async def _ask(self, target: str, name: str) -> Lookup:
+    async def _ask(self, target: str, name: str, kind: RecordType = RecordType.A) -> Lookup:
         try:
             resolver = address.parse(target)
         except ValueError as e:
             return Lookup(attempts=0, reason=Reason.NETWORK_DOWN, detail=str(e))
-        return await self._look_up(resolver, name)
+        return await look_up(
+            resolver, name, timeout_s=self.timeout_s, attempts=self.attempts, port=self.port, kind=kind
+        )
 
     async def _ask_absent(self, target: str) -> bool | None:
+        """Some resolvers invent addresses of one version only: whoever has both is misled by either."""
         if not self.absent_zone:
             return None
         name = f"{secrets.token_hex(_RANDOM_BYTES)}.{self.absent_zone}"
-        return honesty.is_hijacked(await self._ask(target, name))
-
-    async def _look_up(self, resolver: Address, name: str) -> Lookup:
-        return await look_up(resolver, name, timeout_s=self.timeout_s, attempts=self.attempts, port=self.port)
+        kinds = list(RecordType) if route.has_default_route_6() else [RecordType.A]
+        lookups = await asyncio.gather(*(self._ask(target, name, kind) for kind in kinds))
+        told = {honesty.is_hijacked(lookup) for lookup in lookups} - {None}
+        return any(told) if told else None
 
     def _finding(self, target: str, lookups: Mapping[str, Lookup], hijacked: bool | None) -> Finding:
         lookup = lookups[target]
@@ -114,6 +118,8 @@ class DnsProbe(ProbeOptions):
         reason, detail = lookup.reason, lookup.detail
         if poisoned:
             reason, detail = Reason.BAD_ANSWER, "an address of the answer cannot be right"
+        elif reason is None and not found.addresses and not found.truncated:
+            reason, detail = Reason.NAME_UNKNOWN, "the answer has no address"
         fields = Dns(
             target=target,
             name=self.name,
@@ -127,7 +133,7 @@ class DnsProbe(ProbeOptions):
             truncated=found.truncated,
             slow=None if lookup.lookup_ms is None else lookup.lookup_ms > self.slow_ms,
         )
-        verdict = _verdict(fields, is_answered=lookup.reason is None)
+        verdict = _verdict(fields, is_answered=reason is None)
         return Finding(dataclasses.replace(fields, verdict=verdict), reason, detail)
 
 

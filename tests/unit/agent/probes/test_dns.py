@@ -13,9 +13,10 @@ import pytest
 
 from agent.contract.kinds import Dns
 from agent.contract.reason import Reason
-from agent.echo import resolvers
+from agent.echo import resolvers, route
 from agent.echo.address import parse
 from agent.echo.lookup import Lookup, look_up
+from agent.echo.message import RecordType
 from agent.probes import dns
 from agent.probes.base import Finding, ProbeFailed
 from agent.probes.dns import DnsProbe
@@ -50,10 +51,12 @@ async def test_answer_is_timed() -> None:
     )
 
 
-async def test_answer_without_records_is_an_answer() -> None:
-    async with resolving(says(0)) as (_, port):
+@pytest.mark.parametrize("answer", [says(0), says(0, "2001:db8::7")])
+async def test_answer_without_an_address_of_the_name_is_a_failure(answer: Answer) -> None:
+    async with resolving(by_name(wanted=answer, absent=says(3))) as (_, port):
         finding, figures = await measured(port=port)
-    assert (finding.reason, figures.answers) == (None, 0)
+    assert (finding.reason, figures.rcode, figures.lookup_ms) == (Reason.NAME_UNKNOWN, 0, None)
+    assert figures.verdict is None
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,23 @@ async def test_a_resolver_that_fails_for_one_name_and_invents_another_is_hijacke
     async with resolving(by_name(wanted=says(2), absent=says(0, "203.0.113.9"))) as (_, port):
         finding, figures = await measured(port=port)
     assert (finding.reason, figures.verdict) == (Reason.DNS_SERVER_FAILURE, "hijacked")
+
+
+@pytest.mark.parametrize("has_6", [True, False])
+@pytest.mark.parametrize("lies_by", [RecordType.A, RecordType.AAAA])
+async def test_a_resolver_that_invents_addresses_of_one_version_is_found_where_that_is_used(
+    monkeypatch: pytest.MonkeyPatch, lies_by: RecordType, has_6: bool
+) -> None:
+    def absent(query: bytes) -> list[bytes]:
+        lie = {RecordType.A: "203.0.113.9", RecordType.AAAA: "2001:db8::9"}[lies_by]
+        asked = int.from_bytes(query[-4:-2])
+        return says(0, lie)(query) if asked == lies_by else says(3)(query)
+
+    monkeypatch.setattr(route, "has_default_route_6", lambda: has_6)
+    async with resolving(by_name(wanted=says(0, "93.184.215.14"), absent=absent)) as (server, port):
+        _, figures = await measured(port=port)
+    assert figures.hijacked is (has_6 or lies_by is RecordType.A)
+    assert len(server.queries) == (3 if has_6 else 2)
 
 
 async def test_silence_is_a_timeout() -> None:
