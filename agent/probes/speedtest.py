@@ -10,7 +10,9 @@ Costs: about ten seconds of the link each way with several connections, and much
 `max_bytes` both ways together.
 
 Does not tell: what the link carries. It counts up what was handed to its kernel, and on a Pi it may be off by
-whole factors. Every record of it is to be read beside those of `capacity` and `tcp`.
+whole factors. Without `secure` it takes the answers of a captive portal for those of its server; a direction
+that ended before its ten seconds is `interrupted`. Every record of it is to be read beside those of
+`capacity` and `tcp`.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from agent.throughput.outcome import FRAMING_RATIO, Test
 from agent.throughput.program import Bounds
 from agent.throughput.speedtest import SpeedtestResult
 from agent.throughput.surroundings import Surroundings
+from agent.throughput.verdict import Doubt
 
 _SOMEWHERE = "192.0.2.1"
 """Not asked: tells which interface leads to the internet (RFC 5737)."""
@@ -86,7 +89,7 @@ class SpeedtestProbe(Capped, ProbeOptions):
         return [
             _test(direction).found(
                 seen,
-                (),
+                {Doubt.INTERRUPTED} if speedtest.is_short(mbps, payload_bytes) else (),
                 mbps=mbps,
                 moved_bytes=round(payload_bytes * FRAMING_RATIO),
                 duration_s=lasted_s,

@@ -32,6 +32,10 @@ _SAID = {
 }
 
 
+_TEST_S, _SHORT_RATIO = 10.0, 0.8
+"""A direction ends earlier when its connections broke, or when all that there is to fetch was fetched."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeedtestResult:
     """Both directions; a rate that was not told is None.
@@ -104,6 +108,11 @@ def parse(output: bytes) -> SpeedtestResult:
         ping_ms=ping_ms if ping_ms is not None and ping_ms < _ABSURD_MS else None,
         server=str(server)[:40] if isinstance(server, str | int) and server else None,
     )
+
+
+def is_short(mbps: float | None, payload_bytes: int) -> bool:
+    """Whether it gave up a direction: what failed or was answered by somebody else ends at once."""
+    return mbps is not None and 8 * payload_bytes / (mbps * 1e6) < _SHORT_RATIO * _TEST_S
 
 
 def reason_of(complaint: str) -> Reason:

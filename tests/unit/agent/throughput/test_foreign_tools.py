@@ -124,6 +124,16 @@ def test_speedtests_figures_are_in_bits() -> None:
     assert (found.down_mbps, found.up_mbps, found.ping_ms, found.server) == (9.5, None, None, "7")
 
 
+@pytest.mark.parametrize(
+    ("mbps", "payload_bytes", "is_short"),
+    [(9.5, 12_000_000, False), (28.1, 2_140_000, True), (9.5, 5_800_000, True), (None, 0, False)],
+)
+def test_a_speedtest_that_did_not_last_is_told_by_its_own_figures(
+    mbps: float | None, payload_bytes: int, is_short: bool
+) -> None:
+    assert speedtest.is_short(mbps, payload_bytes) is is_short
+
+
 @pytest.mark.parametrize("said", [{}, {"bytes_received": 12e6}, {"bytes_received": None, "bytes_sent": 1}])
 def test_a_speedtest_that_does_not_say_what_it_moved_is_no_test_of_nothing(said: dict[str, Any]) -> None:
     with pytest.raises(NoAnswer, match="how many bytes"):
