@@ -2,8 +2,8 @@
 """What does iperf3 say of this link, where a server of the operator or the ministry offers it?
 
 How: Debian's iperf3 as a short-lived process with bounded memory, bytes and time, down, then up. `mbps` is
-here its own figure: the mean payload at the receiving end. A server that is busy with somebody else is a
-record with `busy`.
+here its own figure: the mean payload at the receiving end. iperf3 serves one at a time: further servers are
+asked in turn when one is busy or not there, as far as there is time; a record with `busy` says that all were.
 
 Costs: `seconds` of the link each way, never more than `max_bytes`.
 
@@ -12,6 +12,7 @@ Does not tell: what a long path carries. Slow start is in its mean (see docs/acc
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,10 +20,12 @@ from agent.contract.option import option
 from agent.contract.reason import Reason
 from agent.echo.address import Address
 from agent.echo.problem import NoAnswer
+from agent.echo.target import LOOKUP_TIMEOUTS
 from agent.probes.base import Finding, ProbeOptions, Reading
-from agent.throughput import iperf3, program
+from agent.throughput import iperf3, nearest, program
 from agent.throughput.capped import CappedEachWay
 from agent.throughput.dialogue import Direction
+from agent.throughput.nearest import check_servers
 from agent.throughput.outcome import FRAMING_RATIO, Test
 from agent.throughput.program import Bounds
 from agent.throughput.server import check_server, look_up
@@ -45,6 +48,11 @@ class Iperf3Probe(CappedEachWay, ProbeOptions):
         "a round that takes longer is stopped and recorded as `overran`", 120.0, low=1, high=86400
     )
     server: str = option("the server's name or address", "")
+    more_servers: tuple[str, ...] = option(
+        "others on the same port, asked in this order when those before have no room or cannot be reached; "
+        "the one that measured is named in the record's `server`",
+        (),
+    )
     port: int = option("its port", 5201, low=1, high=65535)
     directions: tuple[Direction, ...] = option("what to measure, in this order", ("down", "up"))
     seconds: int = option("how long each direction loads the link", 10, low=1, high=60)
@@ -55,22 +63,35 @@ class Iperf3Probe(CappedEachWay, ProbeOptions):
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         check_server(self.server, enabled=self.enabled)
+        check_servers(self.server, self.more_servers)
         if not self.directions or len(set(self.directions)) < len(self.directions):
             raise ValueError("directions must name down, up or both, each once")
-        longest_s = len(self.directions) * (self.seconds + _SET_UP_S)
-        if longest_s > self.deadline_s:
+        if self._longest_s > self.deadline_s:
             raise ValueError(
-                f"each direction may take seconds + {_SET_UP_S:g} s, {longest_s:g} s for all: "
-                "deadline_s must not be shorter"
+                f"each direction may take seconds + {_SET_UP_S:g} s, and the name {LOOKUP_TIMEOUTS} x "
+                f"timeout_s, {self._longest_s:g} s for all: deadline_s must not be shorter"
             )
 
     async def measure(self) -> Reading:
-        """Each direction once."""
-        address = await look_up(self.server, timeout_s=self.timeout_s)
-        return tuple([await self._direction(address, direction) for direction in self.directions])
+        """Each direction once, with the first server that lets it."""
+        until_s = time.monotonic() + self.deadline_s - self._longest_s
 
-    async def _direction(self, address: Address, direction: Direction) -> Finding:
-        test = Test(direction=direction, server=self.server, method="iperf3")
+        def has_time() -> bool:
+            return time.monotonic() < until_s
+
+        return await nearest.in_turn((self.server, *self.more_servers), self._test, has_time)
+
+    @property
+    def _longest_s(self) -> float:
+        """What one server may take."""
+        return len(self.directions) * (self.seconds + _SET_UP_S) + LOOKUP_TIMEOUTS * self.timeout_s
+
+    async def _test(self, server: str) -> Reading:
+        address = await look_up(server, timeout_s=self.timeout_s)
+        return tuple([await self._direction(server, address, direction) for direction in self.directions])
+
+    async def _direction(self, server: str, address: Address, direction: Direction) -> Finding:
+        test = Test(direction=direction, server=server, method="iperf3")
         surroundings = Surroundings(str(address))
         words = iperf3.command(str(address), self.port, direction, seconds=self.seconds, streams=self.streams)
         bounds = Bounds(memory_bytes=_MEMORY_BYTES, bytes=self.max_bytes, seconds=self.seconds + _SET_UP_S)

@@ -20,6 +20,9 @@ _SAID = {
     "busy": Reason.BUSY,
     "refused": Reason.REFUSED,
     "unreachable": Reason.UNREACHABLE,
+    "no route to host": Reason.UNREACHABLE,
+    # No test has begun: another server may be asked.
+    "unable to connect to server: connection timed out": Reason.UNREACHABLE,
     "timed out": Reason.TIMEOUT,
     "reset": Reason.GONE,
     "terminated": Reason.GONE,
@@ -32,6 +35,8 @@ _SAID = {
 MAX_MBPS = 1_000_000
 _OFF_RATIO = 0.05
 _AHEAD_RATIO = 0.01
+_SHORT_RATIO = 0.8
+"""A receiver is told of the begin before the sender begins, and of the end after it has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,10 @@ def read(output: bytes) -> Iperf3Result:
         raise NoAnswer(
             Reason.UNTRUE, f"iperf3 tells of {payload_bytes:.0f} bytes received and {sent_bytes:.0f} sent"
         )
+    sent_seconds = number(table(end, "sum_sent"), "seconds")
+    is_own_clock = number(table(table(plain, "start"), "test_start"), "reverse") == 1
+    if not is_own_clock and sent_seconds is not None and seconds < _SHORT_RATIO * sent_seconds:
+        raise NoAnswer(Reason.UNTRUE, f"iperf3 tells of {seconds:g} s received and {sent_seconds:g} s sent")
     streams = end.get("streams")
     senders = [table(stream, "sender") for stream in streams] if isinstance(streams, list) else []
     rtts = [rtt for sender in senders if (rtt := number(sender, "mean_rtt"))]

@@ -22,6 +22,8 @@ _SAID = {
     "forbidden": Reason.NOT_PERMITTED,
     "no matched servers": Reason.NO_TARGET,
     "unable to connect to servers": Reason.UNREACHABLE,
+    "network is unreachable": Reason.NETWORK_DOWN,
+    "no route to host": Reason.UNREACHABLE,
     "name or service": Reason.NAME_UNKNOWN,
     "name resolution": Reason.NAME_UNKNOWN,
     "refused": Reason.REFUSED,

@@ -23,6 +23,7 @@ from websockets.typing import Subprotocol
 
 from agent.contract import tcpinfo
 from agent.contract.decoder import decode
+from agent.contract.kinds import Throughput
 from agent.contract.reason import Reason
 from agent.contract.stream import Joined, Opened, Report, write
 from agent.echo.address import parse
@@ -631,15 +632,21 @@ async def test_the_ndt7_probe_says_why_there_is_no_figure() -> None:
 def iperf3_server() -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
+    with serving_iperf3(HOST, port) as server:
+        yield port, server
+
+
+@contextlib.contextmanager
+def serving_iperf3(host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     server = subprocess.Popen(
-        ["iperf3", "--server", "--bind", HOST, "--port", str(port)], stdout=subprocess.DEVNULL
+        ["iperf3", "--server", "--bind", host, "--port", str(port)], stdout=subprocess.DEVNULL
     )
     for _ in range(100):
-        with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
             break
         time.sleep(0.05)
     time.sleep(0.5)
-    yield port, server
+    yield server
     server.kill()
     server.wait()
 
@@ -672,6 +679,21 @@ async def test_a_busy_iperf3_server_is_busy(iperf3_server: tuple[int, Any]) -> N
     other.wait()
 
     assert finding.reason is Reason.BUSY
+
+
+@pytest.mark.parts("iperf3")
+async def test_another_iperf3_server_is_asked_when_the_first_is_busy(iperf3_server: tuple[int, Any]) -> None:
+    port = iperf3_server[0]
+    with serving_iperf3("127.0.0.2", port):
+        other = load_of_somebody_else(port)
+        await asyncio.sleep(0.5)
+        probe = iperf3_probe(port, more_servers=["127.0.0.3", "127.0.0.2"], directions=["down"])
+        (finding,) = await probe.measure()
+        other.kill()
+        other.wait()
+
+    assert isinstance(finding.fields, Throughput)
+    assert (finding.reason, finding.fields.server) == (None, "127.0.0.2")
 
 
 @pytest.mark.parts("iperf3")

@@ -41,6 +41,9 @@ def ran(**changed: Any) -> Ran:
     [
         ("error - the server is busy running a test. try again later", Reason.BUSY),
         ("error - unable to connect to server: Connection refused", Reason.REFUSED),
+        ("unable to connect to server: No route to host", Reason.UNREACHABLE),
+        ("unable to connect to server: Connection timed out", Reason.UNREACHABLE),
+        ("error - unable to read from stream socket: Connection timed out", Reason.TIMEOUT),
         ("error - control socket has closed unexpectedly", Reason.GONE),
         ("error - test authorization failed", Reason.NOT_PERMITTED),
         ("something nobody has seen", Reason.BAD_ANSWER),
@@ -72,6 +75,25 @@ def test_nobody_received_by_iperf3_what_nobody_sent(sent_bytes: int, is_true: bo
     plain = {"end": {"sum_sent": {"bytes": sent_bytes}, "sum_received": RECEIVED}}
     if is_true:
         assert iperf3.read(json.dumps(plain).encode()).mbps == 9.6
+        return
+    with pytest.raises(NoAnswer) as lie:
+        iperf3.read(json.dumps(plain).encode())
+    assert lie.value.reason is Reason.UNTRUE
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reverse", "is_true"), [(10.4, 0, True), (9.0, 0, True), (5.0, 0, False), (5.0, 1, True)]
+)
+def test_iperf3s_server_did_not_receive_in_much_less_time_than_was_sent(
+    seconds: float, reverse: int, is_true: bool
+) -> None:
+    """One that claims a short while for what came up claims a higher rate."""
+    start = {"test_start": {"reverse": reverse}}
+    received = RECEIVED | {"seconds": seconds, "bits_per_second": 96e6 / seconds}
+    end = {"sum_sent": {"bytes": 12_000_000, "seconds": 10.0}, "sum_received": received}
+    plain = {"start": start, "end": end}
+    if is_true:
+        assert iperf3.read(json.dumps(plain).encode()).seconds == seconds
         return
     with pytest.raises(NoAnswer) as lie:
         iperf3.read(json.dumps(plain).encode())
@@ -147,6 +169,8 @@ def test_a_speedtest_that_does_not_say_what_it_moved_is_no_test_of_nothing(said:
         ("MemoryError", Reason.INTERNAL),
         ("ERROR: Unable to connect to servers to test latency.", Reason.UNREACHABLE),
         ("Cannot retrieve speedtest configuration\nERROR: <urlopen error timed out>", Reason.TIMEOUT),
+        ("ERROR: <urlopen error [Errno 101] Network is unreachable>", Reason.NETWORK_DOWN),
+        ("ERROR: <urlopen error [Errno 113] No route to host>", Reason.UNREACHABLE),
     ],
 )
 def test_speedtests_errors_have_reasons(complaint: str, reason: Reason) -> None:

@@ -73,6 +73,15 @@ async def test_all_without_room_is_what_the_nearest_says() -> None:
     assert servers.tested == ["near", "far"]
 
 
+async def test_without_time_for_another_the_first_one_that_had_no_room_is_told() -> None:
+    servers = Servers({}, near=Reason.BUSY, middle=Reason.BUSY)
+    left = iter([True, False])
+    found = await nearest.in_turn(("near", "middle", "far"), servers.test, lambda: next(left))
+    assert (servers.tested, found[0].reason) == (["near", "middle"], Reason.BUSY)
+    assert isinstance(found[0].fields, Throughput)
+    assert found[0].fields.server == "near"
+
+
 @pytest.mark.parametrize("problem", [Reason.GONE, Reason.TIMEOUT, Reason.OVERRAN, Reason.UNTRUE])
 async def test_a_test_that_broke_off_is_not_begun_again_elsewhere(problem: Reason) -> None:
     servers = Servers({"far": [90.0], "near": [5.0]}, near=problem)
