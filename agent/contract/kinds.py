@@ -187,6 +187,9 @@ class Http:
     )
     issuer: str | None = text("who issued the certificate: organisation and name; only when it was not right")
     tls_ok: bool | None = flag("whether the server proved who it is; None when it did not come to that")
+    cached: bool | None = flag(
+        "whether a cache says that it answered: one on the way or, over TLS, the site's own"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,8 +10,9 @@ Costs at the defaults: one page over TLS each 1800 s, 3.0 kB at the IP layer wit
 (measured), about 7 kB with a public site's chain: 0.14 to 0.34 MB/day and family. A round takes as long as
 the pages, at most `timeout_s` for each step of redirection.
 
-Does not tell: how fast the link is, or what a browser feels, which opens dozens of connections. A clock that
-is wrong makes right certificates look expired or not yet valid.
+Does not tell: how fast the link is, or what a browser feels, which opens dozens of connections. A page
+without TLS that is `cached` says nothing of the link beyond the cache. A clock that is wrong makes right
+certificates look expired or not yet valid.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from agent.echo.lookup import DNS_PORT
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.web import certificate
+from agent.web.cache import is_cached
 from agent.web.exchange import LOGIN_REQUIRED, Exchange, Manner, TlsFailed, look_at_issuer
 from agent.web.url import Url, led_to, parse_url
 from agent.web.wording import readings, unpacked
@@ -242,6 +244,7 @@ class _Visit:
             rx_bytes=last.response.rx_bytes if last.connect_ms is not None else None,
             redirects=self._redirects if last.response.status is not None else None,
             redirect_host=self._led_to.host if self._led_to else None,
+            cached=is_cached(last.response.headers) if last.response.status is not None else None,
             **fields,  # type: ignore[arg-type]
         )
         return Finding(made, reason, detail)

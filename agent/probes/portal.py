@@ -2,9 +2,9 @@
 """Is the web open, or does somebody (a captive portal, a used-up quota, a filter) put a page before it?
 
 How: pages whose answer is known are asked for without TLS, as operating systems do, one after the other until
-one is open. Whatever else comes is judged: a redirect to another host or a request to log in is a portal, a
-page with one of the configured markers is a quota page, another page is tampered with, a refusal is blocked.
-Nothing of the page is kept, and of a redirect only the host.
+one is open; a random query keeps caches from answering. Whatever else comes is judged: a redirect to another
+host or a request to log in is a portal, a page with one of the configured markers is a quota page, another
+page is tampered with, a refusal is blocked. Nothing of the page is kept, and of a redirect only the host.
 
 Costs at the defaults: one request each 600 s, 0.96 kB at the IP layer with name and
 connection (measured): 0.14 MB/day while the web is
@@ -15,7 +15,9 @@ Does not tell: whether pages over TLS open (`http` does), nor what a filter bloc
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -36,6 +38,7 @@ OPEN, PORTAL, QUOTA, TAMPERED, BLOCKED = "open", "portal", "quota", "tampered", 
 _CODES = {word: code for code, word in enumerate((OPEN, PORTAL, QUOTA, TAMPERED, BLOCKED))}
 
 _KEEP_BYTES = 65_536
+_RANDOM_BYTES = 4
 _REDIRECTS = range(300, 400)
 _PAYMENT_REQUIRED, _LOGIN_REQUIRED = 402, 511
 _PAGE = 200
@@ -129,7 +132,7 @@ class PortalProbe(ProbeOptions):
         return tuple(found)
 
     async def _ask(self, known: Known) -> Finding:
-        exchange = Exchange(parse_url(known.url), self._manner)
+        exchange = Exchange(_asked_by_nobody_before(parse_url(known.url)), self._manner)
         try:
             await exchange.run()
         except NoAnswer as e:
@@ -161,7 +164,7 @@ class PortalProbe(ProbeOptions):
         away = unquote_to_bytes(response.headers.get("location", "").encode("latin-1"))
         if response.status == _PAYMENT_REQUIRED or self._tells_of_quota((*readings(away), *said)):
             return QUOTA
-        if response.status == _LOGIN_REQUIRED or _is_sent_away(exchange):
+        if response.status == _LOGIN_REQUIRED or _is_sent_away(exchange) or "refresh" in response.headers:
             return PORTAL
         if response.status in _FORBIDDEN:
             return BLOCKED
@@ -170,6 +173,12 @@ class PortalProbe(ProbeOptions):
     def _tells_of_quota(self, said: Iterable[str]) -> bool:
         words = [plain(text) for text in said]
         return any(plain(marker) in text for marker in self.quota_markers for text in words)
+
+
+def _asked_by_nobody_before(url: Url) -> Url:
+    """With a random query: else a cache on the way may answer, and the web looks open on a dead link."""
+    between = "&" if "?" in url.path else "?"
+    return dataclasses.replace(url, path=f"{url.path}{between}{secrets.token_hex(_RANDOM_BYTES)}")
 
 
 def _is_sent_away(exchange: Exchange) -> bool:

@@ -202,6 +202,13 @@ async def test_proxy_is_asked_instead_if_configured(monkeypatch: pytest.MonkeyPa
     assert proxy.requests[0].startswith(b"GET http://school.test/a HTTP/1.1\r\nHost: school.test\r\n")
 
 
+@pytest.mark.parametrize(("more", "cached"), [({"age": "7"}, True), ({"via": "1.1 squid"}, False)])
+async def test_right_page_out_of_a_cache_says_so(more: dict[str, str], cached: bool) -> None:
+    async with serving(page(200, b"hello school", **more)) as pages:
+        finding, figures = await measured(pages.url, {"contains": "school"})
+    assert (finding.reason, figures.content_ok, figures.cached) == (None, True, cached)
+
+
 async def test_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     async with serving(WHOLE) as pages:

@@ -65,6 +65,7 @@ async def measured(*known: Known, **options: Any) -> tuple[Finding, Portal]:
         (page(200, b"<meta http-equiv = 'refresh' content='0'>"), "portal"),
         (page(200, b"<script>top.location.replace('//x')</script>"), "portal"),
         (page(200, b"<script>document.location = '//x'</script>"), "portal"),
+        (page(200, b"<p>wait", refresh="0; url=http://login.test/"), "portal"),
         (page(200, b"<p>an advertisement"), "tampered"),
         (page(200, b"<p>our location is in town"), "tampered"),
         (page(404), "tampered"),
@@ -98,6 +99,16 @@ async def test_the_page_of_an_open_web_is_asked_for_unpacked() -> None:
     async with serving(page(204)) as pages:
         await measured(Known(url=pages.url))
     assert b"\r\nAccept-Encoding: identity\r\n" in pages.requests[0]
+
+
+async def test_no_page_is_asked_for_that_a_cache_may_have() -> None:
+    async with serving(page(204)) as pages:
+        for path in ("", "", "?a=b"):
+            _, figures = await measured(Known(url=f"{pages.url}{path}"))
+            assert figures.target == f"{pages.url}{path}"
+    asked = [request.split()[1] for request in pages.requests]
+    assert len(set(asked)) == len(asked) == 3
+    assert asked[2].startswith(b"/?a=b&")
 
 
 async def test_redirect_to_a_host_in_kazakh_letters_is_named_as_the_dns_does() -> None:
