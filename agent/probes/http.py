@@ -34,7 +34,7 @@ from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
 from agent.web import certificate
 from agent.web.cache import is_cached
-from agent.web.exchange import LOGIN_REQUIRED, Exchange, Manner, TlsFailed, look_at_issuer
+from agent.web.exchange import LOGIN_REQUIRED, LOOK_S, Exchange, Manner, TlsFailed, look_at_issuer
 from agent.web.url import Url, led_to, parse_url
 from agent.web.wording import readings, unpacked
 
@@ -93,11 +93,11 @@ class HttpProbe(ProbeOptions):
             raise ValueError(f"proxy must be http://host:port, not {self.proxy!r}")
         for resolver in self.resolvers:
             address.parse(resolver)
-        longest_s = self.timeout_s * (self.redirects_max + 1)
+        longest_s = self.timeout_s * (self.redirects_max + 1) + min(self.timeout_s, LOOK_S)
         if longest_s >= min(self.deadline_s, self.every_s):
             raise ValueError(
-                f"timeout_s for each of redirects_max + 1 responses ({longest_s:g} s) "
-                "must be shorter than deadline_s and every_s"
+                f"timeout_s for each of redirects_max + 1 responses, and {LOOK_S:g} s for a certificate "
+                f"({longest_s:g} s), must be shorter than deadline_s and every_s"
             )
 
     async def measure(self) -> Reading:

@@ -16,11 +16,13 @@ does.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.contract.option import option
+from agent.contract.reason import Reason
 from agent.echo.address import Address
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
@@ -32,6 +34,9 @@ from agent.throughput.nearest import check_servers
 from agent.throughput.outcome import Test
 from agent.throughput.server import check_server, look_up, read_token
 from agent.throughput.surroundings import Surroundings
+
+_GRACE_S = 0.5
+"""A round that is stopped as a whole loses what its first direction found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +74,12 @@ class Ndt7Probe(CappedEachWay, ProbeOptions):
     async def measure(self) -> Reading:
         """Each direction once."""
         token = read_token(self.token_file) if self.token_file else ""
+        until_s = asyncio.get_running_loop().time() + self.deadline_s - _GRACE_S
 
         async def test(name: str) -> Reading:
             address = await look_up(name, timeout_s=self.timeout_s)
             place = self._place(name, address, token)
-            return tuple([await self._direction(place, direction) for direction in self.directions])
+            return tuple([await self._direction(place, d, until_s) for d in self.directions])
 
         return await nearest.measure((self.server, *self.more_servers), self._echo, test)
 
@@ -81,13 +87,16 @@ class Ndt7Probe(CappedEachWay, ProbeOptions):
         address = await look_up(name, timeout_s=self.timeout_s)
         return await nearest.echo_http(address, self.port, name, self._tls())
 
-    async def _direction(self, place: Place, direction: Direction) -> Finding:
+    async def _direction(self, place: Place, direction: Direction, until_s: float) -> Finding:
         test = Test(direction=direction, server=place.name, method="ndt7")
         surroundings = Surroundings(str(place.address))
         try:
-            found = await run(place, direction, max_bytes=self.max_bytes)
+            async with asyncio.timeout_at(until_s):
+                found = await run(place, direction, max_bytes=self.max_bytes)
         except NoAnswer as e:
             return test.failed(e)
+        except TimeoutError:
+            return test.failed(NoAnswer(Reason.OVERRAN, "the round's time was over before the test was"))
         own = found.own
         return test.found(
             surroundings.until_now(received_bytes=own.bytes_received, sent_bytes=own.bytes_sent),

@@ -38,7 +38,7 @@ _BY_PROXY = {
 }
 """Why a proxy will not connect: it may not, wants a password, or gets no further itself (RFC 9110 §15)."""
 LOGIN_REQUIRED = 407
-_LOOK_S = 5.0
+LOOK_S = 5.0
 """A second look comes behind a whole time-out: it must not cost the round its other pages."""
 
 
@@ -211,7 +211,7 @@ async def look_at_issuer(url: Url, manner: Manner) -> str | None:
     """Who issued the certificate that was refused; None when it is not shown again."""
     second = Exchange(url, manner)
     try:
-        async with asyncio.timeout(min(manner.timeout_s, _LOOK_S)):
+        async with asyncio.timeout(min(manner.timeout_s, LOOK_S)):
             _, writer = await second._open(certificate.trusting_nobody())  # noqa: SLF001
             writer.transport.abort()
     except (NoAnswer, BadResponse, OSError):

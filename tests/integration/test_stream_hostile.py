@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import json
 import socket
 import ssl
@@ -163,6 +164,12 @@ async def html(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(DEADLINE_S)
+
+
+async def carry(come: asyncio.StreamReader, go: asyncio.StreamWriter) -> None:
+    while data := await come.read(65536):
+        go.write(data)
+        await go.drain()
 
 
 async def resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -626,6 +633,40 @@ async def test_the_ndt7_probe_says_why_there_is_no_figure() -> None:
     findings = await probe.measure()
 
     assert [(finding.reason, finding.fields.mbps) for finding in findings] == [(Reason.REFUSED, None)] * 2  # type: ignore[union-attr]
+
+
+async def test_the_ndt7_probe_keeps_what_it_found_when_its_time_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.contract.ndt7.TRANSFER_S", 0.5)
+    entry = generous_gate()
+    connections = itertools.count()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The first is served, whoever comes later meets silence."""
+        if next(connections) > 0:
+            await silent(reader, writer)
+        far_reader, far_writer = await asyncio.open_connection(HOST, far)
+        await asyncio.wait(
+            [
+                asyncio.create_task(carry(reader, far_writer)),
+                asyncio.create_task(carry(far_reader, writer)),
+            ],
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        far_writer.transport.abort()
+
+    options = Ndt7Options(host=HOST, port=0, guests=True)
+    async with listening_for_ndt7(options, entry.gate) as far, scripted(answer) as port:
+        probe = Ndt7Probe(
+            enabled=True, server=HOST, port=port, tls=False, deadline_s=3.0, timeout_s=60.0, max_bytes=10**11
+        )
+        async with asyncio.timeout(probe.deadline_s):
+            down, up = await probe.measure()
+
+    assert isinstance(down.fields, Throughput)
+    assert (down.reason, down.fields.mbps is None) == (None, False)
+    assert up.reason is Reason.OVERRAN
 
 
 @pytest.fixture
