@@ -18,7 +18,7 @@ from agent.pages import Pages
 from agent.plan import month, windows
 from agent.plan.counters import Counted, Counters
 from agent.plan.options import PlanOptions
-from agent.plan.usage import Usage, in_month, reserved, settled, with_look
+from agent.plan.usage import Left, Usage, in_month, reserved, settled, with_look
 
 log = logging.getLogger("agent.plan")
 
@@ -98,14 +98,16 @@ class Ledger:
 def _plain(usage: Usage) -> list[Any]:
     numbers = [usage.line_bytes, usage.test_bytes, usage.reserved_bytes]
     looks = [dataclasses.astuple(look) for look in usage.looks.values()]
-    return [usage.month, usage.first_epoch, *numbers, looks]
+    return [usage.month, usage.first_epoch, *numbers, looks, dataclasses.astuple(usage.left)]
 
 
 def _read(plain: list[Any]) -> Usage:
     """What was saved; nothing when it makes no sense."""
     try:
-        month_begin, first_epoch, line_bytes, test_bytes, reserved_bytes, looks = plain
+        # Pages of older agents end with the looks.
+        month_begin, first_epoch, line_bytes, test_bytes, reserved_bytes, looks, *rest = plain
         found = [_read_look(*look) for look in looks]
+        left = _read_left(*rest[0]) if rest else Left()
     except (ValueError, TypeError):
         return Usage()
     numbers = (line_bytes, test_bytes, reserved_bytes)
@@ -118,7 +120,14 @@ def _read(plain: list[Any]) -> Usage:
         reserved_bytes=reserved_bytes,
         first_epoch=first_epoch,
         looks={look.interface: look for look in found},
+        left=left,
     )
+
+
+def _read_left(month_begin: Any, line_bytes: Any, test_bytes: Any) -> Left:
+    if not _are_texts(month_begin) or not _are_counts(line_bytes, test_bytes):
+        raise ValueError("no month that was left")
+    return Left(month_begin, line_bytes, test_bytes)
 
 
 def _read_look(epoch: Any, line: Any, *numbers: Any) -> Counted:

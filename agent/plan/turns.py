@@ -110,7 +110,7 @@ class Turns:
         """Wait until the test's next start."""
         while True:
             asked_s = self._wall_s()
-            start = self._again(test) or self._times[test.table].next(asked_s)
+            start = self._again(test, asked_s) or self._times[test.table].next(asked_s)
             if start is None:
                 await self._sleep(_NEVER_S)
             elif await self._reached(start, asked_s):
@@ -181,7 +181,8 @@ class Turns:
     async def _is_quiet(self, start: Start) -> bool | None:
         options = self._options
         until_s = min(start.at_s + options.wait_s, start.until_s)
-        wait_s = max(0.0, until_s - self._wall_s())
+        # A clock set back since the start makes its end a long way off.
+        wait_s = min(options.wait_s, max(0.0, until_s - self._wall_s()))
         return await is_quiet(
             self._counters,
             self._sleep,
@@ -211,24 +212,26 @@ class Turns:
         return Turn(probe=probe, was_busy=was_busy, line_bytes=line_bytes, agreement=self._agreement)
 
     def _end(self, turn: Turn) -> None:
-        moved = turn.moved_bytes
+        moved, known, most = turn.moved_bytes, turn.line_bytes(), turn.probe.estimate_bytes()
         if moved is None:
             # It failed, or was stopped: no more than the interface moved, no more than it was allowed.
-            known = turn.line_bytes()
-            moved = None if known is None else min(known, turn.probe.estimate_bytes())
+            moved = None if known is None else min(known, most)
+        elif moved > most:
+            # More than it was allowed is believed as far as the interface says so.
+            moved = max(most, min(moved, known or 0))
         self._ledger.end(moved)
         was_refused = _is_busy(turn.outcome)
         table = turn.probe.table
         times = self._busy_times.get(table, 0) + 1 if was_refused else 0
         self._busy_times[table] = times if times <= _AGAIN_TIMES else 0
 
-    def _again(self, test: CostsData) -> Start | None:
+    def _again(self, test: CostsData, now_s: float) -> Start | None:
         """When a test that the server had no room for comes back: soon, and not with all the others."""
         times, last = self._busy_times.get(test.table, 0), self._starts.get(test.table)
         if not times or last is None:
             return None
         place = chance(self._times[test.table].device, test.table, str(last.at_s), str(times))
-        at_s = last.at_s + (0.5 + place) * _AGAIN_S * 2 ** (times - 1)
+        at_s = now_s + (0.5 + place) * _AGAIN_S * 2 ** (times - 1)
         return Start(at_s, last.until_s) if at_s < last.until_s else None
 
     def _tests_left(self) -> int:

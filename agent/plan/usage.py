@@ -15,6 +15,19 @@ from agent.plan.counters import Counted, growth
 _MOST_LINES = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A month that was left: by its end, or by a clock that will be set back.
+
+    Attributes:
+        month: ISO date of its first day; empty when none was.
+    """
+
+    month: str = ""
+    line_bytes: int = 0
+    test_bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Of one month of the plan.
@@ -26,6 +39,7 @@ class Usage:
         reserved_bytes: what the test under way may move.
         first_epoch: in which counting began: whatever was counted there before our first look is not ours.
         looks: the last of each interface.
+        left: what was used of the month before it.
     """
 
     month: str = ""
@@ -34,6 +48,7 @@ class Usage:
     reserved_bytes: int = 0
     first_epoch: str = ""
     looks: Mapping[str, Counted] = field(default_factory=dict)
+    left: Left = Left()
 
     @property
     def tests_bytes(self) -> int:
@@ -63,10 +78,21 @@ def with_look(usage: Usage, now: Counted) -> Usage:
 
 
 def in_month(usage: Usage, month: str) -> Usage:
-    """When it is known to be this month; one that begins earlier than was believed keeps what was counted."""
-    if not usage.month or month <= usage.month:
+    """When it is known to be this one; one that begins earlier than was believed keeps all that was counted."""
+    if not usage.month or month == usage.month:
         return replace(usage, month=month)
-    return replace(usage, month=month, line_bytes=0, test_bytes=0)
+    if month > usage.month:
+        left = Left(usage.month, usage.line_bytes, usage.test_bytes)
+        return replace(usage, month=month, line_bytes=0, test_bytes=0, left=left)
+    if month > usage.left.month:
+        return replace(usage, month=month)
+    return replace(
+        usage,
+        month=month,
+        line_bytes=usage.line_bytes + usage.left.line_bytes,
+        test_bytes=usage.test_bytes + usage.left.test_bytes,
+        left=Left(),
+    )
 
 
 def reserved(usage: Usage, most_bytes: int) -> Usage:

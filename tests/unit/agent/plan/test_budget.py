@@ -256,6 +256,26 @@ def test_a_clock_that_goes_back_forgives_nothing(tmp_path: Path) -> None:
     assert _used(device)[1] == 100
 
 
+def test_a_clock_that_was_a_month_ahead_for_a_while_forgives_nothing(tmp_path: Path) -> None:
+    device = Device(tmp_path, PlanOptions(month_bytes=10**9))
+    device.begin()
+    device.ledger.end(100)
+    before = _used(device)
+    device.wall_ms += 40 * DAY_MS
+    device.ledger.look()
+    device.begin()
+    device.ledger.end(7)
+    assert _used(device)[1] == 7
+    device.cut()
+    device.wall_ms -= 40 * DAY_MS
+    device.ledger.look()
+
+    assert _used(device)[1] == before[1] + 7
+    device.wall_ms += 40 * DAY_MS
+    device.ledger.look()
+    assert _used(device)[1] == 0
+
+
 @pytest.mark.parametrize("busy_bytes", [0, 1000, 50_000_000])
 def test_the_card_is_written_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy_bytes: int) -> None:
     device = Device(tmp_path, PlanOptions(month_bytes=10**10))
@@ -335,6 +355,10 @@ def test_without_a_known_clock_the_first_month_is_the_one_that_is_believed(tmp_p
         ["", "", 0, 0, 0, [["0", 7, 1, 0, 0, 1]]],
         ["", "", 0, 0, 0, [["0", "eth0", 1, 0, 0, 2**64 + 1]]],
         ["2026-11-01", "0", True, 0, 0, []],
+        ["2026-11-01", "0", 1, 1, 0, [], ["2026-10-01", -1, 0]],
+        ["2026-11-01", "0", 1, 1, 0, [], [7, 0, 0]],
+        ["2026-11-01", "0", 1, 1, 0, [], ["2026-10-01"]],
+        ["2026-11-01", "0", 1, 1, 0, [], 7],
     ],
 )
 def test_a_page_that_makes_no_sense_is_as_none(tmp_path: Path, saved: list[object]) -> None:
@@ -343,6 +367,14 @@ def test_a_page_that_makes_no_sense_is_as_none(tmp_path: Path, saved: list[objec
     device.restart()
 
     assert replace(device.ledger.usage, looks={}) == Usage()
+
+
+def test_a_page_of_an_older_agent_is_read(tmp_path: Path) -> None:
+    device = Device(tmp_path, PlanOptions())
+    device.ledger._pages.save("2026-11-01", "0", 5, 3, 1, [])  # type: ignore[union-attr]
+    device.restart()
+
+    assert _used(device) == (5, 4)
 
 
 def test_a_card_that_takes_nothing_stops_nothing(

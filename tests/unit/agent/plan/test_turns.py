@@ -475,3 +475,45 @@ async def test_a_processor_that_was_slowed_down_for_a_moment_is_told_of(
     assert _fields(agent.records[0]).reasons == "throttled"
     await asyncio.sleep(0)
     assert "sampler" not in {task.get_name() for task in asyncio.all_tasks()}
+
+
+async def test_a_clock_set_back_beside_pupils_lengthens_no_wait() -> None:
+    school = School()
+    test = Load(school=school)
+    agent = Agent(school, test, wait_s=600)
+    await agent.turns.start(test)
+    school.pupils_bps = 5e6
+    school.wall_ms -= 40 * 86_400_000
+    school.slept_s.clear()
+
+    async with agent.turns.turn(test) as turn:
+        assert turn.was_busy
+    assert sum(school.slept_s) <= 600 + 5
+
+
+async def test_a_server_that_is_busy_after_a_long_wait_for_pupils_is_asked_again_too() -> None:
+    school = School()
+    test = Load(school=school, reason=Reason.BUSY, every_s=21_600)
+    agent = Agent(school, test, wait_s=1200)
+    school.pupils_bps = 5e6
+
+    await agent.run(lambda: len(agent.records) >= 2)
+
+    waited_s = (agent.records[1].clock.wall_ms - agent.records[0].clock.wall_ms) / 1000
+    assert 60 <= waited_s <= 1200 + 180
+
+
+async def test_a_test_that_claims_what_no_link_could_move_does_not_use_up_the_plan() -> None:
+    school = School()
+    test = Load(school=school)
+    agent = Agent(school, test, month_bytes=100_000_000_000)
+    async with agent.turns.turn(test) as turn:
+        school.rx += 1_000_000
+        told = Throughput(
+            direction="down", server="x", method="capacity", mbps=9, bytes=2**60, validity="valid"
+        )
+        settled = turn.settle((Finding(told),))
+
+    assert isinstance(settled, tuple)
+    assert settled[0].reason is Reason.UNTRUE
+    assert agent.ledger.usage.test_bytes == MOST
