@@ -78,7 +78,7 @@ def with_look(usage: Usage, now: Counted) -> Usage:
 
 
 def in_month(usage: Usage, month: str) -> Usage:
-    """When it is known to be this one; one that begins earlier than was believed keeps all that was counted."""
+    """When it is known to be this one; an earlier one than was believed keeps all that was counted."""
     if not usage.month or month == usage.month:
         return replace(usage, month=month)
     if month > usage.month:

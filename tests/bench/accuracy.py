@@ -29,12 +29,16 @@ def write_part(name: str, text: str) -> None:
 def as_table(figures: Sequence[Figure]) -> str:
     """Figures beside their goals, and how busy the machine was."""
     rows = (
-        f"| {f.name} | {f.value:.3g} {f.unit} | {_beside_goal(f)} | {f.note} |".replace("  ", " ")
+        f"| {f.name} | {_rounded(f.value)} {f.unit} | {_beside_goal(f)} | {f.note} |".replace("  ", " ")
         for f in figures
     )
     load = " ".join(f"{x:.1f}" for x in os.getloadavg())
     table = "\n".join(["| what | figure | goal | of what |", "|---|---|---|---|", *rows])
     return f"{table}\n\nLoad of the machine at the end (1, 5, 15 min; {os.cpu_count()} processors): {load}."
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def _beside_goal(figure: Figure) -> str:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from collector.checkpoint import public_key
 from collector.reflector import token
+from tests.bench.accuracy import as_table, write_part
 from tests.bench.figure import Figure
 
 _KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -60,14 +61,12 @@ def measure() -> list[Figure]:
         try:
             assert server.stderr is not None
             assert "reflector.listening" in server.stderr.readline()
-            return [
-                *_alone(server, "down"),
-                *_alone(server, "up"),
-                *_crowd(),
-            ]
+            figures = [*_alone(server, "down"), *_alone(server, "up"), *_crowd()]
         finally:
             server.terminate()
             server.wait()
+    write_part("reflector", as_table(figures))
+    return figures
 
 
 def _alone(server: subprocess.Popen[str], way: str) -> list[Figure]:
@@ -77,7 +76,10 @@ def _alone(server: subprocess.Popen[str], way: str) -> list[Figure]:
     spent_s = sum(process.cpu_times()[:2]) - before
     name = f"one test {way} paced at 1 Gbit/s"
     note = f"{100 * told['lost']:.2f} % of packets lost, {spent_s:.2f} s of the reflector's processor"
-    return [Figure(name=f"{name}: rate", value=told["mbps"], unit="Mbit/s", note=note)]
+    return [
+        Figure(name=f"{name}: rate", value=told["mbps"], unit="Mbit/s", note=note),
+        Figure(name=f"{name}: too slow by", value=100 * (1 - told["mbps"] / _GOAL_MBPS), unit="%", goal=5),
+    ]
 
 
 def _crowd() -> list[Figure]:
