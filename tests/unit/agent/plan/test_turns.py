@@ -302,6 +302,29 @@ async def test_two_tests_never_run_at_once() -> None:
     assert max(Load.most_at_once) == 1
 
 
+async def test_six_tests_at_once_keep_together_to_one_plan() -> None:
+    school = School()
+    names = ("capacity", "tcp", "ndt7", "iperf3", "speedtest", "another")
+    tests = [type(name, (Load,), {"table": name})(school=school) for name in names]
+    agent = Agent(school, *tests, month_bytes=1_200_000_000)
+    Load.most_at_once.clear()
+
+    async def once(test: Load) -> int | Reason:
+        async with agent.turns.turn(test) as turn:
+            if turn.refused is not None:
+                return turn.refused.reason
+            turn.settle(await turn.probe.measure())
+            return turn.moved_bytes or 0
+
+    ends = await asyncio.gather(*map(once, tests))
+    spent = [end for end in ends if not isinstance(end, Reason)]
+
+    assert {end for end in ends if isinstance(end, Reason)} <= {Reason.PLAN_EXHAUSTED}
+    assert spent[0] == MOST
+    assert MOST < sum(spent) == agent.ledger.usage.test_bytes <= 120_000_000
+    assert max(Load.most_at_once) == 1
+
+
 async def test_a_busy_server_is_asked_again_soon_but_not_for_ever() -> None:
     school = School()
     test = Load(school=school, reason=Reason.BUSY, every_s=21_600)
