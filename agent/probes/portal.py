@@ -4,7 +4,8 @@
 How: pages whose answer is known are asked for without TLS, as operating systems do, one after the other until
 one is open; a random query keeps caches from answering. Whatever else comes is judged: a redirect to another
 host or a request to log in is a portal, a page with one of the configured markers is a quota page, another
-page is tampered with, a refusal is blocked. Nothing of the page is kept, and of a redirect only the host.
+page is tampered with, a refusal is blocked; a proxy that gets no further is a failure, as silence is. Nothing
+of the page is kept, and of a redirect only the host.
 
 Costs at the defaults: one request each 600 s, 0.96 kB at the IP layer with name and
 connection (measured): 0.14 MB/day while the web is
@@ -43,6 +44,8 @@ _REDIRECTS = range(300, 400)
 _PAYMENT_REQUIRED, _LOGIN_REQUIRED = 402, 511
 _PAGE = 200
 _FORBIDDEN = (403, 451)
+_NO_FURTHER = {502: Reason.UNREACHABLE, 503: Reason.UNREACHABLE, 504: Reason.TIMEOUT}
+"""A proxy on the way to a dead link says so (RFC 9110 §15.6): nobody has put a page before the web."""
 _FORM = re.compile(
     r"<form|http-equiv\s*=\s*[\"']?refresh|\blocation\s*=[^=]|\blocation\s*\.\s*(?:href|replace|assign)",
     re.IGNORECASE,
@@ -143,7 +146,11 @@ class PortalProbe(ProbeOptions):
             if verdict in {PORTAL, QUOTA, BLOCKED}:
                 return Finding(_portal(known, exchange, verdict), None, e.detail)
             return Finding(Portal(target=known.url), e.reason, e.detail)
-        return Finding(_portal(known, exchange, self._verdict(known, exchange)))
+        verdict, status = self._verdict(known, exchange), exchange.response.status
+        if verdict == TAMPERED and status in _NO_FURTHER:
+            detail = f"the server, or a proxy that gets no further, answered with {status}"
+            return Finding(Portal(target=known.url, status=status), _NO_FURTHER[status], detail)
+        return Finding(_portal(known, exchange, verdict))
 
     @property
     def _manner(self) -> Manner:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.contract.option import option
+from agent.contract.reason import Reason
 from agent.echo import route
 from agent.echo.problem import NoAnswer
 from agent.probes.base import Finding, ProbeOptions, Reading
@@ -87,7 +88,9 @@ class SpeedtestProbe(Capped, ProbeOptions):
         # Both directions were under way in one look: neither is the other's cross traffic.
         seen = surroundings.until_now(received_bytes=found.down_bytes, sent_bytes=found.up_bytes)
         return [
-            _test(direction).found(
+            _test(direction).failed(NoAnswer(Reason.BAD_ANSWER, "speedtest-cli told no rate"))
+            if mbps is None
+            else _test(direction).found(
                 seen,
                 {Doubt.INTERRUPTED} if speedtest.is_short(mbps, payload_bytes) else (),
                 mbps=mbps,

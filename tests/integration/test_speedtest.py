@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent.contract.kinds import Throughput
 from agent.contract.reason import Reason
 from agent.probes.base import Reading
 from agent.probes.speedtest import SpeedtestProbe
@@ -76,7 +77,9 @@ async def test_a_bad_answer_is_a_reason_and_never_a_figure(
 async def test_a_direction_without_a_figure_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     down, up = await measured(monkeypatch, without_downloads)
 
-    assert down.reason is Reason.BAD_ANSWER
+    assert (down.reason, down.detail) == (Reason.BAD_ANSWER, "speedtest-cli told no rate")
+    assert isinstance(down.fields, Throughput)
+    assert (down.fields.bytes, down.fields.validity) == (None, None)
     assert up.reason is None
 
 

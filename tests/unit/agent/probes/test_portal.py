@@ -213,6 +213,21 @@ async def test_a_portal_that_holds_its_connection_open_is_known_by_what_it_said(
     assert (figures.open, figures.total_ms) == (False if verdict else None, None)
 
 
+@pytest.mark.parametrize(
+    ("status", "reason"), [(502, Reason.UNREACHABLE), (503, Reason.UNREACHABLE), (504, Reason.TIMEOUT)]
+)
+async def test_a_proxy_that_gets_no_further_is_a_failure_and_no_verdict(status: int, reason: Reason) -> None:
+    async with serving(page(status, b"<p>ERR_CONNECT_FAIL")) as pages:
+        finding, figures = await measured(Known(url=pages.url))
+    assert (figures.verdict, figures.open, figures.status, finding.reason) == (None, None, status, reason)
+
+
+async def test_a_quota_page_is_one_whatever_its_status() -> None:
+    async with serving(page(503, "<p>Трафик исчерпан".encode())) as pages:
+        finding, figures = await measured(Known(url=pages.url))
+    assert (figures.verdict, finding.reason) == ("quota", None)
+
+
 async def test_silence_is_a_failure_and_no_verdict() -> None:
     async with serving(None) as pages:
         finding, figures = await measured(Known(url=pages.url), timeout_s=0.1)
