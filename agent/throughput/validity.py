@@ -15,6 +15,10 @@ from agent.throughput.verdict import Doubt, Validity, judge
 _SLACK_RATIO, _SLACK_BYTES = 0.06, 100_000
 """Segments that the interface cuts for the kernel (TSO) are counted with one header for all of them."""
 
+_MOST_MBPS = 100_000
+_LEAST_BYTES_PER_MBPS = 25
+"""No rate is known from less than 0.2 ms of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
@@ -42,9 +46,10 @@ def settle(reading: Reading, around: Around) -> Reading:
 
 
 def moved_bytes(reading: Sequence[Finding]) -> int | None:
-    """What the findings say they moved; None when one does not say."""
+    """What the findings say they moved; None when one does not say, or nothing that can be."""
     counts = [f.fields.bytes for f in reading if isinstance(f.fields, Throughput)]
-    return sum(n for n in counts if n is not None) if counts and None not in counts else None
+    known = [n for n in counts if n is not None and n >= 0]
+    return sum(known) if counts and len(known) == len(counts) else None
 
 
 def doubted(finding: Finding, doubts: set[Doubt]) -> Finding:
@@ -70,9 +75,11 @@ def _is_absurd(fields: Throughput) -> bool:
     mbps = fields.mbps
     if mbps is None:
         return False
-    low, high = fields.mbps_low, fields.mbps_high
+    low, high, moved = fields.mbps_low, fields.mbps_high, fields.bytes
     return (
-        not (math.isfinite(mbps) and mbps > 0)
+        not all(math.isfinite(rate) for rate in (mbps, low, high) if rate is not None)
+        or not 0 < mbps <= _MOST_MBPS
+        or (moved is not None and moved < mbps * _LEAST_BYTES_PER_MBPS)
         or (fields.nic_mbps is not None and mbps > fields.nic_mbps)
         or (low is not None and low > mbps)
         or (high is not None and high < mbps)

@@ -175,7 +175,7 @@ async def test_a_test_is_compared_with_the_one_before_it() -> None:
         async with agent.turns.turn(Load(school=school)) as turn:
             school.rx += 10_000_000
             told = Throughput(
-                direction="down", server="x", method=method, mbps=mbps, bytes=9, validity="valid"
+                direction="down", server="x", method=method, mbps=mbps, bytes=9000, validity="valid"
             )
             (settled,) = turn.settle((Finding(told),))  # type: ignore[misc]
             assert isinstance(settled.fields, Throughput)

@@ -44,6 +44,10 @@ def test_an_ordinary_figure_stays_as_it_is() -> None:
         (Around(), {"mbps": float("nan")}),
         (Around(), {"mbps_low": 10.1}),
         (Around(), {"mbps_high": 9.9}),
+        (Around(), {"mbps": 1e12, "mbps_high": 1e12}),
+        (Around(), {"mbps": 1e7, "bytes": None}),
+        (Around(), {"mbps_low": float("nan")}),
+        (Around(), {"mbps_high": float("inf")}),
         (Around(line_bytes=800_000), {}),
         (Around(line_bytes=0), {"bytes": 5_000_000}),
     ],
@@ -54,7 +58,7 @@ def test_what_cannot_be_is_no_figure(around: Around, fields: dict[str, Any]) -> 
     assert reason == Reason.UNTRUE
     assert (found.validity, found.reasons) == ("invalid", "implausible")
     assert {found.mbps, found.mbps_low, found.mbps_high, found.burst_mbps} == {None}
-    assert found.bytes is not None
+    assert found.bytes == fields.get("bytes", 1_000_000)
 
 
 def test_both_directions_together_may_not_exceed_the_interface() -> None:
@@ -94,3 +98,4 @@ def test_what_was_moved_is_known_only_when_every_direction_says() -> None:
     assert moved_bytes((_finding(bytes=5), _finding(bytes=None))) is None
     assert moved_bytes((Finding(Host()),)) is None
     assert moved_bytes(()) is None
+    assert moved_bytes((_finding(bytes=7), _finding(bytes=-5))) is None
