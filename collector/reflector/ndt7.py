@@ -36,6 +36,8 @@ logging.getLogger("websockets.server").setLevel(logging.WARNING)
 _HEAD_S = 5.0
 _CLOSE_S = 3.0
 _READ_BYTES = 1 << 18
+_STRANGERS = 256
+"""Each takes 300 kB under TLS."""
 _WANTED_BYTES = 1 << 62
 """An NDT7 client does not say how much it will move: as much as the gate lets one test have."""
 
@@ -48,7 +50,7 @@ class Ndt7Server:
     def __init__(self, gate: Gate, *, guests: bool) -> None:
         self._gate = gate
         self._guests = guests
-        self._door = Door()
+        self._door = Door(strangers=_STRANGERS)
 
     async def serve(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Take connections until cancelled."""

@@ -37,6 +37,8 @@ log = logging.getLogger("collector.reflector.stream")
 
 _FIRST_LINE_S = 5.0
 _STREAMS = 32
+_LOADS = 256
+"""Streams that carried load, of one session from its begin to its end: each is looked at for every report."""
 _SILENT_S = 5
 _FEW_SEGMENTS = 5
 """Of so few the kernel has not yet learnt the length."""
@@ -141,7 +143,7 @@ class StreamServer:
 
     async def _join(self, sock: socket.socket, first: Join) -> None:
         session = self._sessions.get(first.join)
-        if session is None or len(session.tasks) >= _STREAMS:
+        if session is None or len(session.tasks) >= _STREAMS or len(session.ended) >= _LOADS:
             await _say(
                 sock, Joined(ok=False, detail="no such session" if session is None else "too many streams")
             )

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -163,3 +164,22 @@ def test_clients_that_hang_up_are_charged_what_they_were_sent(ports: dict[str, i
     """One test may have 400 MB, a device 2 GB a day."""
     for _ in range(8):
         assert within(5, measures, ports["ndt7"])
+
+
+def test_a_session_takes_no_end_of_streams(ports: dict[str, int]) -> None:
+    """The reflector looks at each stream there ever was for every report."""
+    with connected(ports["tcp"]) as control:
+        control.sendall(json.dumps({"open": TOKEN, "bytes": 1_000_000}).encode() + b"\n")
+        session = json.loads(control.recv(1000))["session"]
+        join = json.dumps({"join": session, "direction": "up"}).encode() + b"\n"
+        said = [answer(ports["tcp"], join) for _ in range(300)]
+    assert said[0]["ok"]
+    assert said[-1] == {"ok": False, "detail": "too many streams"}
+    assert within(5, opened, ports["tcp"])
+
+
+def answer(port: int, line: bytes) -> dict[str, Any]:
+    with connected(port) as sock:
+        sock.sendall(line)
+        said: dict[str, Any] = json.loads(sock.recv(1000))
+        return said
