@@ -73,8 +73,10 @@ class Load(ProbeOptions):
         """Do it."""
         self.running.append(self.table)
         self.most_at_once.append(len(self.running))
-        await asyncio.sleep(0.01)
-        self.running.remove(self.table)
+        try:
+            await asyncio.sleep(0.01)
+        finally:
+            self.running.remove(self.table)
         if self.reason is not None:
             return (
                 Finding(Throughput(direction="down", server="x", method="capacity"), self.reason, "told"),
