@@ -5,7 +5,8 @@ How: Debian's iperf3 as a short-lived process with bounded memory, bytes and tim
 here its own figure: the mean payload at the receiving end. iperf3 serves one at a time: further servers are
 asked in turn when one is busy or not there, as far as there is time; a record with `busy` says that all were.
 
-Costs: `seconds` of the link each way, never more than `max_bytes`.
+Costs: `seconds` of the link each way, never more than `max_bytes`: down the figure is then `interrupted`, up
+there is none.
 
 Does not tell: what a long path carries. Slow start is in its mean (see docs/accuracy.md).
 """
@@ -30,6 +31,7 @@ from agent.throughput.outcome import FRAMING_RATIO, Test
 from agent.throughput.program import Bounds
 from agent.throughput.server import check_server, look_up
 from agent.throughput.surroundings import Surroundings
+from agent.throughput.verdict import Doubt
 
 _MEMORY_BYTES = 256 << 20
 _SET_UP_S = 15.0
@@ -97,16 +99,18 @@ class Iperf3Probe(CappedEachWay, ProbeOptions):
         bounds = Bounds(memory_bytes=_MEMORY_BYTES, bytes=self.max_bytes, seconds=self.seconds + _SET_UP_S)
         try:
             ran = await program.run(words, bounds, surroundings.interface)
-            if ran.stopped is not None:
+            # Down the receiver is here, and has counted until it was stopped; up it is the server alone.
+            is_cut_short = ran.stopped == "bytes" and direction == "down"
+            if ran.stopped is not None and not is_cut_short:
                 raise NoAnswer(Reason.OVERRAN, f"iperf3 was stopped: it took all the {ran.stopped} it may")  # noqa: TRY301
-            found = iperf3.read(ran.output or ran.complaint.encode())
+            found = iperf3.read(ran.output or ran.complaint.encode(), was_stopped=is_cut_short)
         except NoAnswer as e:
             return test.failed(e)
         payload = {"received_bytes": 0, "sent_bytes": 0}
         payload["received_bytes" if direction == "down" else "sent_bytes"] = found.payload_bytes
         return test.found(
             surroundings.until_now(**payload),
-            (),
+            {Doubt.INTERRUPTED} if is_cut_short else (),
             mbps=found.mbps,
             moved_bytes=round(found.payload_bytes * FRAMING_RATIO),
             duration_s=ran.lasted_s,

@@ -57,8 +57,12 @@ def command(host: str, port: int, direction: Direction, *, seconds: int, streams
     return words + (["--reverse", "--rcv-timeout", "10000"] if direction == "down" else [])
 
 
-def read(output: bytes) -> Iperf3Result:
+def read(output: bytes, *, was_stopped: bool = False) -> Iperf3Result:
     """What its JSON says.
+
+    Args:
+        output: all of it.
+        was_stopped: by us, so that it was not told what the other end sent.
 
     Raises:
         NoAnswer: an error of its own, or no figure.
@@ -67,7 +71,7 @@ def read(output: bytes) -> Iperf3Result:
         plain = json.loads(output)
     except (ValueError, RecursionError) as e:
         raise NoAnswer(Reason.BAD_ANSWER, "iperf3 wrote no JSON") from e
-    if isinstance(plain, dict) and isinstance(plain.get("error"), str):
+    if isinstance(plain, dict) and isinstance(plain.get("error"), str) and not was_stopped:
         raise NoAnswer(reason_of(plain["error"]), f"iperf3: {plain['error'][:150]}")
     end = table(plain, "end")
     received = table(end, "sum_received")
@@ -81,7 +85,7 @@ def read(output: bytes) -> Iperf3Result:
         raise NoAnswer(
             Reason.UNTRUE, f"iperf3 tells of {payload_bytes:.0f} bytes in {seconds:g} s, and {bits:.0f} bit/s"
         )
-    sent_bytes = number(table(end, "sum_sent"), "bytes")
+    sent_bytes = None if was_stopped else number(table(end, "sum_sent"), "bytes")
     if sent_bytes is not None and payload_bytes > (1 + _AHEAD_RATIO) * sent_bytes:
         raise NoAnswer(
             Reason.UNTRUE, f"iperf3 tells of {payload_bytes:.0f} bytes received and {sent_bytes:.0f} sent"

@@ -24,6 +24,7 @@ from agent.contract.reason import Reason
 from agent.echo.problem import NoAnswer
 
 _LOOK_EVERY_S = 0.1
+_LAST_WORD_S = 0.5
 _OUTPUT_BYTES = 1 << 20
 _STACK_BYTES = 1 << 20
 _FRUGAL = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
@@ -86,6 +87,8 @@ async def run(command: Sequence[str], bounds: Bounds, interface: str | None) -> 
     reading = asyncio.gather(*(_read(pipe) for pipe in (program.stdout, program.stderr) if pipe))
     try:
         stopped = await _watch(program, bounds, count)
+        if stopped is not None:
+            await _let_speak(program)
         _kill(program.pid)
         output, complaint = await reading
         code = await program.wait()
@@ -116,6 +119,15 @@ async def _watch(program: asyncio.subprocess.Process, bounds: Bounds, count: Cal
     finally:
         ending.cancel()
     return None
+
+
+async def _let_speak(program: asyncio.subprocess.Process) -> None:
+    """Some say when they are asked to end what they have found until then; they get no time for more."""
+    with contextlib.suppress(ProcessLookupError):
+        program.terminate()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_WORD_S):
+            await program.wait()
 
 
 async def _read(stream: asyncio.StreamReader) -> bytes:

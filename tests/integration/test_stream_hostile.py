@@ -756,12 +756,18 @@ async def test_iperf3_where_nobody_serves_is_refused() -> None:
 
 
 @pytest.mark.parts("iperf3")
-async def test_iperf3_is_stopped_at_its_bytes(iperf3_server: tuple[int, Any]) -> None:
-    (finding,) = await iperf3_probe(
-        iperf3_server[0], directions=["down"], seconds=10, max_bytes=1_000_000
-    ).measure()
+async def test_iperf3_is_stopped_at_its_bytes_and_says_down_what_it_found(
+    iperf3_server: tuple[int, Any],
+) -> None:
+    began_s = time.monotonic()
+    down, up = await iperf3_probe(iperf3_server[0], seconds=10, max_bytes=1_000_000).measure()
 
-    assert finding.reason is Reason.OVERRAN
+    assert time.monotonic() - began_s < 10
+    assert isinstance(down.fields, Throughput)
+    assert (down.reason, down.fields.validity) == (None, "suspect")
+    assert "interrupted" in (down.fields.reasons or "")
+    assert (down.fields.mbps or 0) > 50
+    assert up.reason is Reason.OVERRAN
 
 
 def test_a_tcp_test_needs_no_websockets() -> None:

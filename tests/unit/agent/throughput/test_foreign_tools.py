@@ -107,6 +107,18 @@ def test_nothing_that_arrived_by_iperf3_is_silence_and_no_bad_answer() -> None:
     assert silent.value.reason is Reason.TIMEOUT
 
 
+def test_what_iperf3_received_until_it_was_stopped_is_a_figure_only_to_who_stopped_it() -> None:
+    said = json.dumps(
+        {
+            "error": "interrupt - the client has terminated",
+            "end": {"sum_sent": {"bytes": 0, "seconds": 10.0}, "sum_received": RECEIVED},
+        }
+    ).encode()
+    assert iperf3.read(said, was_stopped=True).mbps == 9.6
+    with pytest.raises(NoAnswer):
+        iperf3.read(said)
+
+
 def test_iperf3s_figure_is_that_of_the_receiver() -> None:
     plain = {"end": {"sum_sent": {"bits_per_second": 11e6}, "sum_received": RECEIVED}}
 
@@ -121,10 +133,13 @@ def test_absurd_rates_of_iperf3_are_refused(bits: Any) -> None:
         iperf3.read(json.dumps(plain).encode())
 
 
-@given(JSON | st.fixed_dictionaries({"end": st.fixed_dictionaries({"sum_received": JSON, "streams": JSON})}))
-def test_any_json_of_iperf3_is_read_or_refused(plain: Any) -> None:
+@given(
+    st.booleans(),
+    JSON | st.fixed_dictionaries({"end": st.fixed_dictionaries({"sum_received": JSON, "streams": JSON})}),
+)
+def test_any_json_of_iperf3_is_read_or_refused(was_stopped: bool, plain: Any) -> None:
     try:
-        found = iperf3.read(json.dumps(plain).encode())
+        found = iperf3.read(json.dumps(plain).encode(), was_stopped=was_stopped)
     except NoAnswer:
         return
     assert found.payload_bytes > 0
