@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long does each resolver of the school take to answer one name, and is it honest?
 
-How: one question over UDP to each resolver of `/etc/resolv.conf`, or to those configured; one record each.
-Any failure, SERVFAIL and unknown names included, is a record with its reason and without a time; so is an
-answer that has no address. Beside it each is asked for a random name below a zone that has none, by both
-versions where IPv6 has a default route: an address for it is a hijack (a search page, a portal). An address
-that no public server can have, or that is not among `expected`, is a poisoned answer and a failure; an answer
-that shares no address with the other resolvers' is only marked.
+How: one question over UDP to each resolver of `/etc/resolv.conf`, or to those configured, and over TCP what
+does not fit a datagram; one record each. Any failure, SERVFAIL and unknown names included, is a record with
+its reason and without a time; so is an answer that has no address. Beside it each is asked for a random name
+below a zone that has none, by both versions where IPv6 has a default route: an address for it is a hijack (a
+search page, a portal). An address that no public server can have, or that is not among `expected`, is a
+poisoned answer and a failure; an answer that shares no address with the other resolvers' is only marked.
 
 Costs at the defaults: two questions of 57 and 68 bytes and answers of about 100 and 130 bytes at the IP layer
 each 300 s: 0.10 MB/day for each resolver beyond the link, 0.16 with IPv6. A round takes as long as an answer,
-up to 10 s.
+up to 20 s.
 
 Does not tell: how long an uncached name takes (a popular name is answered from the resolver's cache), nor
 whether a public but wrong address is wrong, unless `expected` says what is right. A resolver that knows the
@@ -24,17 +24,19 @@ import dataclasses
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from agent.contract.kinds import Dns
 from agent.contract.option import option
 from agent.contract.reason import Reason
 from agent.echo import address, honesty, resolvers, route
-from agent.echo.lookup import DNS_PORT, Lookup, look_up
+from agent.echo.lookup import DNS_PORT, Lookup, look_up, look_up_whole
 from agent.echo.message import RecordType, is_host_name
 from agent.probes.base import Finding, ProbeFailed, ProbeOptions, Reading
 
 _RANDOM_BYTES = 8
+_WHOLE = 2
+"""Questions for an answer that did not fit a datagram: the same again, and one over TCP."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +71,11 @@ class DnsProbe(ProbeOptions):
         if len(set(self.resolvers)) < len(self.resolvers):
             raise ValueError("resolvers must not repeat an address")
         honesty.networks(self.expected)
-        longest_s = self.attempts * self.timeout_s
+        longest_s = (self.attempts + _WHOLE) * self.timeout_s
         if longest_s >= min(self.deadline_s, self.every_s):
             raise ValueError(
-                f"attempts x timeout_s ({longest_s:g} s) must be shorter than deadline_s and every_s"
+                f"(attempts + {_WHOLE}) x timeout_s ({longest_s:g} s) must be shorter than deadline_s "
+                "and every_s"
             )
 
     async def measure(self) -> Reading:
@@ -93,8 +96,19 @@ class DnsProbe(ProbeOptions):
             resolver = address.parse(target)
         except ValueError as e:
             return Lookup(attempts=0, reason=Reason.NETWORK_DOWN, detail=str(e))
-        return await look_up(
-            resolver, name, timeout_s=self.timeout_s, attempts=self.attempts, port=self.port, kind=kind
+        more: Any = {"timeout_s": self.timeout_s, "port": self.port, "kind": kind}
+        found = await look_up(resolver, name, attempts=self.attempts, **more)
+        if found.answer is None or not found.answer.truncated:
+            return found
+        whole = await look_up_whole(resolver, name, **more)
+        addresses = whole.answer.addresses if whole.answer is not None else ()
+        answer = dataclasses.replace(found.answer, addresses=addresses)
+        return dataclasses.replace(
+            found,
+            attempts=found.attempts + whole.attempts,
+            answer=answer,
+            reason=whole.reason,
+            detail=whole.detail,
         )
 
     async def _ask_absent(self, target: str) -> bool | None:
@@ -118,7 +132,7 @@ class DnsProbe(ProbeOptions):
         reason, detail = lookup.reason, lookup.detail
         if poisoned:
             reason, detail = Reason.BAD_ANSWER, "an address of the answer cannot be right"
-        elif reason is None and not found.addresses and not found.truncated:
+        elif reason is None and not found.addresses:
             reason, detail = Reason.NAME_UNKNOWN, "the answer has no address"
         fields = Dns(
             target=target,

@@ -20,7 +20,7 @@ from agent.echo.message import RecordType
 from agent.probes import dns
 from agent.probes.base import Finding, ProbeFailed
 from agent.probes.dns import DnsProbe
-from tests.unit.agent.echo.peers import Resolver, resolving, says, silence
+from tests.unit.agent.echo.peers import Resolver, resolving, resolving_by_tcp, says, silence, truncates
 
 Answer = Callable[[bytes], list[bytes]]
 LOCAL = ("127.0.0.1",)
@@ -139,7 +139,7 @@ async def test_cancellation_passes() -> None:
         ({"resolvers": LOCAL * 2}, "resolvers must not repeat an address"),
         ({"absent_zone": "a b"}, "absent_zone 'a b' is not a domain name"),
         ({"expected": ("10.0.0.1/8",)}, "host bits set"),
-        ({"attempts": 10, "timeout_s": 10}, r"attempts x timeout_s \(100 s\) must be shorter"),
+        ({"attempts": 10, "timeout_s": 10}, r"\(attempts \+ 2\) x timeout_s \(120 s\) must be shorter"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], problem: str) -> None:
@@ -158,7 +158,6 @@ def by_name(*, wanted: Answer, absent: Answer) -> Answer:
         (says(0, "93.184.215.14"), says(3), "honest", (False, False, False)),
         (says(0, "93.184.215.14"), says(0, "203.0.113.9"), "hijacked", (True, False, False)),
         (says(0, "93.184.215.14"), silence, "honest", (None, False, False)),
-        (lambda q: [q[:2] + b"\x83\x80" + q[4:]], says(3), "truncated", (False, None, True)),
     ],
 )
 async def test_verdict_is_the_worst_that_holds(
@@ -169,6 +168,27 @@ async def test_verdict_is_the_worst_that_holds(
     assert (finding.reason, figures.verdict) == (None, verdict)
     assert (figures.hijacked, figures.poisoned, figures.truncated) == flags
     assert len(server.queries) >= 2
+
+
+@pytest.mark.parametrize(("host", "verdict"), [("93.184.215.14", "truncated"), ("10.10.34.36", "poisoned")])
+async def test_what_does_not_fit_a_datagram_is_judged_by_what_comes_over_tcp(host: str, verdict: str) -> None:
+    async with (
+        resolving(by_name(wanted=truncates, absent=says(3))) as (_, port),
+        resolving_by_tcp(port, says(0, host)),
+    ):
+        finding, figures = await measured(port=port)
+    assert (figures.verdict, figures.truncated, figures.hijacked) == (verdict, True, False)
+    assert (finding.reason is None, figures.lookup_ms is None) == (
+        verdict != "poisoned",
+        verdict == "poisoned",
+    )
+
+
+async def test_where_tcp_is_blocked_an_answer_that_does_not_fit_a_datagram_is_none() -> None:
+    async with resolving(by_name(wanted=truncates, absent=says(3))) as (_, port):
+        finding, figures = await measured(port=port)
+    assert (finding.reason, figures.lookup_ms, figures.truncated) == (Reason.REFUSED, None, True)
+    assert "over TCP" in (finding.detail or "")
 
 
 @pytest.mark.parametrize(("host", "expected"), [("10.10.34.36", ()), ("8.8.8.8", ("93.184.0.0/16",))])
