@@ -241,7 +241,8 @@ class Ipv6:
     kind: ClassVar[str] = "ipv6"
 
     verdict: str | None = text(
-        "working, absent (no address), no_route, broken (an address, but no way) or unknown"
+        "working, large_lost (small packets come back, large ones vanish), absent (no address), no_route, "
+        "broken (an address, but no way) or unknown"
     )
     working: bool | None = flag("whether at least one anchor answered by IPv6")
     broken: bool | None = flag("whether the host has an IPv6 address that leads nowhere while IPv4 works")
@@ -252,6 +253,9 @@ class Ipv6:
     rtt_median_ms: float | None = number("median round-trip time by IPv6 (nearest rank)")
     ipv4_answered: int | None = number("requests to anchors by IPv4 that were answered meanwhile")
     aaaa_answers: int | None = number("IPv6 addresses that the resolver gave for a name that has some")
+    large_answered: bool | None = flag(
+        "whether a packet as large as the host sends came back by IPv6; None when none was sent"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

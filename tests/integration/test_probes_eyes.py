@@ -151,6 +151,21 @@ def test_ipv6_works(row: Row) -> None:
     fields, reason = row.one("ipv6", **IPV6)
     assert (reason, fields["verdict"], fields["working"], fields["broken"]) == (None, "working", True, False)
     assert (fields["anchor_asked"], fields["anchor_answered"], fields["ipv4_answered"]) == (1, 1, 1)
+    assert fields["large_answered"] is True
+
+
+@pytest.mark.parametrize("mtu_bytes", [1280, 1400])
+@pytest.mark.parametrize("tells", [True, False])
+def test_ipv6_that_loses_only_large_packets_is_told_where_no_router_tells(
+    row: Row, mtu_bytes: int, tells: bool
+) -> None:
+    row.narrow(mtu_bytes)
+    if not tells:
+        for room in ("modem", "operator"):
+            row.rule(room, "output", "icmpv6 type packet-too-big drop")
+    fields, reason = row.one("ipv6", **IPV6)
+    assert (reason, fields["verdict"]) == (None, "working" if tells else "large_lost")
+    assert (fields["working"], fields["large_answered"]) == (True, tells)
 
 
 def test_ipv6_with_an_address_but_no_way_is_broken(row: Row) -> None:

@@ -16,6 +16,7 @@ from agent.echo.ledger import Outcome
 from agent.echo.lookup import look_up
 from agent.probes import ipv6
 from agent.probes.ipv6 import Ipv6Probe
+from agent.trace import large
 from tests.unit.agent.echo.peers import resolving, says, truncates
 
 SIX, FOUR = ("2001:db8::1", "2001:db8::2"), ("192.0.2.1",)
@@ -29,7 +30,12 @@ class Home:
     six = True
     four = True
     connects = False
+    large: bool | None = True
     plans = 0
+
+    async def comes_back(self, _host: Any, *, timeout_s: float) -> bool | None:
+        assert timeout_s > 0
+        return self.large
 
     async def ask(self, plan: Any, *, in_doubt: Any, **_: Any) -> Answers:
         self.plans += 1
@@ -49,6 +55,7 @@ class Home:
 def home(monkeypatch: pytest.MonkeyPatch) -> Home:
     home = Home()
     monkeypatch.setattr(ipv6, "ask", home.ask)
+    monkeypatch.setattr(large, "comes_back", home.comes_back)
     monkeypatch.setattr(route, "has_global_address_6", lambda: home.address)
     monkeypatch.setattr(route, "has_default_route_6", lambda: home.route)
     monkeypatch.setattr(resolvers, "system_resolvers", lambda: ())
@@ -67,8 +74,11 @@ async def measured(**options: Any) -> Ipv6:
     [
         ({}, "working", True, False),
         ({"four": False}, "working", True, False),
+        ({"large": False}, "large_lost", True, False),
+        ({"large": None}, "working", True, False),
         ({"six": False}, "broken", False, True),
-        ({"six": False, "connects": True}, "working", True, False),
+        # Who drops small echoes drops large ones, too.
+        ({"six": False, "connects": True, "large": False}, "working", True, False),
         ({"six": False, "four": False}, "unknown", False, None),
         ({"route": False}, "no_route", False, False),
         ({"address": False}, "absent", False, False),
@@ -87,6 +97,12 @@ async def test_nobody_is_asked_where_there_is_no_way(home: Home) -> None:
     figures = await measured()
     assert (home.plans, figures.anchor_asked, figures.ipv4_answered) == (0, 0, None)
     assert figures.rtt_median_ms is None
+
+
+async def test_a_large_one_is_sent_only_where_all_small_ones_came_back(home: Home) -> None:
+    assert (await measured()).large_answered is True
+    home.six, home.connects = False, True
+    assert (await measured()).large_answered is None
 
 
 async def test_answers_are_counted(home: Home) -> None:
