@@ -17,7 +17,7 @@ from tests.bench.figure import Figure
 from tests.linkbed.bed import Bed
 from tests.linkbed.change import Burst, Link
 from tests.linkbed.outages.played import LEAD_S, Played, play_all
-from tests.linkbed.outages.promised import COARSE, why_missed
+from tests.linkbed.outages.promised import COARSE, why_excepted
 from tests.linkbed.outages.scenarios import LOSSY_GEO, TERRESTRIAL, Line
 from tests.linkbed.outages.table import table
 from tests.linkbed.program import compiled
@@ -74,7 +74,7 @@ def _truth(results: Mapping[Line, Played]) -> Iterator[Figure]:
         ends = [abs(f.end_error_s) for f in long if f.end_error_s is not None]
         yield Figure(name=f"{line}: begin, worst error, ≥ 5 s", value=max(begins), unit="s", goal=1.0)
         yield Figure(name=f"{line}: end, worst error, ≥ 5 s", value=max(ends), unit="s", goal=1.0)
-        wrong = [f.scenario.name for f in played.found if not f.is_right and why_missed(f, line) is None]
+        wrong = [f.scenario.name for f in played.found if not f.is_right and why_excepted(f, line) is None]
         yield Figure(
             name=f"{line}: scenarios told wrongly", value=len(wrong), unit="", goal=0, note=", ".join(wrong)
         )

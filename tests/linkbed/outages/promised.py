@@ -40,18 +40,31 @@ MAY_BE_MISSED = (
         "to be sure takes 3 s at 50 ms, 4 s at 600 ms: an echo each 1.68 s, its time-out, enough others",
     ),
 )
+_BLAMED_BY_CHANCE = ("operator", "upstream")
+"""A known fault of the watch: after chance loss others are heard before the anchors, and one is blamed."""
 COARSE = {"dns": "a resolver is asked each 2 s, or each 240 s, by the profile"}
 """Causes whose begin is promised within the resolution told only, and why."""
 
 
-def why_missed(found: Found, line: Line) -> str | None:
-    """Why nothing had to be told of it, when nothing was."""
+def why_excepted(found: Found, line: Line) -> str | None:
+    """Why it is no fault that nothing was told of it, or another cause, when that is so."""
+    if _is_blamed_by_chance(found, line):
+        return "requests after its end were lost by chance; meanwhile first hop or resolver answered"
     if found.last is not None:
         return None
     return next(
         (m.reason for m in MAY_BE_MISSED if m.profile == line.profile and found.scenario.name in m.scenarios),
         None,
     )
+
+
+def _is_blamed_by_chance(found: Found, line: Line) -> bool:
+    """Whether the link lost the first request after the end, as only an end told too late can show."""
+    last, error_s = found.last, found.end_error_s
+    if last is None or error_s is None or last.closed_resolution_s is None:
+        return False
+    is_late = bool(LINKS[line].loss_ratio) and error_s > last.closed_resolution_s
+    return is_late and found.scenario.cause == "line" and last.cause in _BLAMED_BY_CHANCE
 
 
 def broken(played: Played, line: Line) -> list[str]:
@@ -63,12 +76,12 @@ def broken(played: Played, line: Line) -> list[str]:
 def _faults(found: Found, line: Line) -> Iterator[str]:
     last, cause = found.last, found.scenario.cause
     if last is None:
-        if cause is not None and why_missed(found, line) is None:
+        if cause is not None and why_excepted(found, line) is None:
             yield "not told"
     elif cause is None:
         yield f"told as {last.cause}, but is no outage"
     else:
-        if last.cause != cause:
+        if last.cause != cause and why_excepted(found, line) is None:
             yield f"told as {last.cause} ({last.evidence}), was {cause}"
         yield from _misdated(found, last, BUSY_S + (BY_CHANCE_S if LINKS[line].loss_ratio else 0.0))
 
