@@ -17,6 +17,7 @@ from collector.reflector.gate import Gate
 from collector.reflector.ndt7 import Ndt7Server
 from collector.reflector.options import CapacityOptions, HttpOptions, Ndt7Options, TcpOptions
 from collector.reflector.pages import PageServer
+from collector.reflector.place import listened_on
 from collector.reflector.stream import StreamServer
 from collector.reflector.udp import CapacityServer
 
@@ -96,10 +97,11 @@ async def _ended(thread: Future[None]) -> None:
 
 @contextlib.contextmanager
 def _listener(table: str, host: str, port: int) -> Iterator[socket.socket]:
+    family, host = listened_on(host)
     with _named(table):
         listener = socket.create_server(
             (host, port),
-            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            family=family,
             backlog=_BACKLOG,
             dualstack_ipv6=host == "::",
         )

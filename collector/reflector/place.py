@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which place does an address stand for? Whoever holds one holds all of it."""
+"""Which place does an address stand for, and which one is listened on?"""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
+import socket
 
 _HOST_BITS = 64
 
@@ -19,3 +20,10 @@ def place_of(address: str) -> str:
             return str(found.ipv4_mapped)
         return str(ipaddress.IPv6Network((found, _HOST_BITS), strict=False))
     return address
+
+
+def listened_on(host: str) -> tuple[socket.AddressFamily, str]:
+    """Family and address to bind; `::` is all of IPv4 where the machine has no IPv6."""
+    if host == "::" and not socket.has_dualstack_ipv6():
+        return socket.AF_INET, "0.0.0.0"  # noqa: S104 -- the operator said: all
+    return (socket.AF_INET6 if ":" in host else socket.AF_INET), host

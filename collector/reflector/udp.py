@@ -15,6 +15,7 @@ from agent.contract.capacity.datagram import Datagrams
 from collector.reflector.capacity import Out, Sessions
 from collector.reflector.gate import Gate
 from collector.reflector.options import CapacityOptions
+from collector.reflector.place import listened_on
 
 log = logging.getLogger("collector.reflector.udp")
 
@@ -85,7 +86,7 @@ class CapacityServer:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family, host = listened_on(host)
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         if family == socket.AF_INET6:

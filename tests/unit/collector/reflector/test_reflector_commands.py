@@ -14,8 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from collector.__main__ import main
 from collector.errors import ConfigError
 from collector.reflector import token
+from collector.reflector.gate import Gate
+from collector.reflector.listening import listening_for_datagrams, listening_for_streams
 from collector.reflector.options import (
     CapacityOptions,
+    GateOptions,
     HttpOptions,
     Ndt7Options,
     ReflectorOptions,
@@ -79,6 +82,22 @@ async def test_services_end_when_told() -> None:
     stop.set()
     async with asyncio.timeout(10):
         await serve(everywhere_a_free_port(), stop)
+
+
+async def test_a_machine_without_ipv6_is_served_by_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    gate = Gate(GateOptions())
+    async with (
+        listening_for_datagrams(CapacityOptions(port=0), gate) as udp_port,
+        listening_for_streams(TcpOptions(port=0), gate) as port,
+    ):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+            pytest.raises(OSError, match="in use"),
+        ):
+            other.bind(("127.0.0.1", udp_port))
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.transport.abort()
 
 
 class Broken(Exception):
