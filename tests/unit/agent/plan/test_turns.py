@@ -33,6 +33,8 @@ class School:
         self.wall_ms, self.mono_ms, self.rx, self.pupils_bps = NOON_MS, 0, 0, 0.0
         self.tx = 0
         self.slept_s: list[float] = []
+        self.running: list[str] = []
+        self.at_once: list[int] = []
         self.on_sleep: Callable[[], None] = lambda: None
 
     def now(self) -> ClockState:
@@ -66,17 +68,13 @@ class Load(ProbeOptions):
     reason: Reason | None = None
     fails: Reason | None = None
     beside_bytes: int = 0
-    running: ClassVar[list[str]] = []
-    most_at_once: ClassVar[list[int]] = []
 
     async def measure(self) -> Reading:
         """Do it."""
-        self.running.append(self.table)
-        self.most_at_once.append(len(self.running))
-        try:
-            await asyncio.sleep(0.01)
-        finally:
-            self.running.remove(self.table)
+        self.school.running.append(self.table)
+        self.school.at_once.append(len(self.school.running))
+        await asyncio.sleep(0.01)
+        self.school.running.remove(self.table)
         if self.reason is not None:
             return (
                 Finding(Throughput(direction="down", server="x", method="capacity"), self.reason, "told"),
@@ -293,15 +291,14 @@ async def test_the_wait_ends_with_the_window() -> None:
 
 async def test_two_tests_never_run_at_once() -> None:
     school = School()
-    Load.most_at_once.clear()
     # A wall clock of its own for each would make them meet; here they share one.
     agent = Agent(school, Load(school=school, every_s=60), OtherLoad(school=school, every_s=60))
 
     await agent.run(lambda: len(agent.records) >= 40)
 
     assert {_fields(r).method for r in agent.records} == {"capacity"}
-    assert len(Load.most_at_once) >= 40
-    assert max(Load.most_at_once) == 1
+    assert len(school.at_once) >= 40
+    assert max(school.at_once) == 1
 
 
 async def test_six_tests_at_once_keep_together_to_one_plan() -> None:
@@ -309,7 +306,6 @@ async def test_six_tests_at_once_keep_together_to_one_plan() -> None:
     names = ("capacity", "tcp", "ndt7", "iperf3", "speedtest", "another")
     tests = [type(name, (Load,), {"table": name})(school=school) for name in names]
     agent = Agent(school, *tests, month_bytes=1_200_000_000)
-    Load.most_at_once.clear()
 
     async def once(test: Load) -> int | Reason:
         async with agent.turns.turn(test) as turn:
@@ -324,7 +320,7 @@ async def test_six_tests_at_once_keep_together_to_one_plan() -> None:
     assert {end for end in ends if isinstance(end, Reason)} <= {Reason.PLAN_EXHAUSTED}
     assert spent[0] == MOST
     assert MOST < sum(spent) == agent.ledger.usage.test_bytes <= 120_000_000
-    assert max(Load.most_at_once) == 1
+    assert max(school.at_once) == 1
 
 
 async def test_a_busy_server_is_asked_again_soon_but_not_for_ever() -> None:
