@@ -147,11 +147,12 @@ class Surroundings:
         return None if before is None or now is None else max(0.0, now - before) / elapsed_s
 
     def _grown(self) -> tuple[int, ...] | None:
-        """Bytes and packets received, and those sent."""
+        """Bytes and packets received, and those sent; None also where the counters began anew."""
         if self._held is not None:
             return self._held
         before, now = self._counted, self._count()
-        return None if before is None or now is None else _minus(now, before)
+        grown = None if before is None or now is None else _minus(now, before)
+        return None if grown is None or min(grown) < 0 else grown
 
     def _count(self) -> tuple[int, ...] | None:
         counted = known(lambda: psutil.net_io_counters(pernic=True, nowrap=False))

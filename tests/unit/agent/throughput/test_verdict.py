@@ -81,6 +81,15 @@ def test_what_comes_between_two_loads_is_not_looked_at(monkeypatch: pytest.Monke
     assert (seen.cross_rx_bytes, seen.cross_tx_bytes) == (300, 200)
 
 
+def test_an_interface_that_was_made_anew_meanwhile_says_nothing_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts = iter([(10**9, 10**6, 10**8, 10**6), (3000, 30, 2 * 10**8, 2 * 10**6)])
+    monkeypatch.setattr(Surroundings, "_count", lambda _self: next(counts))
+    seen = Surroundings("127.0.0.1").until_now(received_bytes=1_000_000, sent_bytes=1_000_000)
+    assert (seen.cross_rx_bytes, seen.cross_tx_bytes) == (None, None)
+
+
 def test_what_happens_on_this_host_is_seen() -> None:
     seen = Surroundings("127.0.0.1").until_now(
         received_bytes=0, sent_bytes=0, received_packets=0, sent_packets=0
