@@ -9,11 +9,14 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.linkbed import namespace, place
+from tests.linkbed.__main__ import changed, script
+from tests.linkbed.__main__ import main as play
 from tests.linkbed.bed import Bed
 from tests.linkbed.change import Burst, Change, Cut, Link, Mend
 from tests.linkbed.train import Passage, Train
@@ -228,3 +231,49 @@ def test_a_place_that_does_not_exist_is_refused() -> None:
         Cut("nowhere")
     with pytest.raises(ValueError, match="burst_bytes"):
         Link(rate_bps=1e6, policed=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["rat_bps=1"], "rat_bps=1: must be"),
+        (["up.rtt_ms=1"], "up.rtt_ms=1: must be"),
+        (["loss_ratio=much"], "takes no such value"),
+        (["policed=1"], "takes no such value"),
+        (["burst_loss={to_bad=1}"], "to_bad"),
+        (["--at", "1", "cut=nowhere"], "nowhere"),
+        (["--at", "soon", "cut=line"], "soon"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(
+    words: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        play([*words, "--", "true"])
+    assert ended.value.code == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_words_change_the_link_one_way_and_later() -> None:
+    link = changed(Link(), ["rate_bps=10_000_000", "rtt_ms=50", "up.rate_bps=1e6", 'jitter="normal"'])
+    burst = changed(link, ["down.burst_loss={to_bad_ratio=0.1, to_good_ratio=0.5}"])
+
+    assert link == Link(rate_bps=10_000_000, rtt_ms=50, jitter="normal", up={"rate_bps": 1e6})
+    assert burst.ways()["down"].burst_loss == Burst(to_bad_ratio=0.1, to_good_ratio=0.5)
+    assert script(link, [("3", "loss_ratio=0.5"), ("1", "cut=line")]) == [
+        (1.0, Cut("line")),
+        (3.0, replace(link, loss_ratio=0.5)),
+    ]
+
+
+def test_a_command_at_the_schools_end_is_told_with_what_happened(capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["rtt_ms=20", "up.loss_ratio=1", "--at", "0.5", "up.loss_ratio=0", "--at", "0", "mend=9.9.9.9"]
+    knock = "import socket, sys; socket.create_connection(('1.1.1.1', 9), 5)"
+    assert play([*words, "--", sys.executable, "-c", knock]) == 1
+
+    found = capfd.readouterr()
+    assert "ConnectionRefusedError" in found.err
+    told = found.out.splitlines()
+    assert [line.split(" ")[0] for line in told[-2:]] == ["up", "down"]
+    assert " lost=1 " in told[-2]
+    assert "0.500000 s  Link(" in told[-3]

@@ -4,10 +4,11 @@
     with Bed() as bed:
         bed.apply(Link(rate_bps=10_000_000, rtt_ms=50, loss_ratio=0.01, up={"rate_bps": 1_000_000}))
         bed.script([(2.0, Cut("operator")), (7.5, Mend("operator"))])
-        bed.run("school", ["school-agent", "once"])
+        bed.run("school", ["ping", "-c", "20", "1.1.1.1"])
         bed.truth().events
 
-Needs root, ip(8), a C compiler and /dev/net/tun. Nothing of the machine's own network is touched.
+From a shell: `python -m tests.linkbed --help`. Needs root, ip(8), a C compiler and /dev/net/tun. Nothing
+of the machine's own network is touched.
 """
 
 from __future__ import annotations
