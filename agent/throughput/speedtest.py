@@ -18,8 +18,15 @@ from agent.throughput.program import Ran
 
 _SAID = {
     "memoryerror": Reason.INTERNAL,
-    "403": Reason.NOT_PERMITTED,
+    "error 403": Reason.NOT_PERMITTED,
     "forbidden": Reason.NOT_PERMITTED,
+    "error 407": Reason.NOT_PERMITTED,
+    "tunnel connection failed: 407": Reason.NOT_PERMITTED,
+    "error 429": Reason.BUSY,
+    "tunnel connection failed: 50": Reason.UNREACHABLE,
+    "error 502": Reason.UNREACHABLE,
+    "error 503": Reason.BUSY,
+    "error 504": Reason.TIMEOUT,
     "no matched servers": Reason.NO_TARGET,
     "unable to connect to servers": Reason.UNREACHABLE,
     "network is unreachable": Reason.NETWORK_DOWN,

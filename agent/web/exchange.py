@@ -107,6 +107,9 @@ class Exchange:
             raise NoAnswer(Reason.TIMEOUT, f"{self._phase()} took too long") from e
         except BadResponse as e:
             raise NoAnswer(Reason.BAD_ANSWER, str(e)) from e
+        except ssl.SSLError as e:
+            # Its errno is OpenSSL's own number, and not one of the system.
+            raise NoAnswer(Reason.TLS_FAILED, f"{self._phase()}: {e}") from e
         except OSError as e:
             raise NoAnswer(reason_of(e), f"{self._phase()}: {e}") from e
 

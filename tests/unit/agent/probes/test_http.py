@@ -3,6 +3,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from agent.contract.kinds import Http
 from agent.contract.reason import Reason
 from agent.probes.base import Finding
 from agent.probes.http import HttpProbe, Page
+from tests.parts import tls_site
 from tests.unit.agent.echo.peers import (
     free_port,
     open_sockets,
@@ -170,6 +174,25 @@ async def test_what_is_no_tls_is_a_tls_failure() -> None:
         finding, figures = await measured(f"https://127.0.0.1:{pages.port}/")
     assert (finding.reason, figures.tls_error) == (Reason.TLS_FAILED, "no_tls")
     assert (figures.tls_ms, figures.tls_ok) == (None, False)
+
+
+async def test_tls_that_breaks_under_way_is_a_tls_failure_and_no_question_of_rights(tmp_path: Path) -> None:
+    trusted = tls_site.issuer("Trusted Root")
+    (tmp_path / "ca.pem").write_bytes(trusted.pem)
+    tls_site.write_certificates(tmp_path, "school.test", trusted, tls_site.issuer("Filter Ltd"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "good.crt", tmp_path / "good.key")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A middlebox that speaks up in the middle, in plain text."""
+        await reader.read(1000)
+        os.write(writer.get_extra_info("socket").fileno(), b"HTTP/1.1 403 Forbidden\r\n\r\n")
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with server, resolving(says(0, "127.0.0.1")) as (_, port):
+        url = f"https://school.test:{server.sockets[0].getsockname()[1]}/"
+        finding, figures = await measured(url, ca_file=str(tmp_path / "ca.pem"), dns_port=port, **LOCAL)
+    assert (finding.reason, figures.tls_ok, figures.status) == (Reason.TLS_FAILED, True, None)
 
 
 async def test_closed_port_is_a_refusal() -> None:

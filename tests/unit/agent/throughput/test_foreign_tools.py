@@ -181,6 +181,13 @@ def test_a_speedtest_that_does_not_say_what_it_moved_is_no_test_of_nothing(said:
     ("complaint", "reason"),
     [
         ("ERROR: HTTP Error 403: Forbidden", Reason.NOT_PERMITTED),
+        ("ERROR: HTTP Error 407: Proxy Authentication Required", Reason.NOT_PERMITTED),
+        ("<urlopen error Tunnel connection failed: 407 Proxy Authentication Required>", Reason.NOT_PERMITTED),
+        ("<urlopen error Tunnel connection failed: 503 Service Unavailable>", Reason.UNREACHABLE),
+        ("ERROR: HTTP Error 429: Too Many Requests", Reason.BUSY),
+        ("ERROR: HTTP Error 503: Service Unavailable", Reason.BUSY),
+        ("ERROR: HTTP Error 504: Gateway Timeout", Reason.TIMEOUT),
+        ('File "speedtest.py", line 403, in main', Reason.INTERNAL),
         ("MemoryError", Reason.INTERNAL),
         ("ERROR: Unable to connect to servers to test latency.", Reason.UNREACHABLE),
         ("Cannot retrieve speedtest configuration\nERROR: <urlopen error timed out>", Reason.TIMEOUT),
