@@ -111,7 +111,10 @@ class Exchange:
             # Its errno is OpenSSL's own number, and not one of the system.
             raise NoAnswer(Reason.TLS_FAILED, f"{self._phase()}: {e}") from e
         except OSError as e:
-            raise NoAnswer(reason_of(e), f"{self._phase()}: {e}") from e
+            # Who resets a response that has begun has not refused it.
+            is_gone = isinstance(e, ConnectionResetError) and self.first_byte_ms is not None
+            reason = Reason.GONE if is_gone else reason_of(e)
+            raise NoAnswer(reason, f"{self._phase()}: {e}") from e
 
     async def _ask(self) -> None:
         async with contextlib.AsyncExitStack() as stack:

@@ -4,7 +4,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import socket
 import ssl
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +195,25 @@ async def test_tls_that_breaks_under_way_is_a_tls_failure_and_no_question_of_rig
         url = f"https://school.test:{server.sockets[0].getsockname()[1]}/"
         finding, figures = await measured(url, ca_file=str(tmp_path / "ca.pem"), dns_port=port, **LOCAL)
     assert (finding.reason, figures.tls_ok, figures.status) == (Reason.TLS_FAILED, True, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [(b"", Reason.REFUSED), (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", Reason.GONE)],
+)
+async def test_a_reset_is_a_refusal_only_before_the_response(said: bytes, reason: Reason) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(said)
+        await asyncio.sleep(0.05)
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        finding, figures = await measured(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    assert (finding.reason, figures.total_ms) == (reason, None)
 
 
 async def test_closed_port_is_a_refusal() -> None:
