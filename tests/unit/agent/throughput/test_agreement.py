@@ -8,7 +8,7 @@ import pytest
 
 from agent.contract.kinds import Throughput
 from agent.probes.base import Finding
-from agent.throughput.agreement import WITHIN_S, Agreement
+from agent.throughput.agreement import OFTEN_WITHIN_S, WITHIN_S, Agreement
 
 CAPACITY = Throughput(
     direction="down",
@@ -71,3 +71,35 @@ def test_a_figure_that_is_doubted_already_contradicts_nobody() -> None:
     )
     assert judged((0.0, shared), (1.0, TCP)) == [("suspect", "cross_traffic"), AGREED]
     assert judged((0.0, replace(TCP, mbps=None, validity=None)), (1.0, CAPACITY)) == [(None, None), AGREED]
+
+
+HOUR_S = 3600.0
+
+
+def day(*figures: tuple[float, float], every_s: float = 3 * HOUR_S) -> list[tuple[str | None, str | None]]:
+    """Capacity and TCP in turns."""
+    told = [
+        replace(fields, mbps=mbps, mbps_low=0.99 * mbps, mbps_high=1.01 * mbps)
+        for pair in figures
+        for fields, mbps in zip((CAPACITY, TCP), pair, strict=True)
+    ]
+    return judged(*((n * every_s, fields) for n, fields in enumerate(told)))
+
+
+def test_udp_that_is_held_back_all_day_is_told_by_what_tcp_gets() -> None:
+    assert day((0.56, 9.8), (0.55, 9.1), (0.57, 10.2), (0.56, 9.5)) == [AGREED] * 5 + [DISAGREED] * 3
+
+
+def test_tcp_that_is_held_up_all_day_is_told_too() -> None:
+    assert day((10.0, 1.0), (9.0, 2.0), (11.0, 0.5)) == [AGREED] * 5 + [DISAGREED]
+
+
+@pytest.mark.parametrize("figures", [((10, 9.8), (4, 9), (10, 10)), ((10, 1), (9, 2), (4, 3.9))])
+def test_a_rate_that_changes_by_the_hour_is_no_contradiction(
+    figures: tuple[tuple[float, float], ...],
+) -> None:
+    assert day(*figures) == [AGREED] * 6
+
+
+def test_what_was_said_days_ago_no_longer_counts() -> None:
+    assert day((0.5, 9.0), (0.5, 9.0), (0.5, 9.0), every_s=OFTEN_WITHIN_S / 4) == [AGREED] * 6
