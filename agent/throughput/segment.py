@@ -19,6 +19,8 @@ from dataclasses import dataclass
 TOLERANCE_RATIO = 0.03
 _MIN_WINDOW_S = 0.25
 _MIN_SEGMENTS = 60
+_SHORTEST_S = 1e-6
+"""Looks are no closer together: what the reflector reports is in microseconds."""
 _PARTS = 8
 _T_95, _T_95_WITHIN = 2.365, 2.447
 """Student's t for 7 degrees of freedom, and for the 6 within two windows; two-sided 95 %."""
@@ -55,7 +57,7 @@ class Arrivals:
 
     def add(self, at_s: float, count: float) -> None:
         """Count all that have arrived until then; what is not news is passed over."""
-        if self._at_s and (at_s <= self._at_s[-1] or count < self._count[-1]):
+        if self._at_s and (at_s < self._at_s[-1] + _SHORTEST_S or count < self._count[-1]):
             return
         self._at_s.append(at_s)
         self._count.append(count)
