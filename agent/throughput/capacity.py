@@ -18,8 +18,9 @@ from typing import Any
 
 from agent.contract.kinds import Throughput
 from agent.contract.reason import Reason
+from agent.throughput.question import Limits
 from agent.throughput.rounds import made_of
-from agent.throughput.search import Found, Limits, Search
+from agent.throughput.search import Found, Search
 from agent.throughput.session import Failed, Session
 from agent.throughput.surroundings import Surroundings, nic_mbps
 from agent.throughput.verdict import Doubt, judge

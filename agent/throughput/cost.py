@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from agent.contract.capacity.legs import sizes
 from agent.throughput.estimate import Packet
+from agent.throughput.question import Limits
 from agent.throughput.rounds import Round, made_of
-from agent.throughput.search import Limits, Search
+from agent.throughput.search import Search
 
 _PACKET_BYTES = 1400
 

@@ -8,23 +8,20 @@ failed to send in time is cut out: a gap that the sender made says nothing of th
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-MIN_PACKETS = 5
-_BLOCKS, _FEWEST_BLOCKS = 10, 2
-_T_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
-"""Student's t, two-sided 95 %, for 1 to 9 degrees of freedom."""
+from agent.throughput import slope
+from agent.throughput.slope import MIN_PACKETS, Point
+
 _POINTS = 400
 _KNEE_FASTER = 1.12
 _MAX_KNEES = 3
 _KNEE_BETTER = 0.35
 """Two lines must leave less than this share of one line's squared deviations."""
 _SENDER_GAP_US = 1500
-_STAMP_US = 50.0
 _TOGETHER_US, _SHARP_GAP_US = 200.0, 150.0
 _BUCKET_US, _DROPS_RATIO = 10_000.0, 0.02
 
@@ -64,6 +61,7 @@ class Estimate:
         pair_mbps: rate at which packets that left together came one behind the other, at least; None with too
             few.
         trend: rate of the second half of the tail over that of the first.
+        unsteadiness: half the interval, beside the figure, because the rate changed within the tail.
         growth_us: by how much the smallest one-way delay of its last quarter is above that of its first.
     """
 
@@ -80,6 +78,7 @@ class Estimate:
     noise_us: float
     trend: float
     pair_mbps: float | None = None
+    unsteadiness: float = 0.0
     growth_us: float = math.inf
     is_head_full: bool = False
 
@@ -101,6 +100,15 @@ class Estimate:
         return is_full and not self.is_blurred
 
     @property
+    def interval_mbps(self) -> tuple[float, float]:
+        """Where the rate lies in the long run, where it changed during the round as well."""
+        wider = math.hypot(self.width, self.unsteadiness) / self.width
+        return (
+            self.mbps - (self.mbps - self.low_mbps) * wider,
+            self.mbps + (self.high_mbps - self.mbps) * wider,
+        )
+
+    @property
     def width(self) -> float:
         """Half the confidence interval beside the figure."""
         return (self.high_mbps - self.low_mbps) / 2 / self.mbps
@@ -120,11 +128,11 @@ def estimate(packets: Sequence[Packet]) -> Estimate | None:
         return None
     line, at = _best_line(ordered)
     tail, points = ordered[at:], line[at:]
-    fit = _fit(points)
+    fit = slope.fit(points)
     if fit is None:
         return None
-    deviations = _deviations(points, fit)
-    half = _half_width(points, fit, deviations)
+    deviations = slope.deviations(points, fit)
+    half = slope.half_width(points, fit, deviations)
     loss_ratio, sent_mbps = _loss_ratio(tail, ordered), _sent_mbps(tail)
     if loss_ratio > 0:
         # A policer lets whole packets pass: half a one at either end.
@@ -148,7 +156,8 @@ def estimate(packets: Sequence[Packet]) -> Estimate | None:
         loss_ratio=loss_ratio,
         queue_us=_upper(delays) - min(delays),
         noise_us=sorted(abs(d) for d in deviations)[len(deviations) // 2],
-        trend=_trend(points),
+        trend=slope.trend(points),
+        unsteadiness=slope.unsteadiness(points),
         pair_mbps=_pair_mbps(tail),
         growth_us=_growth_us(tail),
         is_head_full=is_burst and _is_full(ordered[: at + 1], head_mbps),
@@ -167,15 +176,7 @@ def _in_order(packets: Sequence[Packet]) -> list[Packet]:
     return ordered[::-1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
-    """So many bytes had come by then; gaps that the sender made are taken out of the time."""
-
-    us: float
-    bytes: float
-
-
-def _best_line(ordered: Sequence[Packet]) -> tuple[list[_Point], int]:
+def _best_line(ordered: Sequence[Packet]) -> tuple[list[Point], int]:
     """Bytes over time, and the place behind the burst.
 
     A pause of the sender lets a queue run empty: that time says nothing and is taken out. But where a bucket
@@ -193,26 +194,27 @@ def _best_line(ordered: Sequence[Packet]) -> tuple[list[_Point], int]:
     return min(((whole, at), (cut, cut_at)), key=lambda line: _crookedness(line[0][line[1] :]))
 
 
-def _crookedness(points: Sequence[_Point]) -> float:
+def _crookedness(points: Sequence[Point]) -> float:
     """Squared deviations in bytes, so that lines of other slopes compare."""
-    fit = _fit(points)
-    return sum(d * d for d in _deviations(points, fit)) / fit**2 / len(points) if fit else math.inf
+    fit = slope.fit(points)
+    return sum(d * d for d in slope.deviations(points, fit)) / fit**2 / len(points) if fit else math.inf
 
 
-def _line(ordered: Sequence[Packet], idle_us: Sequence[float]) -> list[_Point]:
+def _line(ordered: Sequence[Packet], idle_us: Sequence[float]) -> list[Point]:
     """Bytes that came *after* the first packet: its own came before the clock ran."""
-    points = [_Point(0.0, 0.0)]
+    points = [Point(0.0, 0.0)]
     total = 0
     for packet, idle in zip(ordered[1:], itertools.accumulate(idle_us), strict=True):
         total += packet.bytes
-        points.append(_Point(packet.at_us - ordered[0].at_us - idle, total))
+        points.append(Point(packet.at_us - ordered[0].at_us - idle, total))
     return points
 
 
 def _idle_us(ordered: Sequence[Packet]) -> list[float]:
     """By how much each arrival was held up because the sender had sent nothing: both paused."""
     gaps = [b.at_us - a.at_us for a, b in itertools.pairwise(ordered)]
-    usual_us = sorted(gaps)[len(gaps) // 2]
+    # Where several come at once, from a radio say, half of the gaps are next to nothing.
+    usual_us = max(sorted(gaps)[len(gaps) // 2], (ordered[-1].at_us - ordered[0].at_us) / len(gaps))
     idle = []
     for (a, b), gap_us in zip(itertools.pairwise(ordered), gaps, strict=True):
         paused_us = (b.sent_us - a.sent_us) / max(1, abs(b.seq - a.seq))
@@ -221,41 +223,7 @@ def _idle_us(ordered: Sequence[Packet]) -> list[float]:
     return idle
 
 
-def _fit(points: Sequence[_Point]) -> float | None:
-    """Least squares of time over bytes, microseconds a byte; time has the noise."""
-    n = len(points)
-    if n < MIN_PACKETS:
-        return None
-    mean_b, mean_t = sum(p.bytes for p in points) / n, sum(p.us for p in points) / n
-    square = sum((p.bytes - mean_b) ** 2 for p in points)
-    product = sum((p.bytes - mean_b) * (p.us - mean_t) for p in points)
-    return product / square if square > 0 and product > 0 else None
-
-
-def _deviations(points: Sequence[_Point], fit: float) -> list[float]:
-    n = len(points)
-    mean_b, mean_t = sum(p.bytes for p in points) / n, sum(p.us for p in points) / n
-    return [p.us - mean_t - fit * (p.bytes - mean_b) for p in points]
-
-
-def _half_width(points: Sequence[_Point], fit: float, deviations: Sequence[float]) -> float:
-    """Half the confidence interval of the slope; deviations within a block may hang together."""
-    n = len(points)
-    blocks = min(_BLOCKS, n // 3)
-    span_bytes = points[-1].bytes - points[0].bytes
-    if blocks < _FEWEST_BLOCKS or span_bytes <= 0:
-        return fit
-    mean_b = sum(p.bytes for p in points) / n
-    square = sum((p.bytes - mean_b) ** 2 for p in points)
-    sums = [0.0] * blocks
-    for i, (point, deviation) in enumerate(zip(points, deviations, strict=True)):
-        sums[i * blocks // n] += (point.bytes - mean_b) * deviation
-    # Two figures were fitted: as many fewer are free.
-    spread = math.sqrt(sum(s * s for s in sums) * blocks / max(1, blocks - 2)) / square
-    return math.hypot(_T_95[blocks - 2] * spread, _STAMP_US / span_bytes)
-
-
-def _behind_burst(line: Sequence[_Point]) -> int:
+def _behind_burst(line: Sequence[Point]) -> int:
     """Place of the first point behind the burst; 0 where there is none.
 
     A bucket that a fast leg nearly emptied and a slower one emptied for good makes two knees.
@@ -269,7 +237,7 @@ def _behind_burst(line: Sequence[_Point]) -> int:
     return at
 
 
-def _knee(line: Sequence[_Point]) -> int:
+def _knee(line: Sequence[Point]) -> int:
     step = max(1, len(line) // _POINTS)
     thin = list(line[::step])
     if len(thin) < 2 * MIN_PACKETS:
@@ -291,7 +259,7 @@ def _knee(line: Sequence[_Point]) -> int:
 class _Sums:
     """Least squares over any stretch of points in constant time."""
 
-    def __init__(self, points: Sequence[_Point]) -> None:
+    def __init__(self, points: Sequence[Point]) -> None:
         def running(values: Sequence[float]) -> list[float]:
             return [0.0, *itertools.accumulate(values)]
 
@@ -320,7 +288,7 @@ class _Sums:
         return max(0.0, tt - bt * bt / bb) if bb > 0 else 0.0
 
 
-def _rate(points: Sequence[_Point]) -> float | None:
+def _rate(points: Sequence[Point]) -> float | None:
     us = points[-1].us - points[0].us
     return 8 * (points[-1].bytes - points[0].bytes) / us if us > 0 else None
 
@@ -354,13 +322,6 @@ def _together(tail: Sequence[Packet]) -> list[list[Packet]]:
         else:
             groups.append([packet])
     return groups
-
-
-def _trend(points: Sequence[_Point]) -> float:
-    middle = points[-1].us / 2 + points[0].us / 2
-    at = bisect.bisect_left(points, middle, key=lambda p: p.us)
-    first, second = _fit(points[:at]), _fit(points[at:])
-    return first / second if first and second else 1.0
 
 
 def _loss_ratio(tail: Sequence[Packet], arrived: Sequence[Packet]) -> float:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from agent.contract.capacity.legs import MIN_PACKET_BYTES, Leg
+from agent.contract.capacity.legs import Leg
 from agent.contract.capacity.message import MAX_PACKETS
 from agent.throughput.estimate import Estimate
+from agent.throughput.question import Limits, faster, larger, leg_of, rate_bytes
 from agent.throughput.rounds import (
     SHARED,
     Made,
@@ -21,8 +22,12 @@ from agent.throughput.rounds import (
     alone_mbps,
     between_mbps,
     carried_more,
+    counts_packets,
     faster_mbps,
+    larger_get_more,
+    no_bucket,
     peak_went,
+    varied,
 )
 from agent.throughput.verdict import Doubt
 
@@ -32,10 +37,12 @@ _RAMP_US = 20_000
 _ENOUGH_US = 20_000
 """A round shows the rate roughly when it took so long behind its knee."""
 _SHARP_PACKETS = 10
+_RAMP_PACKETS, _DROPPED_PACKETS = 16, 40
+_FEWEST_DROPPED = 32
+"""As many at least; where most are dropped the rest must still show a knee."""
 _FULLY = 0.95
 _ABOVE = 1.15
-_FASTER, _FASTER_US = 4.0, 40_000
-_TINY_BYTES, _MOST_PACKETS_IN_S = 200, 20_000
+_TINY_BYTES = 200
 _FAR, _NEARLY, _ALMOST_HALF = 3.0, 0.99, 0.45
 _FINAL_US, _BEHIND_BURST_US = 260_000, 110_000
 _DEEP_US = 80_000
@@ -46,7 +53,9 @@ _UNSEEN_BYTES = 14_000
 _SMALL_BYTES = 400
 _FILLS_BUCKET = 4
 """So many packets a bucket must hold at least."""
-_PACKETS = 60
+_PACKETS = 45
+_LARGER_RATIO = 0.9
+_FLOOD = 6.0
 _MAX_FINALS, _MAX_SPENT = 4, 3
 _MAX_ROUNDS = 14
 _AGREES = 0.04
@@ -56,23 +65,6 @@ _DROPS_RATIO, _DROPS_US = 0.02, 5000.0
 _NOISY = 0.02
 _FREE = 0.7
 _LOSSY_RATIO, _LOSSY_PACKETS = 0.01, 30
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one direction may use.
-
-    Attributes:
-        bytes: in all its rounds.
-        max_mbps: fastest pace.
-        packet_bytes: largest packet at the IP layer that gets through whole.
-        stretch: rounds take so many times as long, where delays vary.
-    """
-
-    bytes: int
-    max_mbps: float
-    packet_bytes: int
-    stretch: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +83,16 @@ class Found:
 
 @dataclass
 class Search:
-    """Goes from round to round."""
+    """Goes from round to round.
+
+    Attributes:
+        made: rounds that count.
+        small: the one after which only full packets were sent, because they get more.
+    """
 
     limits: Limits
     made: list[Made] = field(default_factory=list)
+    small: Made | None = None
     spent_bytes: int = 0
     is_cut_short: bool = False
 
@@ -110,9 +108,12 @@ class Search:
         return wanted
 
     def take(self, made: Made) -> None:
-        """A round was made."""
-        self.made.append(made)
+        """A round was made; all begins anew, in full packets, when larger ones got more."""
         self.spent_bytes += made.round.bytes
+        if larger_get_more(made):
+            self.small, self.made = made, []
+        else:
+            self.made.append(made)
 
     def found(self) -> Found:
         """What is known until now."""
@@ -120,7 +121,7 @@ class Search:
         if best is None or best.estimate is None:
             return Found(mbps=None, doubts=frozenset({Doubt.TOO_FEW}))
         e = best.estimate
-        mbps, low, high = e.mbps, e.low_mbps, e.high_mbps
+        mbps, low, high = e.mbps, *e.interval_mbps
         alone = self._alone_mbps()
         if alone is not None:
             full = [m.estimate for m in self.made if m.round.is_final and m.estimate]
@@ -145,9 +146,10 @@ class Search:
         doubts = {
             Doubt.UNSATURATED: not e.is_saturated,
             Doubt.UNSETTLED: self.is_cut_short or self._has_changed(e),
-            Doubt.WIDE: e.width > _NARROW,
+            Doubt.WIDE: math.hypot(e.width, e.unsteadiness) > _NARROW,
             Doubt.JITTER: e.noise_us > _NOISY * e.span_us,
             Doubt.LOSS: self._is_lossy(e.mbps),
+            Doubt.PACKETS: counts_packets(self.made, self.small, e.mbps),
             Doubt.CROSS_TRAFFIC: bool(
                 self._alone_mbps() or between_mbps(self.made, e.mbps) or faster_mbps(self.made)
             ),
@@ -160,7 +162,9 @@ class Search:
         """Whether the rate differs within the last round, or between rounds."""
         is_trend = abs(e.trend - 1) > max(_STEADY, min(4 * e.width, _TREND))
         bucket_bytes = self._bucket_bytes(e.mbps) if self._burst() else 0
-        return is_trend or carried_more(self.made, e.mbps, bucket_bytes) or peak_went(self.made, e.mbps)
+        is_other = varied(self.made, e.mbps) or peak_went(self.made, e.mbps)
+        is_other |= no_bucket(self.made, bucket_bytes)
+        return is_trend or is_other or carried_more(self.made, e.mbps, bucket_bytes)
 
     def _best(self) -> Made | None:
         """The last final round that filled the link, else any that did, else the last that says anything."""
@@ -203,9 +207,13 @@ class Search:
 
     def _longer(self, last: Made, e: Estimate) -> Round:
         """So long that it says something of the rate."""
+        if self._drops() and e.head_bytes:
+            return self._final(e.mbps * _ABOVE, e)  # More of the same packets would drop most of them again.
+        if self._drops():
+            return self._ramp(rate_bytes(e.mbps, 2 * _ENOUGH_US), e.mbps, _DROPPED_PACKETS)
         if not e.head_bytes:
-            return self._ramp(_rate_bytes(2 * e.mbps, 2 * _ENOUGH_US), 2 * e.mbps)
-        wanted = e.head_bytes * _SPENT + _rate_bytes(e.mbps, 2 * _ENOUGH_US)
+            return self._ramp(rate_bytes(2 * e.mbps, 2 * _ENOUGH_US), 2 * e.mbps)
+        wanted = e.head_bytes * _SPENT + rate_bytes(e.mbps, 2 * _ENOUGH_US)
         if wanted <= last.round.bytes:
             return self._final(e.mbps * _ABOVE, e)  # It was long enough, but most of it dropped.
         return self._ramp(min(_GROWTH * last.round.bytes, wanted), math.inf)
@@ -215,7 +223,7 @@ class Search:
         if len(self.made) >= _MAX_ROUNDS // 2:
             return None
         most_mbps = max(0.1, 8 * last.arrived * last.round.legs[0].packet_bytes / _RAMP_US)
-        return self._ramp(_rate_bytes(most_mbps, 2 * _RAMP_US), most_mbps)
+        return self._ramp(rate_bytes(most_mbps, 2 * _RAMP_US), most_mbps)
 
     def _most_mbps(self) -> float:
         """Fastest pace to try: half of one at which almost everything was lost."""
@@ -250,7 +258,7 @@ class Search:
         """Does a faster pace get more? Asked where nothing that left together tells of others."""
         if e.pair_mbps or last.has_faster or self.limits.max_mbps < 2 * e.mbps:
             return None
-        leg = self._asking(e.mbps, self.limits.packet_bytes)
+        leg = faster(e.mbps, self.limits.packet_bytes, self.limits)
         return Round((leg,), last.mbps, is_final=True, has_faster=True)
 
     def _fuller(self, last: Made) -> Round:
@@ -261,7 +269,7 @@ class Search:
         if tried == 1 and self._has_no_queue() and last.estimate and last.estimate.loss_ratio > _DROPS_RATIO:
             return self._final(last.round.mbps * _ABOVE, None)  # What little it drops is too much already.
         ramp_us = _RAMP_US * self.limits.stretch
-        return self._ramp(_rate_bytes(_GROWTH * last.round.mbps, ramp_us), self._most_mbps())
+        return self._ramp(rate_bytes(_GROWTH * last.round.mbps, ramp_us), self._most_mbps())
 
     def _again(self, e: Estimate, finals: int) -> Round:
         """What was found is not what was found before."""
@@ -274,7 +282,7 @@ class Search:
     def _confirms(self, finals: list[Made]) -> bool:
         """Whether the last round says what was known before it, and does not change in itself."""
         e = finals[-1].estimate
-        if e is None or not e.is_saturated:
+        if e is None or not e.is_saturated or finals[-1].round.mbps > _FLOOD * e.mbps:
             return False
         before = next((m.estimate for m in reversed(self.made[:-1]) if m.estimate), None)
         tolerance = max(_AGREES, 2 * e.width, 2 * before.width if before else 0.0)
@@ -286,37 +294,40 @@ class Search:
         told = [m.estimate for m in self.made if m.estimate and m.estimate.head_bytes]
         return max((e for e in told if not e.is_blurred), key=_net_bytes, default=None)
 
-    def _ramp(self, wanted_bytes: float, most_mbps: float) -> Round:
+    def _ramp(self, wanted_bytes: float, most_mbps: float, packets: int = _RAMP_PACKETS) -> Round:
         lasts_mbps = wanted_bytes * 8 / (_RAMP_US * self.limits.stretch)
         mbps = min(lasts_mbps, most_mbps, self.limits.max_mbps)
-        size = max(_SMALL_BYTES, min(self.limits.packet_bytes, int(wanted_bytes / 16)))
-        return Round((_leg(wanted_bytes, size, mbps),), mbps, is_final=False)
+        size = max(self._least_bytes, min(self.limits.packet_bytes, int(wanted_bytes / packets)))
+        return Round((leg_of(wanted_bytes, size, mbps),), mbps, is_final=False)
 
     def _final(self, mbps: float, burst: Estimate | None, lasts_us: int | None = None) -> Round:
-        mbps = min(mbps, self.limits.max_mbps)
+        likely_mbps = mbps = min(mbps, self.limits.max_mbps)
         if lasts_us is None:
             lasts_us = _FINAL_US if burst is None else _BEHIND_BURST_US
         if burst is None and self._drops():
             mbps = min(max(mbps, mbps / _ABOVE + 8 * _UNSEEN_BYTES / lasts_us), self.limits.max_mbps)
-        wanted = _rate_bytes(mbps, lasts_us * self.limits.stretch)
-        size = int(max(_SMALL_BYTES, min(self._most_in_bucket_bytes(mbps), wanted / _PACKETS)))
-        legs = [replace(_leg(wanted, size, mbps), together=1 if self._drops() else 2)]
+        wanted = rate_bytes(mbps, lasts_us * self.limits.stretch)
+        size = int(max(self._least_bytes, min(self._most_in_bucket_bytes(mbps), wanted / _PACKETS)))
+        if self._drops():
+            wanted = max(wanted, _FEWEST_DROPPED * size)
+        legs = [replace(leg_of(wanted, size, mbps), together=1 if self._drops() else 2)]
         if burst is not None:
             legs.insert(0, self._spending(burst, size, 2 * mbps))
+        has_larger = size < _LARGER_RATIO * self.limits.packet_bytes
+        if has_larger:
+            legs.append(larger(likely_mbps / _ABOVE, self.limits, drops=self._drops()))
         # So small that an empty bucket serves them before those of others.
-        asking = self._asking(mbps / _ABOVE, _TINY_BYTES)
+        asking = faster(likely_mbps / _ABOVE, _TINY_BYTES, self.limits)
         fits = sum(leg.count for leg in legs) + asking.count <= MAX_PACKETS
         has_faster = self._drops() and fits and self.limits.max_mbps > 2 * mbps
         if has_faster:
             legs.append(asking)
-        return Round(tuple(legs), mbps, True, has_faster)
+        return Round(tuple(legs), mbps, True, has_faster, has_larger)
 
-    def _asking(self, mbps: float, size: int) -> Leg:
-        """A faster pace, in packets of this size or as many in a second as can be sent."""
-        fast_mbps = min(_FASTER * mbps, self.limits.max_mbps)
-        size = max(size, round(fast_mbps * 1e6 / 8 / _MOST_PACKETS_IN_S))
-        wanted = _rate_bytes(fast_mbps, _FASTER_US * self.limits.stretch)
-        return _leg(wanted, min(size, self.limits.packet_bytes), fast_mbps)
+    @property
+    def _least_bytes(self) -> int:
+        """Of any packet."""
+        return _SMALL_BYTES if self.small is None else self.limits.packet_bytes
 
     def _drops(self) -> bool:
         """Whether what is too much is dropped, without a queue: a small bucket may not hold two packets."""
@@ -345,7 +356,7 @@ class Search:
         drains = max(0.3, 1 - burst.mbps / (_SLOWER * fast))
         wanted = max(self._bucket_bytes(burst.mbps), _net_bytes(burst)) / drains
         failed = sum(m.round.is_final for m in self.made)
-        return _leg(wanted * _SPENT ** (1 + failed), size, fast)
+        return leg_of(wanted * _SPENT ** (1 + failed), size, fast)
 
     def _seems_shared(self, e: Estimate) -> bool:
         ramp = [m for m in self.made if not m.round.is_final and m.estimate and m.estimate.is_saturated]
@@ -363,13 +374,13 @@ class Search:
         ended_us = None
         for made in self.made:
             if ended_us is not None:
-                missing = max(0.0, missing - _rate_bytes(mbps, made.began_us - ended_us))
+                missing = max(0.0, missing - rate_bytes(mbps, made.began_us - ended_us))
             if made.estimate and made.estimate.head_bytes:
                 deepest = max(deepest, missing + _net_bytes(made.estimate))
                 missing = deepest
             elif made.estimate and not made.estimate.is_saturated:
                 lasted_us = made.ended_us - made.began_us
-                missing = max(0.0, missing + made.round.bytes - _rate_bytes(mbps, lasted_us))
+                missing = max(0.0, missing + made.round.bytes - rate_bytes(mbps, lasted_us))
             ended_us = made.ended_us
         return round(deepest)
 
@@ -390,13 +401,3 @@ def _net_bytes(burst: Estimate) -> float:
     """What a burst took out of the bucket: while it passed, tokens came in as well."""
     head_mbps = burst.head_mbps or math.inf
     return burst.head_bytes * max(0.0, 1 - burst.mbps / head_mbps)
-
-
-def _rate_bytes(mbps: float, us: float) -> float:
-    return mbps * us / 8
-
-
-def _leg(wanted_bytes: float, size: int, mbps: float) -> Leg:
-    size = max(MIN_PACKET_BYTES, size)
-    count = min(MAX_PACKETS // 2, max(8, math.ceil(wanted_bytes / size)))
-    return Leg(count, size, min(1_000_000_000, round(size * 8000 / mbps)))

@@ -30,6 +30,8 @@ class Doubt(enum.StrEnum):
     """The link was never full: it carries at least this much."""
     WIDE = "wide"
     """The confidence interval is wider than a tenth of the figure."""
+    PACKETS = "packets"
+    """So many packets a second pass, however long they are: UDP may be held back, or a radio is slow."""
     CPU_BOUND = "cpu_bound"
     """A processor was too busy to send or receive as planned."""
     OVERRUN = "overrun"

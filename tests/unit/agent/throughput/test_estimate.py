@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.throughput.estimate import MIN_PACKETS, Packet, estimate
+from agent.throughput.estimate import Packet, estimate
+from agent.throughput.slope import MIN_PACKETS
 
 BYTES = 1400
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from agent.contract.capacity.legs import Leg
 from agent.contract.capacity.message import MAX_PACKETS
 from agent.throughput.estimate import Packet
+from agent.throughput.question import Limits
 from agent.throughput.rounds import made_of
-from agent.throughput.search import Found, Limits, Search
+from agent.throughput.search import Found, Search
 from agent.throughput.verdict import Doubt
 
 PLENTY = Limits(bytes=10**9, max_mbps=2000.0, packet_bytes=1400)
