@@ -28,7 +28,7 @@ from agent.throughput.capped import CappedEachWay
 from agent.throughput.dialogue import Direction
 from agent.throughput.nearest import check_servers
 from agent.throughput.outcome import FRAMING_RATIO, Test
-from agent.throughput.program import Bounds
+from agent.throughput.program import Bounds, Ran
 from agent.throughput.server import check_server, look_up
 from agent.throughput.surroundings import Surroundings
 from agent.throughput.verdict import Doubt
@@ -102,7 +102,7 @@ class Iperf3Probe(CappedEachWay, ProbeOptions):
             # Down the receiver is here, and has counted until it was stopped; up it is the server alone.
             is_cut_short = ran.stopped == "bytes" and direction == "down"
             if ran.stopped is not None and not is_cut_short:
-                raise NoAnswer(Reason.OVERRAN, f"iperf3 was stopped: it took all the {ran.stopped} it may")  # noqa: TRY301
+                raise _problem(ran)
             found = iperf3.read(ran.output or ran.complaint.encode(), was_stopped=is_cut_short)
         except NoAnswer as e:
             return test.failed(e)
@@ -117,3 +117,12 @@ class Iperf3Probe(CappedEachWay, ProbeOptions):
             streams=found.streams,
             rtt_loaded_ms=found.rtt_mean_ms,
         )
+
+
+def _problem(ran: Ran) -> NoAnswer:
+    """Why it was stopped: it ends long before its seconds are over, if the server answers at all."""
+    if ran.stopped == "seconds":
+        return NoAnswer(
+            Reason.TIMEOUT, f"the server fell silent: iperf3 was stopped after {ran.lasted_s:.0f} s"
+        )
+    return NoAnswer(Reason.OVERRAN, "iperf3 was stopped: it took all the bytes it may")

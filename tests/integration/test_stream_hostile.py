@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import signal
 import socket
 import ssl
 import subprocess
@@ -746,6 +747,21 @@ async def test_an_iperf3_server_that_is_killed_is_gone(
     (finding,) = await iperf3_probe(port, directions=["down"], seconds=5).measure()
 
     assert finding.reason is Reason.GONE
+
+
+@pytest.mark.parts("iperf3")
+@pytest.mark.parametrize("direction", ["down", "up"])
+async def test_an_iperf3_server_that_falls_silent_is_a_timeout(
+    iperf3_server: tuple[int, subprocess.Popen[bytes]], direction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.probes.iperf3._SET_UP_S", 1.0)
+    port, server = iperf3_server
+    threading.Timer(0.7, server.send_signal, [signal.SIGSTOP]).start()
+    (finding,) = await iperf3_probe(port, directions=[direction]).measure()
+
+    assert finding.reason is Reason.TIMEOUT
+    assert isinstance(finding.fields, Throughput)
+    assert finding.fields.mbps is None
 
 
 @pytest.mark.parts("iperf3")
