@@ -11,6 +11,9 @@ import re
 from collections.abc import Callable
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: .*)?")
+_LINE_END = re.compile(rb"\r?\n")
+_END = re.compile(rb"\r?\n\r?\n")
+"""Small portals end lines as they like, and browsers read them (RFC 9112 §2.2)."""
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 _LENGTH = re.compile(r"[0-9]{1,15}")
@@ -78,16 +81,18 @@ class Response:
             raise BadResponse("the connection ended before the response did")
 
     def _read_head(self) -> bool:
-        head, end, rest = bytes(self._waiting).partition(b"\r\n\r\n")
+        end = _END.search(self._waiting)
+        head = bytes(self._waiting[: end.start()] if end else self._waiting)
         if len(head) > _MAX_HEAD_BYTES:
             raise BadResponse("the head of the response is too long")
         if not end:
             return False
-        first, *lines = head.split(b"\r\n")
+        rest = self._waiting[end.end() :]
+        first, *lines = _LINE_END.split(head)
         status = _STATUS.fullmatch(first)
         if status is None:
             raise BadResponse("the answer is not HTTP")
-        self._waiting = bytearray(rest)
+        self._waiting = rest
         self.status, self.headers = int(status[1]), _headers(lines)
         if self.status in _INFORMATIONAL and self.status != _SWITCHING:
             self.status = None

@@ -44,6 +44,8 @@ def state(response: Response) -> tuple[object, ...]:
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"content-length:5 \r\n\r\nhello", b"hello"),
         (b"HTTP/1.0 204 No Content\r\nContent-Length: 9\r\n\r\n", b""),
         (b"HTTP/1.1 304\r\n\r\n", b""),
+        (b"HTTP/1.0 200 OK\nContent-Length: 5\n\nhello", b"hello"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 5\n\r\nhello", b"hello"),
     ],
 )
 def test_response_is_whole_however_it_comes(data: bytes, body: bytes, pieces: int) -> None:
