@@ -3,8 +3,8 @@
 
 How: the host's addresses and default route are read from the kernel; anchors are asked by IPv6 and, so that a
 dead link is not called broken IPv6, by IPv4 too; the resolver is asked for the IPv6 address of a name. Where
-no echo by IPv6 is answered, connections are made as well; where all are, the first that answered is sent one
-as large as the host's packets, up to three times.
+no echo by IPv6 is answered, connections are made as well; where all are, the first anchor is sent one as
+large as the host's packets, up to three times, and the others where it stays silent.
 
 Costs at the defaults: nothing but a question of 60 bytes where there is no IPv6; else 3 requests by either
 version of 56 and 36 bytes and one of 1500 each way at the IP layer each hour: 0.09 MB/day; where IPv6 is
@@ -65,7 +65,7 @@ class Ipv6Probe(ProbeOptions):
             raise ValueError("anchors must name at least one address")
         if self.name and not is_host_name(self.name):
             raise ValueError(f"name {self.name!r} is not a host name")
-        large_s = large.TRIES * min(self.timeout_s, _LARGE_S)
+        large_s = 2 * large.TRIES * min(self.timeout_s, _LARGE_S)
         if self.timeout_s + max(self.timeout_s, large_s) >= min(self.deadline_s, self.every_s):
             raise ValueError("twice timeout_s must be shorter than deadline_s and every_s")
 
@@ -81,7 +81,7 @@ class Ipv6Probe(ProbeOptions):
         ipv4_answered = sum(o.answered and not o.refused for o in by_4) if by_4 else None
         # Where every small one came back, a large one that does not is not lost by chance.
         is_sure = method == "icmp" and answered == len(sent) > 0
-        large_answered = await self._large(sent[0].address) if is_sure else None
+        large_answered = await self._large(sent) if is_sure else None
         working = None if not by_6 and has_address and has_route else answered > 0
         verdict = _verdict(has_address, has_route, answered, ipv4_answered)
         if verdict == "working" and large_answered is False:
@@ -111,8 +111,9 @@ class Ipv6Probe(ProbeOptions):
         answers = await ask(plan, timeout_s=self.timeout_s, tcp_port=self.tcp_port, in_doubt=in_doubt)
         return *answers.of(six), answers.of(four)[1]
 
-    async def _large(self, host: Address) -> bool | None:
-        return await large.comes_back(host, timeout_s=min(self.timeout_s, _LARGE_S))
+    async def _large(self, sent: list[Outcome]) -> bool | None:
+        hosts = list(dict.fromkeys(outcome.address for outcome in sent))
+        return await large.comes_back(hosts, timeout_s=min(self.timeout_s, _LARGE_S))
 
     async def _aaaa(self) -> int | None:
         """From the first resolver; None when it does not answer, or does not say."""

@@ -33,8 +33,8 @@ class Home:
     large: bool | None = True
     plans = 0
 
-    async def comes_back(self, _host: Any, *, timeout_s: float) -> bool | None:
-        assert timeout_s > 0
+    async def comes_back(self, hosts: Any, *, timeout_s: float) -> bool | None:
+        assert ([host.host for host in hosts], timeout_s > 0) == (list(SIX), True)
         return self.large
 
     async def ask(self, plan: Any, *, in_doubt: Any, **_: Any) -> Answers:
