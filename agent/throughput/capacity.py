@@ -135,6 +135,7 @@ def _measure(wanted: Wanted, session: Session, idle: _Idle, direction: str) -> O
     doubts |= {Doubt.JITTER} if idle.stretch > 1 else set()
     doubts |= {Doubt.OVERRUN} if session.overrun > overrun else set()
     doubts |= {Doubt.SENDER_SLOW} if was_slow else set()
+    doubts |= {Doubt.DISAGREES} if direction == "up" and session.is_clock_off else set()
     fields = replace(
         bare(wanted.host, direction),
         **_figures(found),

@@ -55,6 +55,7 @@ class Session:
         sent_bytes, received_bytes: at the IP layer, all that went over the socket.
         packet_bytes: largest that gets through, at the IP layer.
         times_us: when the last round began and ended, here.
+        is_clock_off: whether a round up lasted longer or shorter for the server than for us.
         slipped_ratio: of the last round up, by how much of its time the sender was late.
     """
 
@@ -76,6 +77,8 @@ class Session:
         self._nonce = secrets.token_bytes(m.NONCE_BYTES)
         self._round = 0
         self._has_heard = False
+        self._came_ns = 0
+        self.is_clock_off = False
         self.rtt_s, self.spread_s = 1.0, 0.0
         self.packet_bytes = m.MAX_DATAGRAM_BYTES
         self.granted_bytes = 0
@@ -180,14 +183,21 @@ class Session:
         began_ns = time.monotonic_ns()
         sent_us = self._send_round(legs, began_ns)
         self.times_us = (began_ns / 1000, time.monotonic_ns() / 1000)
-        entries = self._report(len(lengths))
+        entries, told_ns = self._report(len(lengths))
         elapsed_us = (time.monotonic_ns() - began_ns) / 1000
         kept: dict[int, Packet] = {}
         for seq, at_us in entries:
             if seq >= len(lengths) or at_us > elapsed_us:
                 raise Failed(Reason.UNTRUE, "the server tells of packets or times that cannot be")
             kept.setdefault(seq, Packet(seq, sent_us[seq], at_us, lengths[seq]))
-        _check_span(kept, slack_us=_SLACK_US + _SPREADS * self.spread_s * _US)
+        spread_us = _SPREADS * self.spread_s * _US
+        _check_span(kept, slack_us=_SLACK_US + spread_us)
+        if kept and told_ns is not None:
+            # The question came right behind the last packet.
+            last = max(kept.values(), key=lambda p: p.at_us)
+            ended_us = (told_ns - began_ns) / 1000 - sent_us[0] - self.rtt_s * _US
+            slack_us = _CLOCK_RATIO * ended_us + _CLOCK_US + spread_us + sent_us[-1] - last.sent_us
+            self.is_clock_off |= abs(last.at_us - ended_us) > slack_us
         return list(kept.values())
 
     def _send_round(self, legs: tuple[Leg, ...], began_ns: int) -> list[float]:
@@ -218,11 +228,14 @@ class Session:
         count = len(data) // length
         self._count_sent(len(data) + count * self._headers, count)
 
-    def _report(self, count: int) -> list[tuple[int, int]]:
-        """All entries; the question waits behind the round in every queue, so its answer knows all of it."""
+    def _report(self, count: int) -> tuple[list[tuple[int, int]], int | None]:
+        """All entries, and when the first question was answered; None where it was asked again.
+
+        The question waits behind the round in every queue, so its answer knows all of it.
+        """
         entries: dict[int, tuple[int, int]] = {}
         fits = (self.packet_bytes - self._headers - m.REPORT_BYTES) // m.ENTRY_BYTES
-        total, tries, each = -1, 0, min(m.MAX_ENTRIES, fits)
+        total, tries, each, told_ns = -1, 0, min(m.MAX_ENTRIES, fits), None
         while total < 0 or len(entries) < total:
             start = next(i for i in range(count + 1) if i not in entries)
             before = len(entries)
@@ -235,13 +248,14 @@ class Session:
                     break
                 if report.total > m.MAX_PACKETS or report.start + len(report.entries) > report.total:
                     raise Failed(Reason.UNTRUE, "the server's report contradicts itself")
+                told_ns = self._came_ns if total < 0 and not tries else told_ns
                 total = report.total
                 entries.update(enumerate(report.entries, report.start))
                 until_s = time.monotonic() + _QUIET_S + self.rtt_s / 2
             tries = 0 if len(entries) > before else tries + 1
             if tries == _TRIES:
                 raise Failed(Reason.GONE, "the server told nothing of a round")
-        return [entries[i] for i in sorted(entries)]
+        return [entries[i] for i in sorted(entries)], told_ns
 
     def _ask(self, question: m.Message, kind: type[T], fits: Callable[[T], bool]) -> T:
         for _ in range(_TRIES):
@@ -277,6 +291,8 @@ class Session:
             for arrival in self._datagrams.received(_MOST_AT_ONCE):
                 self.received_bytes += len(arrival.data) + self._headers
                 self.received_packets += 1
+                waited_ns = time.time_ns() - arrival.at_ns if arrival.at_ns else 0
+                self._came_ns = time.monotonic_ns() - max(0, waited_ns)
                 yield arrival
         except OSError as e:
             if e.errno != errno.EMSGSIZE:
@@ -338,6 +354,7 @@ def _check_span(kept: dict[int, Packet], *, slack_us: float) -> None:
 
 
 _LEAST_SPAN, _SLACK_US, _SPREADS = 0.8, 20_000, 4
+_CLOCK_RATIO, _CLOCK_US = 0.02, 5000
 _DATA = m.MAGIC + bytes([m.DATA])
 _REORDERED_S = 0.05
 

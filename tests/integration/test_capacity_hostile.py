@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.contract.capacity import message as m
 from agent.contract.reason import Reason
 from agent.throughput.capacity import Outcome, Wanted, run
+from agent.throughput.verdict import Doubt
 from collector.checkpoint import public_key
 from collector.reflector import token
 from collector.reflector.gate import Gate
@@ -166,6 +167,20 @@ def test_a_server_that_lies_of_what_came_is_found_out(server: CapacityServer, ma
         relay.down = mangle
         outcomes = measured(relay.port)
     assert reasons(outcomes) == [None, Reason.UNTRUE]
+
+
+@pytest.mark.parametrize("ratio", [0.85, 1.15])
+def test_a_server_whose_seconds_are_not_ours_is_doubted(server: CapacityServer, ratio: float) -> None:
+    def scale(data: bytes) -> bytes:
+        message = m.read(data)
+        if not isinstance(message, m.Report):
+            return data
+        return lie(data, entries=tuple((seq, int(at_us * ratio)) for seq, at_us in message.entries))
+
+    with UdpRelay(server.port) as relay:
+        relay.down = scale
+        up = measured(relay.port)[1]
+    assert up.reason is Reason.UNTRUE or Doubt.DISAGREES in (up.fields.reasons or "").split(",")
 
 
 def test_a_server_that_sends_twice_counts_once(server: CapacityServer) -> None:
