@@ -21,6 +21,7 @@ from agent.contract.capacity import message as m
 from agent.contract.capacity.datagram import Arrival, Datagrams, headers_bytes
 from agent.contract.capacity.legs import Leg, Pacer, sizes
 from agent.contract.reason import Reason
+from agent.echo import stamp
 from agent.throughput.estimate import Packet
 
 T = TypeVar("T", bound=m.Message)
@@ -77,7 +78,7 @@ class Session:
         self._nonce = secrets.token_bytes(m.NONCE_BYTES)
         self._round = 0
         self._has_heard = False
-        self._came_ns = 0
+        self._stamp_ns = 0
         self.is_clock_off = False
         self.rtt_s, self.spread_s = 1.0, 0.0
         self.packet_bytes = m.MAX_DATAGRAM_BYTES
@@ -248,7 +249,7 @@ class Session:
                     break
                 if report.total > m.MAX_PACKETS or report.start + len(report.entries) > report.total:
                     raise Failed(Reason.UNTRUE, "the server's report contradicts itself")
-                told_ns = self._came_ns if total < 0 and not tries else told_ns
+                told_ns = self._came_ns() if total < 0 and not tries else told_ns
                 total = report.total
                 entries.update(enumerate(report.entries, report.start))
                 until_s = time.monotonic() + _QUIET_S + self.rtt_s / 2
@@ -256,6 +257,12 @@ class Session:
             if tries == _TRIES:
                 raise Failed(Reason.GONE, "the server told nothing of a round")
         return [entries[i] for i in sorted(entries)], told_ns
+
+    def _came_ns(self) -> int:
+        """When the last datagram came, on the monotonic clock; without a stamp it is now."""
+        instant = stamp.now()
+        waited_ns = instant.wall_ns - self._stamp_ns
+        return instant.mono_ns - (waited_ns if 0 < waited_ns < _BELIEVED_NS else 0)
 
     def _ask(self, question: m.Message, kind: type[T], fits: Callable[[T], bool]) -> T:
         for _ in range(_TRIES):
@@ -291,8 +298,7 @@ class Session:
             for arrival in self._datagrams.received(_MOST_AT_ONCE):
                 self.received_bytes += len(arrival.data) + self._headers
                 self.received_packets += 1
-                waited_ns = time.time_ns() - arrival.at_ns if arrival.at_ns else 0
-                self._came_ns = time.monotonic_ns() - max(0, waited_ns)
+                self._stamp_ns = arrival.at_ns
                 yield arrival
         except OSError as e:
             if e.errno != errno.EMSGSIZE:
@@ -355,6 +361,7 @@ def _check_span(kept: dict[int, Packet], *, slack_us: float) -> None:
 
 _LEAST_SPAN, _SLACK_US, _SPREADS = 0.8, 20_000, 4
 _CLOCK_RATIO, _CLOCK_US = 0.02, 5000
+_BELIEVED_NS = 1_000_000_000
 _DATA = m.MAGIC + bytes([m.DATA])
 _REORDERED_S = 0.05
 

@@ -60,12 +60,23 @@ def test_a_burst_is_not_taken_for_the_rate_when_it_is_shorter_than_a_window() ->
 
 
 def test_what_never_is_steady_gives_its_second_half_and_says_so() -> None:
-    waves = [(0.3, 200 if n % 2 else 2000) for n in range(20)]
+    grows = [(0.3, 200 * 1.3**n) for n in range(20)]
 
-    segment = fed(waves)
+    segment = fed(grows)
 
     assert segment is not None
     assert not segment.is_steady
+    assert segment.low is not None
+    assert segment.high is not None
+    assert segment.high - segment.low > 0.5 * segment.rate
+
+
+def test_waves_longer_than_a_window_are_seen_whole_after_a_while_and_leave_the_interval_wide() -> None:
+    segment = fed([(0.3, 200 if n % 2 else 2000) for n in range(40)])
+
+    assert segment is not None
+    assert segment.is_steady
+    assert segment.rate == pytest.approx(1100, rel=0.05)
     assert segment.low is not None
     assert segment.high is not None
     assert segment.high - segment.low > 0.5 * segment.rate
