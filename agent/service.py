@@ -21,6 +21,7 @@ from agent.clock.clock import Clock
 from agent.config import AgentConfig, AgentOptions
 from agent.contract.kinds import Event, Fields, Host
 from agent.echo.icmp import icmp_permission
+from agent.echo.way import FAR, Way
 from agent.identity.keeper import Keeper
 from agent.marker import BEAT_EVERY_S, SUBJECTS, Away, MarkFile, away, mark, next_mark
 from agent.outage.board import AsksDevices
@@ -154,10 +155,20 @@ class Service:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._tell_outage, outage)
 
+        def tell_way(way: Way) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._ask_by, way)
+
         boards = [probe.board for probe in self._config.probes if isinstance(probe, AsksDevices)]
-        watcher = WatcherThread(self._config.options.outage, tell, boards)
+        watcher = WatcherThread(self._config.options.outage, tell, tell_way, boards)
         watcher.start()
         return watcher
+
+    def _ask_by(self, way: Way) -> None:
+        """The watch found how hosts beyond the LAN answer: the probes ask them so, too."""
+        FAR.now = way
+        log.info("outage.anchors_by way=%s", way)
+        self._event(Event(event=f"anchors_by_{way}"))
 
     def _tell_outage(self, outage: Outage) -> None:
         is_over = outage.closed is not None

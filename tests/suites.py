@@ -30,6 +30,9 @@ LINT = (
     ("lint-imports", "--no-logo"),
 )
 
+OUTAGES = ("tests/integration/test_outage_truth.py", "tests/integration/test_outage_filtered.py")
+"""They wait for minutes and need little else."""
+
 SUITES: dict[str, tuple[str, ...]] = {
     "unit": (
         "-n",
@@ -40,8 +43,8 @@ SUITES: dict[str, tuple[str, ...]] = {
         "tests/drivers",
         "tests/powercut",
     ),
-    "bed": ("-m", "root", "--ignore=tests/integration/test_outage_truth.py", "tests/integration"),
-    "outages": ("tests/integration/test_outage_truth.py",),
+    "bed": ("-m", "root", *(f"--ignore={path}" for path in OUTAGES), "tests/integration"),
+    "outages": OUTAGES,
     "integration": ("-n", "2", "--dist", "loadfile", "-m", "not root", "tests/integration"),
     "system": ("tests/system",),
     "deploy": ("tests/deploy",),

@@ -149,7 +149,8 @@ class Event:
         "time became known: `subject` kernel or collector, `step_ms` what was wrong before), power_cut "
         "(how long, as soon as the clock can tell), spool_dropped, spool_damaged, spool_unwritable, "
         "spool_writable, plan_shrunk, plan_exhausted, plan_ample (how the data plan stands for tests: "
-        "`count` bytes were theirs) …"
+        "`count` bytes were theirs), anchors_by_connection, anchors_by_echo (how outages are watched for "
+        "from now on: by connections where echoes are filtered or rationed) …"
     )
     count: int | None = number("how many things it concerns")
     first_seq: int | None = number("first sequence number concerned")

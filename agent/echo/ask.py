@@ -24,6 +24,7 @@ from agent.echo.icmp import EchoLine, icmp_permission
 from agent.echo.knock import knock
 from agent.echo.ledger import Ledger, Outcome
 from agent.echo.plan import Ask, moments
+from agent.echo.way import FAR
 
 _FURTHER_S = 0.2
 """Duplicates come close behind what they repeat."""
@@ -37,8 +38,8 @@ class Answers:
 
     Attributes:
         method: by what the plan's requests were made.
-        outcomes: one per request of the plan, in its order.
-        instead: those of connections that were made because echo requests got no answer.
+        outcomes: one per request of the plan, in its order, but for those made by connection instead.
+        instead: connections that were made because echo requests get no answer, or not each.
     """
 
     method: Method
@@ -53,7 +54,7 @@ class Answers:
         """What tells most of these hosts: the plan's requests, unless only connections were answered."""
         asked = self.to(addresses)
         instead = [outcome for outcome in self.instead if outcome.address in addresses]
-        if _any_answered(asked) or not _any_answered(instead):
+        if _any_answered(asked) or (asked and not _any_answered(instead)):
             return self.method, asked
         return "tcp", instead
 
@@ -69,7 +70,8 @@ async def ask(
 ) -> Answers:
     """Send each request of the plan at its moment and wait for answers.
 
-    By ICMP echo where that is permitted, else by opening TCP connections to `tcp_port`. The round ends soon
+    By ICMP echo where that is permitted, else by opening TCP connections to `tcp_port`; so are hosts beyond
+    the LAN while echoes are known to be filtered or rationed on the way (`FAR`). The round ends soon
     after each request is settled, or `patience_s` after the last one; until then answers that exceed the
     time-out are seen, as late. With no more patience than the time-out, the last ones of a slow link would be
     told lost.
@@ -87,11 +89,16 @@ async def ask(
     if icmp_permission() == "denied":
         outcomes = await ask_by_connection(plan, timeout_s=timeout_s, port=tcp_port, near=near)
         return Answers("tcp", tuple(outcomes))
+    far = [item for item in plan if FAR.now == "connection" and item.address not in near]
+    plan = [item for item in plan if FAR.now == "echo" or item.address in near]
     ledger = Ledger(plan, timeout_s)
     async with asyncio.TaskGroup() as group:
         group.create_task(_ask_by_echo(plan, ledger, patience_s), name="echo requests")
         connecting = group.create_task(
-            _ask_in_doubt(in_doubt, plan, ledger, timeout_s, tcp_port), name="connections in doubt"
+            ask_by_connection(far, timeout_s=timeout_s, port=tcp_port)
+            if far
+            else _ask_in_doubt(in_doubt, plan, ledger, timeout_s, tcp_port),
+            name="connections",
         )
     return Answers("icmp", tuple(ledger.outcomes()), tuple(connecting.result()))
 

@@ -25,6 +25,8 @@ class Outcome:
         late: it was answered, but after the time-out.
         duplicates: further answers.
         refused: the answer was a refusal to connect (TCP only).
+        first_syn_ms: of a late one, how long the answer to its first SYN took, where time stamps show that it
+            was the first's (TCP only). On a short way it may be an answer that was lost and sent again.
         reason: why there was no answer in time.
     """
 
@@ -34,6 +36,7 @@ class Outcome:
     late: bool = False
     duplicates: int = 0
     refused: bool = False
+    first_syn_ms: float | None = None
     reason: Reason | None = None
 
     @property

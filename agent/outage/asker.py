@@ -18,7 +18,9 @@ from agent.echo import stamp
 from agent.echo.address import Address, parse
 from agent.echo.connect import connect
 from agent.echo.icmp import EchoLine, icmp_permission
+from agent.echo.knock import Knocker
 from agent.echo.lookup import look_up
+from agent.echo.way import FAR
 from agent.outage.watch import Ask
 
 Answered = Callable[[int, float, bool], None]
@@ -27,7 +29,7 @@ is a failure."""
 
 _SEQUENCE = 0x10000
 _BILLION = 1e9
-_MOST_TASKS = 32
+_MOST_TASKS = 128
 
 
 class Asker:
@@ -50,7 +52,8 @@ class Asker:
         self._book = _Book(answered)
         self._lines: dict[socket.AddressFamily, EchoLine] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.method = "tcp" if icmp_permission() == "denied" else "icmp"
+        self._knocker = Knocker()
+        self.echo_is_permitted = icmp_permission() != "denied"
 
     def send(self, ask: Ask) -> None:
         """Send a request; one that cannot be sent is one that gets no answer."""
@@ -60,10 +63,12 @@ class Asker:
             return
         if ask.part == "dns":
             self._begin(self._look_up(ask.number, address))
-        elif self.method == "tcp":
+        elif ask.way == "connection":
+            self._begin(self._knock(ask.number, address))
+        elif not self.echo_is_permitted:
             self._begin(self._connect(ask.number, address))
         else:
-            self._book.note(ask.number, address)
+            self._book.note(ask.number, address, is_anchor=ask.part == "anchors")
             self._line(address.family).send(ask.number % _SEQUENCE, address)
 
     def read(self) -> None:
@@ -76,6 +81,7 @@ class Asker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._knocker.close()
         for line in self._lines.values():
             if line.socket is not None:
                 asyncio.get_running_loop().remove_reader(line.socket)
@@ -103,7 +109,19 @@ class Asker:
             self._answered(number, time.monotonic(), not lookup.is_of_use)
             self._arrived()
 
+    async def _knock(self, number: int, anchor: Address) -> None:
+        began_s = time.monotonic()
+        outcome = await self._knocker.knock(anchor, port=self._tcp_port, timeout_s=self._timeout_s)
+        took_ms = outcome.rtt_ms if outcome.rtt_ms is not None else outcome.first_syn_ms
+        if took_ms is not None:
+            self._answered(number, began_s + took_ms / 1000, False)
+            self._arrived()
+        elif outcome.reason == Reason.UNTRUE:
+            self._answered(number, time.monotonic(), True)
+            self._arrived()
+
     async def _connect(self, number: int, address: Address) -> None:
+        """On the LAN a refusal may be a router's for a dead modem."""
         outcome = await connect(address, timeout_s=self._timeout_s, port=self._tcp_port)
         if outcome.answered and not outcome.refused:
             self._answered(number, time.monotonic(), False)
@@ -117,10 +135,12 @@ class _Book:
         self._told = answered
         self._hosts: dict[int, tuple[int, str]] = {}
         self._sent: dict[int, stamp.Instant] = {}
+        self._anchors: set[int] = set()
 
-    def note(self, number: int, address: Address) -> None:
+    def note(self, number: int, address: Address, *, is_anchor: bool) -> None:
         """A request is about to be sent."""
         seq = number % _SEQUENCE
+        (self._anchors.add if is_anchor else self._anchors.discard)(seq)
         self._sent.pop(seq, None)
         self._hosts[seq] = (number, address.host)
 
@@ -140,5 +160,7 @@ class _Book:
         """It gets no answer; that is all there is to know."""
 
     def answered(self, index: int, at_ns: int) -> None:
+        if index in self._anchors and index in self._sent:
+            FAR.heard((at_ns - self._sent[index].mono_ns) / _BILLION, at_ns / _BILLION)
         with contextlib.suppress(KeyError):
             self._told(self._hosts[index][0], at_ns / _BILLION, False)

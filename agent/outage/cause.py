@@ -58,7 +58,7 @@ _TOLD: dict[str, Cause] = {
 }
 """What a modem's own word says of a link of which nothing is heard beyond the gateway."""
 _DEGRADED = ("dns", "slow")
-_NO_ACCIDENT = 2
+NO_ACCIDENT = 2
 BEYOND_THE_GATEWAY: frozenset[Cause] = frozenset({"modem", "line", "unknown"})
 """Causes that a modem's own word may put right."""
 
@@ -69,6 +69,7 @@ class Scene:
 
     Attributes:
         lan_was_bad: at some look there was no carrier or no route.
+        by_connection: anchors are asked by connections, because they answer no echoes.
         talkative: parts that had been heard shortly before, and are silent for longer than they were then.
     """
 
@@ -80,11 +81,12 @@ class Scene:
     lan_was_bad: bool
     has_moved: bool
     sight: Sight
+    by_connection: bool = False
 
     def is_dead(self, part: str) -> bool:
         """Whether a part that can be heard was asked and silent."""
         tally: Tally = getattr(self, part)
-        return part in self.talkative and tally.asked >= _NO_ACCIDENT and not tally.answered
+        return part in self.talkative and tally.asked >= NO_ACCIDENT and not tally.answered
 
     def lives(self, part: str) -> bool:
         """Whether a part was heard."""
@@ -143,4 +145,5 @@ def evidence_of(scene: Scene) -> str:
     parts += [f"{n} {v}" for n in ("modem", "power", "portal") if (v := getattr(sight, n)) is not None]
     parts += ["no carrier or route"] if scene.lan_was_bad else []
     parts += ["packets came"] if scene.has_moved else []
+    parts += ["anchors by connections"] if scene.by_connection else []
     return ", ".join(parts)

@@ -11,9 +11,6 @@ from agent.echo import address
 from agent.echo.message import is_host_name
 from agent.outage.plan import PLANS, Plan, Profile
 
-_TCP_COSTS = 4.0
-"""A connection costs about 220 bytes, an echo 56."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class OutageOptions:
@@ -67,16 +64,13 @@ class OutageOptions:
         if "/" in self.wan_interface:
             raise ValueError(f"wan_interface {self.wan_interface!r} is not the name of an interface")
 
-    def plan(self, *, method: str = "icmp") -> Plan:
-        """The profile's, with what is set here; seldomer where each request is a connection."""
+    def plan(self) -> Plan:
+        """The profile's, with what is set here."""
         plan = PLANS[self.profile]
-        anchor_every_s = self.anchor_every_s or plan.anchor_every_s
-        if method == "tcp" and self.anchor_every_s is None:
-            anchor_every_s *= _TCP_COSTS
         return dataclasses.replace(
             plan,
-            anchor_every_s=anchor_every_s,
+            anchor_every_s=self.anchor_every_s or plan.anchor_every_s,
+            by_connection_every_s=self.anchor_every_s or plan.by_connection_every_s,
             dns_every_s=self.dns_every_s or plan.dns_every_s,
             timeout_s=self.timeout_s,
-            spare_per_s=plan.spare_per_s / (_TCP_COSTS if method == "tcp" else 1),
         )

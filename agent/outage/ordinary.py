@@ -14,6 +14,9 @@ FALSE_PER_DAY = 0.0005
 """So many outages a day may be told that were ordinary loss."""
 
 LEAST, MOST = 5, 120
+MOST_CONNECTIONS = 8
+"""They go to several hosts, a good tenth of a second apart: as many lost in a row are no loss by chance."""
+
 _FADES_AT_LOST = 400
 _FADES_AT_ASKS = 20_000
 
@@ -23,6 +26,11 @@ class Ordinary:
 
     def __init__(self, asks_per_day: float) -> None:
         self._asks_per_day = asks_per_day
+        self.forget()
+
+    def forget(self, *, most: int = MOST) -> None:
+        """Nothing is known of the link: it is asked by another way, and no more than `most` are needed."""
+        self._most = most
         # Before anything is known: one run in 200 requests, which goes on with every other one.
         self._asks, self._runs = 200.0, 1.0
         self._lost, self._continued = 10.0, 5.0
@@ -54,4 +62,4 @@ class Ordinary:
         runs_per_day = self._asks_per_day * self._runs / self._asks
         goes_on = min(0.99, self._continued / self._lost)
         needed = 1 + math.log(FALSE_PER_DAY / runs_per_day) / math.log(goes_on)
-        return max(LEAST, min(MOST, math.ceil(needed)))
+        return max(LEAST, min(self._most, math.ceil(needed)))

@@ -8,16 +8,20 @@ at full density; the other sends a single request first, which on a lossy link m
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Literal
 
+from agent.echo.way import Way
 from agent.outage.ordinary import Ordinary
-from agent.outage.plan import Plan
+from agent.outage.plan import COSTS, Plan
 from agent.outage.voice import Voice
+from agent.outage.ways import BESIDE, Ways
 
 Part = Literal["anchors", "dns", "gateway", "modem", "hop"]
 
 _DENSE_WITHIN_S = 0.35
 _DENSEST_S, _DENSE_S = 0.02, 0.1
+_CONNECTIONS_WITHIN_S = 1.2
 _FREE_EVERY_S = 1.0
 _MODEM_EVERY_S = 5.0
 _HOP_EVERY_S = 300.0
@@ -33,14 +37,19 @@ _AFTER_ENOUGH = 3
 _NEVER_S = 1e12
 _SPARE_MOST = 600.0
 """So many requests may be sent in doubt at once: more than any link needs to be sure."""
+_KEPT_FOR_OTHER_WAY = BESIDE * COSTS["connection"]
+"""Of these, so many are for connections: an outage of echoes alone is none."""
+_SELDOM = 2
+_SPENDINGS = 1024
 
 
 class Pace:
     """Keeps since when there is doubt."""
 
-    def __init__(self, plan: Plan, ordinary: Ordinary) -> None:
+    def __init__(self, plan: Plan, ordinary: Ordinary, ways: Ways) -> None:
         self._plan = plan
         self._ordinary = ordinary
+        self._ways = ways
         self._overdue = 0
         self._dns_overdue = 0
         self._names_fail = False
@@ -49,7 +58,7 @@ class Pace:
         self._names_open_s: float | None = None
         self._began_s: dict[Part, float] = {}
         self._spare, self._spare_at_s = _SPARE_MOST, -_NEVER_S
-        self._spent = 0.0
+        self._spent: deque[tuple[float, float]] = deque(maxlen=_SPENDINGS)
 
     @property
     def is_doubted(self) -> bool:
@@ -67,21 +76,39 @@ class Pace:
         self._overdue = anchors.overdue(now_s)
         self._dns_overdue, self._names_fail = dns.overdue(now_s), dns.is_failing
         if not self._overdue:
-            self._doubted_s, self._spent = None, 0.0
+            self._doubted_s = None
         elif self._doubted_s is None:
             self._doubted_s = now_s
 
     def is_open_since(self, link_s: float | None, names_s: float | None) -> None:
-        """An outage of the link or of names lasts since then; a doubt that was right has cost nothing."""
-        if link_s is not None:
-            self._spare, self._spent = min(_SPARE_MOST, self._spare + self._spent), 0.0
+        """An outage of the link or of names lasts since then."""
         self._open_s, self._names_open_s = link_s, names_s
 
-    def spend(self, part: Part) -> None:
+    @property
+    def calm_s(self) -> float:
+        """Time between two requests to anchors in peace."""
+        by_echo = self._ways.calm == "echo"
+        return self._plan.anchor_every_s if by_echo else self._plan.by_connection_every_s
+
+    def beside_due_s(self, now_s: float) -> float:
+        """When anchors are asked by the other way, too."""
+        due_s = self._ways.beside_due_s(now_s, overdue=self._overdue, open_since_s=self._open_s)
+        if self._open_s is not None:
+            return due_s
+        short = max(0.0, _KEPT_FOR_OTHER_WAY - self._spare)
+        return max(due_s, now_s + short / self._plan.spare_per_s)
+
+    def give_back(self, since_s: float) -> None:
+        """A doubt was right: what was sent since then has cost nothing."""
+        while self._spent and self._spent[-1][0] >= since_s:
+            self._spare += self._spent.pop()[1]
+
+    def spend(self, part: Part, way: Way, now_s: float) -> None:
         """A request leaves; one beyond the link that only a doubt asked for is not free."""
         if self.is_doubted and self._open_s is None and part in _BEYOND:
-            cost = min(1.0, self._spare)
-            self._spare, self._spent = self._spare - cost, self._spent + cost
+            cost = min(COSTS[way], self._spare)
+            self._spare -= cost
+            self._spent.append((now_s, cost))
 
     def due_s(self, part: Part, voice: Voice, now_s: float) -> float:
         """When to ask this part next."""
@@ -103,16 +130,20 @@ class Pace:
         dead_s = self._dead_s(now_s)
         if dead_s is not None:
             return dead_s
-        if not self._overdue:
-            return self._plan.anchor_every_s
-        if self._spare < 1:
-            return self._plan.anchor_every_s
+        if not self._overdue or self._spare < COSTS[self._ways.calm] + _KEPT_FOR_OTHER_WAY:
+            return self.calm_s
         needed = self._ordinary.needed
         if len(voice.trail) >= needed + _AFTER_ENOUGH and self._overdue >= needed:
-            return _LOCAL_EVERY_S
+            return _LOCAL_EVERY_S if self._ways.calm == "echo" else _REMOTE_EVERY_S
         if self._plan.is_hasty or self._overdue >= _SURE:
-            return max(_DENSEST_S, min(_DENSE_S, _DENSE_WITHIN_S / needed))
-        return 0.0 if len(voice.trail) == 1 else self._plan.anchor_every_s
+            return self._dense_s(needed)
+        return 0.0 if len(voice.trail) == 1 else self.calm_s
+
+    def _dense_s(self, needed: int) -> float:
+        """Time between two requests while there may be an outage."""
+        if self._ways.calm == "connection":
+            return max(_DENSE_S, min(_LOCAL_EVERY_S, _CONNECTIONS_WITHIN_S / needed))
+        return max(_DENSEST_S, min(_DENSE_S, _DENSE_WITHIN_S / needed))
 
     def _dns_every_s(self, now_s: float) -> float:
         if self._names_open_s is None and self._dns_overdue and not self._overdue:
@@ -120,7 +151,8 @@ class Pace:
         if self._names_open_s is not None:
             since_s = now_s - (self._names_open_s or now_s)
             return _LOCAL_EVERY_S if since_s < _DEAD_EVERY_S[0][0] else _DEAD_LONG_S
-        return self._further_every_s(now_s, calm_s=self._plan.dns_every_s)
+        seldom = 1 if self._ways.calm == "echo" else _SELDOM
+        return self._further_every_s(now_s, calm_s=seldom * self._plan.dns_every_s)
 
     def _further_every_s(self, now_s: float, *, calm_s: float) -> float:
         """What lies beyond the link is asked only when the doubt has grown."""

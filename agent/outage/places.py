@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.outage.voice import Asked
+from agent.outage.asked import Asked
 
 _MUTE_AFTER = 4
 _MUTE_EVERY_S = 60.0

@@ -16,11 +16,13 @@ told, and half its width as resolution.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from agent.echo.way import Way
+from agent.outage.asked import Asked
 from agent.outage.ordinary import Ordinary
-from agent.outage.voice import Asked
 
 LEAST_SPAN_S = 0.8
 """A shorter run of lost requests is loss, however many they were."""
@@ -29,6 +31,7 @@ FAILING_SPAN_S = 30.0
 
 _HELD_TIMES, _HELD_S = 1.5, 0.3
 _LETTING_GO_S = 0.1
+_SURE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +83,41 @@ Step = Began | Ended
 
 
 @dataclass(slots=True)
+class _Unsure:
+    """What to tell of a silence whose end was heard by another way only.
+
+    Attributes:
+        way: the one that was silent.
+        if_heard: it is answered now, too: it was silent for as long as the link was.
+        if_filtered: it is not.
+    """
+
+    way: Way
+    if_heard: list[Step]
+    if_filtered: list[Step]
+    answered: int = 0
+    lost: int = 0
+
+
+@dataclass(slots=True)
 class _Run:
-    """Requests lost in a row."""
+    """Requests lost in a row.
+
+    Attributes:
+        way: how those that count were asked.
+        last_by_s: sending of the last lost, by each way.
+    """
 
     opened: Bounds
+    way: Way
     first_s: float
     last_s: float
     rtt_s: float
     lost: int = 1
     fails: bool = False
     places: set[str] = field(default_factory=set)
+    last_by_s: dict[Way, float] = field(default_factory=dict)
+    lost_beside: int = 0
 
 
 class Silence:
@@ -99,6 +127,8 @@ class Silence:
         self._ordinary = ordinary
         self._good: Asked | None = None
         self._run: _Run | None = None
+        self._unsure: _Unsure | None = None
+        self._mended_s = -math.inf
         self.is_open = False
         self._moved_s: float | None = None
 
@@ -107,24 +137,35 @@ class Silence:
         """Requests lost in the run that goes on."""
         return self._run.lost if self._run else 0
 
-    def settle(self, asked: Asked, rtt_s: float, places: AbstractSet[str]) -> list[Step]:
+    def settle(self, asked: Asked, rtt_s: float, places: AbstractSet[str], *, beside: int = 0) -> list[Step]:
         """Take in one request.
 
         Args:
             asked: the next in sending order.
             rtt_s: the usual round-trip time.
             places: each of these must have been silent.
+            beside: so many asked by another way must have been lost as well before a silence that lasts is
+                one.
         """
         if asked.has_helped:
-            steps = self._end(asked, places)
+            steps = self._sure(asked) + self._end(asked, places)
             self._good = asked
             self._ordinary.learn_answer()
             return steps
-        run = self._lengthen(asked, rtt_s)
-        if self.is_open or not self._is_more_than_loss(run, places):
+        if asked.at_s < self._mended_s:
             return []
+        steps = self._sure(asked)
+        run = self._lengthen(asked, rtt_s, places)
+        if self.is_open or run.lost_beside < beside or not self._is_more_than_loss(run, places):
+            return steps
         self.is_open = True
-        return [Began(run.opened)]
+        return [*steps, Began(run.opened)]
+
+    def lost_beside(self, asked: Asked) -> None:
+        """One that was asked beside those that count got no answer."""
+        if self._run is not None:
+            self._run.last_by_s[asked.way] = asked.at_s
+            self._run.lost_beside += 1
 
     def moved(self, from_s: float) -> None:
         """Something was received over the link after this moment, whatever became of the requests."""
@@ -135,20 +176,21 @@ class Silence:
         if self._run is None or asked.at_s < self._run.first_s:
             return []
         is_slow = asked.at_s <= self._run.first_s
-        closed = Bounds(self._run.first_s, max(self._run.first_s, asked.at_s + rtt_s / 2))
-        ended = Ended(closed, self._run.lost, is_slow)
+        ended = Ended(self._closed(self._run.last_s, rtt_s, asked), self._run.lost, is_slow)
         steps: list[Step] = [ended] if self.is_open else []
         self._run, self.is_open, self._good = None, False, asked
         return steps
 
-    def _lengthen(self, asked: Asked, rtt_s: float) -> _Run:
+    def _lengthen(self, asked: Asked, rtt_s: float, places: AbstractSet[str]) -> _Run:
         run = self._run
         if run is None:
-            run = self._run = _Run(self._opened(asked, rtt_s), asked.at_s, asked.at_s, rtt_s)
+            run = self._run = _Run(self._opened(asked, rtt_s), asked.way, asked.at_s, asked.at_s, rtt_s)
         else:
             run.lost += 1
-            run.last_s = asked.at_s
+            # One that is mute by itself says nothing of the end.
+            run.last_s = asked.at_s if asked.place in places else run.last_s
         run.places.add(asked.place)
+        run.last_by_s[asked.way] = run.last_s
         run.fails |= asked.fails
         return run
 
@@ -163,28 +205,49 @@ class Silence:
         run, self._run = self._run, None
         if run is None:
             return []
-        closed = _closed(run, answered)
-        if self.is_open:
+        if self.is_open or self._is_more_than_loss(run, places):
+            began: list[Step] = [] if self.is_open else [Began(run.opened)]
             self.is_open = False
-            return [Ended(closed, run.lost)]
-        if self._is_more_than_loss(run, places):
-            return [Began(run.opened), Ended(closed, run.lost)]
-        if not run.fails:
+            return self._over(run, answered, began)
+        # What one way loses while the other is answered may be a filter's work, not the link's.
+        if not run.fails and answered.way == run.way:
             self._ordinary.learn_run(run.lost)
         return []
+
+    def _over(self, run: _Run, answered: Asked, began: list[Step]) -> list[Step]:
+        ended: list[Step] = [*began, Ended(self._closed(run.last_s, run.rtt_s, answered), run.lost)]
+        if answered.way == run.way:
+            return ended
+        # A filter may have kept this way silent for longer than the link was.
+        last_s = run.last_by_s.get(answered.way, run.first_s)
+        filtered = Ended(self._closed(last_s, run.rtt_s, answered), run.lost)
+        self._unsure = _Unsure(run.way, ended, [] if began else [filtered])
+        return []
+
+    def _closed(self, last_s: float, rtt_s: float, answered: Asked) -> Bounds:
+        """When the silence ended, from the last lost and the first answer after it."""
+        arrived_s = answered.at_s if answered.answered_s is None else answered.answered_s
+        if arrived_s - answered.at_s <= _HELD_TIMES * rtt_s + _HELD_S:
+            return Bounds(last_s, answered.at_s + rtt_s / 2)
+        # Those sent in the meantime and not held back are lost to the same silence.
+        let_go_s = self._mended_s = arrived_s - rtt_s
+        return Bounds(max(last_s, let_go_s - rtt_s / 2 - _LETTING_GO_S), let_go_s + rtt_s / 2)
+
+    def _sure(self, asked: Asked) -> list[Step]:
+        """What was not sure, as soon as it is."""
+        unsure = self._unsure
+        if unsure is None or not asked.counts:
+            return []
+        unsure.answered += asked.has_helped
+        unsure.lost += not asked.has_helped
+        is_given_up = asked.way != unsure.way
+        if max(unsure.answered, unsure.lost) < _SURE and not is_given_up:
+            return []
+        self._unsure = None
+        return unsure.if_heard if unsure.answered >= _SURE and not is_given_up else unsure.if_filtered
 
     def _is_more_than_loss(self, run: _Run, places: AbstractSet[str]) -> bool:
         least_s = FAILING_SPAN_S if run.fails else LEAST_SPAN_S
         return (
             run.lost >= self._ordinary.needed and run.last_s - run.first_s >= least_s and places <= run.places
         )
-
-
-def _closed(run: _Run, answered: Asked) -> Bounds:
-    """When the silence ended, from the first answer after it."""
-    rtt_s = run.rtt_s
-    arrived_s = answered.at_s if answered.answered_s is None else answered.answered_s
-    if arrived_s - answered.at_s <= _HELD_TIMES * rtt_s + _HELD_S:
-        return Bounds(run.last_s, answered.at_s + rtt_s / 2)
-    let_go_s = arrived_s - rtt_s
-    return Bounds(max(run.last_s, let_go_s - rtt_s / 2 - _LETTING_GO_S), let_go_s + rtt_s / 2)

@@ -13,36 +13,21 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.echo.way import Way
+from agent.outage.asked import Asked
+from agent.outage.held import LongAnswers
+
 _KEPT = 1024
+_TRAIL = 512
+"""An outage of days makes it no longer: more than this is never needed to be sure."""
+
 _FIRST_OVERDUE_S = 1.0
 _LEAST_OVERDUE_S = 0.2
 _LONGEST_TIMEOUT_S = 15.0
 _GRAIN_S = 0.02
+_HELD_TIMES, _HELD_S = 1.5, 0.3
+_TOGETHER_S = 0.1
 _SMOOTH, _SMOOTH_VARIATION, _VARIATIONS = 1 / 8, 1 / 4, 4
-
-
-@dataclass(slots=True)
-class Asked:
-    """One request.
-
-    Attributes:
-        counts: whether it speaks for the whole voice; one to a place known to be mute does not.
-        fails: the answer says that nobody is helped: its sender lives, but what it is there for does not.
-        is_lost: it was settled without an answer that helps; one may still come.
-    """
-
-    number: int
-    place: str
-    at_s: float
-    counts: bool = True
-    answered_s: float | None = None
-    fails: bool = False
-    is_lost: bool = False
-
-    @property
-    def has_helped(self) -> bool:
-        """Whether it was answered as it should be."""
-        return self.answered_s is not None and not self.fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +41,15 @@ class Tally:
         return f"{self.answered}/{self.asked}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Long:
+    """An answer that took long; whether it came together with another such."""
+
+    rtt_s: float
+    at_s: float
+    is_together: bool
+
+
 class Voice:
     """The requests to one part of the way, in sending order."""
 
@@ -63,8 +57,10 @@ class Voice:
         self._timeout_s = timeout_s
         self._open: deque[Asked] = deque()
         self._kept: dict[int, Asked] = {}
-        self._trail: deque[Asked] = deque()
+        self._trail: deque[Asked] = deque(maxlen=_TRAIL)
         self._variation_s: float | None = None
+        self._long: _Long | None = None
+        self._long_answers = LongAnswers()
         self.rtt_s: float | None = None
         self.asked_s: float | None = None
         self.answered_s: float | None = None
@@ -82,9 +78,9 @@ class Voice:
         """An answer that takes longer does not count; grows with a round-trip time that does."""
         return min(_LONGEST_TIMEOUT_S, max(self._timeout_s, 2 * (self.rtt_s or 0)))
 
-    def ask(self, number: int, place: str, at_s: float, *, counts: bool = True) -> None:
+    def ask(self, number: int, place: str, at_s: float, *, way: Way = "echo", counts: bool = True) -> None:
         """A request leaves now."""
-        made = Asked(number, place, at_s, counts)
+        made = Asked(number, place, at_s, way, counts)
         self._open.append(made)
         if counts:
             self.asked_s = at_s
@@ -96,28 +92,62 @@ class Voice:
     def answer(self, number: int, at_s: float, *, fails: bool = False) -> Asked | None:
         """An answer came; None for one that says nothing new."""
         made = self._kept.get(number)
-        if made is None or made.answered_s is not None or at_s < made.at_s:
+        if made is None or made.is_told or at_s < made.at_s:
             return None
+        if made.way == "connection" and not made.is_lost and self._is_long(at_s - made.at_s):
+            self._doubt(made, at_s)
+            return None
+        self._believe(made, at_s, fails=fails)
+        return made
+
+    def _doubt(self, made: Asked, at_s: float) -> None:
+        """Was it held back? Beside others it is not worth the wait."""
+        if made.counts:
+            self._long_answers.take(made, at_s)
+        else:
+            made.is_held = True
+
+    def _believe(self, made: Asked, at_s: float, *, fails: bool = False) -> None:
         made.answered_s, made.fails = at_s, fails
         self.answered_s = max(at_s, self.answered_s or at_s)
-        self._learn(at_s - made.at_s)
+        self._weigh(at_s - made.at_s, at_s)
         while not fails and self._trail and self._trail[0].at_s <= made.at_s:
             self._trail.popleft()
-        return made
+
+    def void(self, number: int) -> None:
+        """What became of this one says nothing."""
+        made = self._kept.get(number)
+        if made is None or made.is_told:
+            return
+        made.is_void = True
+        if made in self._trail:
+            self._trail.remove(made)
+
+    def _is_long(self, took_s: float) -> bool:
+        """Whether an answer took so much longer than usual that it may have been held back on the way."""
+        return self.rtt_s is not None and took_s > _HELD_TIMES * self.rtt_s + _HELD_S
 
     def settled(self, now_s: float) -> Iterator[Asked]:
         """Those settled since the last call."""
+        for made, at_s, is_held in self._long_answers.judged(now_s):
+            if is_held:
+                made.is_held = True
+            elif not made.is_told and not made.is_lost:
+                self._believe(made, at_s)
         while self._open:
             first = self._open[0]
-            if first.answered_s is None and now_s - first.at_s < self.timeout_s:
+            if not first.is_told and now_s - first.at_s < self.timeout_s:
                 return
             self._open.popleft()
-            first.is_lost = not first.has_helped
+            first.is_lost = not first.has_helped and not first.is_void
             yield first
 
     def settles_s(self) -> float | None:
         """When the next one will be settled if no answer comes."""
-        return self._open[0].at_s + self.timeout_s if self._open else None
+        judged_s = self._long_answers.due_s()
+        times = [] if judged_s is None else [judged_s]
+        times += [self._open[0].at_s + self.timeout_s] if self._open else []
+        return min(times, default=None)
 
     @property
     def trail(self) -> deque[Asked]:
@@ -131,8 +161,17 @@ class Voice:
 
     def overdue(self, now_s: float) -> int:
         """How many of the trail are."""
-        wait_s = self.overdue_after_s
-        return sum(now_s - made.at_s >= wait_s for made in self._trail)
+        return len(self._trail) - len(self._young(now_s))
+
+    def next_overdue_s(self, now_s: float) -> float | None:
+        """When the next of the trail will be; None where all of them are."""
+        young = self._young(now_s)
+        return young[-1].at_s + self.overdue_after_s if young else None
+
+    def _young(self, now_s: float) -> list[Asked]:
+        """Those of the trail that are not overdue yet, the youngest first; it may be long, they are few."""
+        old_s = now_s - self.overdue_after_s
+        return list(itertools.takewhile(lambda made: made.at_s > old_s, reversed(self._trail)))
 
     def tally(self, from_s: float, until_s: float, now_s: float) -> Tally:
         """Requests sent in this stretch, without those whose answer may well be under way."""
@@ -159,6 +198,17 @@ class Voice:
         self._trail.clear()
         self._kept.clear()
         self.rtt_s = self._variation_s = self.answered_s = self.asked_s = None
+
+    def _weigh(self, rtt_s: float, at_s: float) -> None:
+        """Learn a round-trip time, but not those of requests that were held back and let go together."""
+        before, self._long = self._long, None
+        is_together = before is not None and at_s - before.at_s < _TOGETHER_S
+        if before is not None and not is_together and not before.is_together:
+            self._learn(before.rtt_s)
+        if self._is_long(rtt_s):
+            self._long = _Long(rtt_s, at_s, is_together)
+        else:
+            self._learn(rtt_s)
 
     def _learn(self, rtt_s: float) -> None:
         if self.rtt_s is None or self._variation_s is None:

@@ -17,15 +17,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.echo.way import Way
 from agent.outage import cause as causes
+from agent.outage.asked import Asked
 from agent.outage.cause import Cause, Scene
 from agent.outage.evidence import Sight
-from agent.outage.ordinary import Ordinary
+from agent.outage.ordinary import MOST, MOST_CONNECTIONS, Ordinary
 from agent.outage.pace import Pace, Part
 from agent.outage.places import Places
 from agent.outage.plan import Plan
 from agent.outage.silence import Began, Bounds, Ended, Silence, Step
-from agent.outage.voice import Asked, Voice
+from agent.outage.voice import Tally, Voice
+from agent.outage.ways import BESIDE, Ways
 
 Scope = Literal["link", "dns"]
 PARTS: tuple[Part, ...] = ("anchors", "gateway", "modem", "hop", "dns")
@@ -35,7 +38,7 @@ _LAN_TIMEOUT_S = 1.0
 _CAUSE_SETTLES_S = 15.0
 """A router that came back while its modem still dials was the cause all the same."""
 
-_MENDING_S = 0.35
+_MENDING_S, _BACK_BEFORE_S = 0.35, 1.0
 _LEAST_SCENE_S = 1.0
 _TALKED_WITHIN_S = 600.0
 _HABITS_S, _NOT_YET_S, _LONGER_THAN_USUAL = 60.0, 2.0, 1.2
@@ -51,6 +54,7 @@ class Ask:
     number: int
     part: Part
     host: str
+    way: Way = "echo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,14 @@ class Outage:
 class Watch:
     """The state machine."""
 
-    def __init__(self, plan: Plan, anchors: Sequence[str], *, resolvers: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        anchors: Sequence[str],
+        *,
+        resolvers: Sequence[str] = (),
+        echo_is_permitted: bool = True,
+    ) -> None:
         self._plan = plan
         self._numbers = itertools.count(1)
         self._outages = itertools.count(1)
@@ -83,11 +94,13 @@ class Watch:
         self._voices: dict[Part, Voice] = {
             part: Voice(_LAN_TIMEOUT_S if part in lan else plan.timeout_s) for part in PARTS
         }
-        self._places: dict[Part, Places] = {"anchors": Places(anchors), "dns": Places(resolvers)}
+        self._places: dict[Part, Places] = {"dns": Places(resolvers)}
+        self._anchors: dict[Way, Places] = {"echo": Places(anchors), "connection": Places(anchors)}
         self._ordinary = Ordinary(_DAY_S / plan.anchor_every_s)
         self._silence = Silence(self._ordinary)
         self._dns_silence = Silence(Ordinary(_DAY_S / plan.dns_every_s))
-        self._pace = Pace(plan, self._ordinary)
+        self._ways = Ways(echo_is_permitted=echo_is_permitted)
+        self._pace = Pace(plan, self._ordinary, self._ways)
         self._part_of: dict[int, Part] = {}
         self._sights: deque[tuple[float, Sight]] = deque()
         self._moved: deque[float] = deque(maxlen=64)
@@ -100,6 +113,11 @@ class Watch:
     def open(self) -> Outage | None:
         """The outage that lasts now."""
         return self._open
+
+    @property
+    def way(self) -> Way:
+        """How anchors are asked in peace: by connections where they answer no echoes."""
+        return self._ways.calm
 
     @property
     def is_doubted(self) -> bool:
@@ -126,12 +144,19 @@ class Watch:
         anchors = self._voices["anchors"]
         times = [self._due_s(part, now_s) for part in PARTS if self._hosts(part)]
         times += [t for v in self._voices.values() if (t := v.settles_s()) is not None]
-        times += [t for a in anchors.trail if (t := a.at_s + anchors.overdue_after_s) > now_s][:1]
+        times += [t] if (t := anchors.next_overdue_s(now_s)) is not None else []
+        times += [self._ways.trial_due_s(), self._pace.beside_due_s(now_s)]
         return max(now_s, min(times))
 
     def answered(self, number: int, at_s: float, *, fails: bool = False) -> list[Outage]:
-        """An answer came; one that `fails` (a resolver's SERVFAIL) only shows that its sender lives."""
+        """An answer came; one that `fails` (a resolver's SERVFAIL) only shows that its sender lives.
+
+        That of an anchor fails where somebody near accepts connections in its name: it says nothing.
+        """
         part = self._part_of.get(number)
+        if part == "anchors" and fails:
+            self._voices[part].void(number)
+            return []
         made = None if part is None else self._voices[part].answer(number, at_s, fails=fails)
         if made is None or fails or not made.is_lost or part not in {"anchors", "dns"}:
             return []
@@ -170,20 +195,49 @@ class Watch:
         return changes
 
     def _settle(self, part: Part, asked: Asked, now_s: float) -> list[Outage]:
+        if part == "anchors":
+            return self._settle_anchor(asked, now_s)
         places = self._places[part]
         places.settle(asked)
-        if part == "dns" and asked.is_lost and self._link_is_doubted(asked):
+        if not asked.counts or (asked.is_lost and self._link_is_doubted(asked)):
             return []
-        if not asked.counts:
+        steps = self._dns_silence.settle(asked, self._rtt_s(part), places.speaking)
+        return list(self._outages_of("dns", steps, now_s))
+
+    def _settle_anchor(self, asked: Asked, now_s: float) -> list[Outage]:
+        calm = self._ways.calm
+        self._ways.settle(asked, now_s)
+        if self._ways.calm != calm:
+            self._ordinary.forget(most=MOST if calm == "connection" else MOST_CONNECTIONS)
+        if asked.is_void:
             return []
-        silence = self._silence if part == "anchors" else self._dns_silence
-        steps = silence.settle(asked, self._rtt_s(part), places.speaking)
-        return list(self._outages_of("link" if part == "anchors" else "dns", steps, now_s))
+        self._anchors[asked.way].settle(asked)
+        if asked.is_lost and not self._loss_counts(asked):
+            return []
+        speaking = self._anchors[self._ways.calm].speaking
+        steps = self._silence.settle(asked, self._rtt_s("anchors"), speaking, beside=self._needed_beside())
+        return list(self._outages_of("link", steps, now_s))
+
+    def _needed_beside(self) -> int:
+        """How many asked by the other way must be lost, too: two rounds of connections, or one echo."""
+        other = self._ways.other
+        if other is None or self._ways.is_blind:
+            return 0
+        return 1 if other == "echo" else 2 * min(BESIDE, len(self._anchors[other].speaking))
+
+    def _loss_counts(self, asked: Asked) -> bool:
+        """Whether a lost request says anything of the link; one beside those that do dates the end anyway."""
+        if asked.counts and asked.way == self._ways.calm:
+            return self._ways.can_tell
+        if asked.place in self._anchors[asked.way].speaking:
+            self._silence.lost_beside(asked)
+        return False
 
     def _link_is_doubted(self, asked: Asked) -> bool:
         """Whether a lost question may be the link's fault."""
-        heard_s = self._voices["anchors"].trail
-        return bool(self._silence.lost) or any(a.at_s <= asked.at_s for a in heard_s)
+        trail = self._voices["anchors"].trail
+        is_unheard = not self._ways.can_tell or any(a.at_s <= asked.at_s for a in trail)
+        return is_unheard or bool(self._silence.lost)
 
     def _outages_of(self, scope: Scope, steps: Sequence[Step], now_s: float) -> Iterator[Outage]:
         for step in steps:
@@ -198,6 +252,8 @@ class Watch:
         if self._open is not None:
             # Names were dead before; now that nothing is heard of them, the link is told instead.
             yield self._end(self._open, Ended(step.opened, self._open.lost), now_s)
+        if scope == "link":
+            self._pace.give_back(step.opened.earliest_s or step.opened.at_s)
         self._heard_before = self._talkative(step.opened)
         self._gaps_s = self._usual_gaps_s(step.opened)
         made = Outage(
@@ -260,7 +316,7 @@ class Watch:
     def _scene(self, outage: Outage, until_s: float, now_s: float) -> Scene:
         until_s = min(self._still_dead_s(outage.opened, until_s), outage.opened.latest_s + _CAUSE_SETTLES_S)
         from_s = min(outage.opened.latest_s, max(outage.opened.at_s, until_s - _LEAST_SCENE_S))
-        tallies = {p: v.tally(from_s, until_s, now_s) for p, v in self._voices.items()}
+        tallies = {p: _while_dead(v, from_s, until_s, now_s) for p, v in self._voices.items()}
         seen = [(at_s, s) for at_s, s in self._sights if from_s - 1 <= at_s <= until_s]
         moved = sum(from_s <= at_s <= until_s for at_s in self._moved)
         return Scene(
@@ -272,6 +328,7 @@ class Watch:
             lan_was_bad=any(_is_bad(s) for _, s in seen),
             has_moved=moved >= _MOVES_THAT_TELL,
             sight=seen[-1][1] if seen else Sight(),
+            by_connection=self._ways.calm == "connection",
         )
 
     def _still_dead_s(self, opened: Bounds, until_s: float) -> float:
@@ -317,21 +374,45 @@ class Watch:
         return opened.within(answered[-1], lost[0]) if lost else opened
 
     def _asks_of(self, part: Part, now_s: float) -> Iterator[Ask]:
-        places = self._places.get(part)
+        if part == "anchors":
+            yield from self._asks_beside(now_s)
+        places, way = self._whom(part), self._way_of(part)
         if places is None or not places.hosts:
             return
         for host in places.mute_due(now_s):
-            yield self._ask(part, host, now_s, counts=False)
+            yield self._ask(part, host, now_s, way, counts=False)
         if now_s >= self._due_s(part, now_s):
             is_welcome = part in {"anchors", "dns"} and self._open is not None
-            yield self._ask(part, places.next(any_will_do=is_welcome), now_s)
+            yield self._ask(part, places.next(any_will_do=is_welcome), now_s, way)
 
-    def _ask(self, part: Part, host: str, now_s: float, *, counts: bool = True) -> Ask:
+    def _asks_beside(self, now_s: float) -> Iterator[Ask]:
+        """Anchors asked by the other way: does that one live?"""
+        other = self._ways.other
+        if other is not None and now_s >= self._pace.beside_due_s(now_s):
+            self._ways.asked_beside(now_s)
+            count = min(BESIDE, len(self._anchors[other].hosts)) if other == "connection" else 1
+            for _ in range(count):
+                yield self._ask_beside(other, now_s)
+        if now_s >= self._ways.trial_due_s():
+            self._ways.tried(now_s, self._plan.anchor_every_s)
+            yield self._ask_beside("echo", now_s)
+
+    def _ask_beside(self, way: Way, now_s: float) -> Ask:
+        host = self._anchors[way].next(any_will_do=True)
+        return self._ask("anchors", host, now_s, way, counts=False)
+
+    def _whom(self, part: Part) -> Places | None:
+        return self._anchors[self._ways.calm] if part == "anchors" else self._places.get(part)
+
+    def _way_of(self, part: Part) -> Way:
+        return self._ways.calm if part == "anchors" else "echo"
+
+    def _ask(self, part: Part, host: str, now_s: float, way: Way, *, counts: bool = True) -> Ask:
         number = next(self._numbers)
         self._part_of[number] = part
-        self._pace.spend(part)
-        self._voices[part].ask(number, host, now_s, counts=counts)
-        return Ask(number, part, host)
+        self._pace.spend(part, way, now_s)
+        self._voices[part].ask(number, host, now_s, way=way, counts=counts)
+        return Ask(number, part, host, way)
 
     def _due_s(self, part: Part, now_s: float) -> float:
         return self._pace.due_s(part, self._voices[part], now_s)
@@ -343,7 +424,7 @@ class Watch:
         self._pace.is_open_since(began_s, names_began_s)
 
     def _hosts(self, part: Part) -> tuple[str, ...]:
-        places = self._places.get(part)
+        places = self._whom(part)
         return places.hosts if places else ()
 
     def _rtt_s(self, part: Part) -> float:
@@ -355,6 +436,13 @@ class Watch:
 
 
 _NUMBERS_KEPT = 4096
+
+
+def _while_dead(voice: Voice, from_s: float, until_s: float, now_s: float) -> Tally:
+    """What was heard; not what came back with the link, a little before an anchor was heard."""
+    before = voice.tally(from_s, until_s - _BACK_BEFORE_S, now_s)
+    is_dead = before.asked >= causes.NO_ACCIDENT and not before.answered
+    return before if is_dead else voice.tally(from_s, until_s, now_s)
 
 
 def _is_bad(sight: Sight) -> bool:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from agent.echo import resolvers, stamp
+from agent.echo.way import Way
 from agent.outage import hops
 from agent.outage.asker import Asker
 from agent.outage.evidence import Evidence, together
@@ -27,6 +28,7 @@ from agent.outage.watch import Outage, Watch
 log = logging.getLogger("agent.outage")
 
 Tell = Callable[[Outage], None]
+TellWay = Callable[[Way], None]
 
 _LOOK_EVERY_S = 0.5
 _TRACE_EVERY_S = 6 * 3600.0
@@ -34,7 +36,7 @@ _TRACE_AGAIN_S = 60.0
 
 
 class Watcher:
-    """Watches until stopped; `tell` is called in its thread."""
+    """Watches until stopped; `tell` is called in its thread, `tell_way` when anchors are asked otherwise."""
 
     def __init__(
         self,
@@ -43,9 +45,11 @@ class Watcher:
         evidence: Sequence[Evidence] = (),
         *,
         flapping: Flapping | None = None,
+        tell_way: TellWay = lambda _: None,
     ) -> None:
         self._options = options
         self._tell = tell
+        self._tell_way = tell_way
         self._host = HostEvidence(options.wan_interface)
         self._evidence = (*evidence, self._host)
         self._news = asyncio.Event()
@@ -60,7 +64,8 @@ class Watcher:
             tcp_port=options.tcp_port,
         )
         self._flapping = flapping or Flapping()
-        self._watch = Watch(options.plan(method=self._asker.method), options.anchors)
+        self._watch = Watch(options.plan(), options.anchors, echo_is_permitted=self._asker.echo_is_permitted)
+        self._way = self._watch.way
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -79,6 +84,9 @@ class Watcher:
         self._asker.read()
         for outage in self._watch.tick(now_s):
             self._pass_on(outage)
+        if self._watch.way != self._way:
+            self._way = self._watch.way
+            self._tell_way(self._way)
         for outage in self._flapping.quiet(now_s):
             self._tell(outage)
         for ask in self._watch.asks(now_s):
@@ -138,9 +146,12 @@ class Watcher:
 class WatcherThread:
     """Runs a watcher beside everything else."""
 
-    def __init__(self, options: OutageOptions, tell: Tell, evidence: Sequence[Evidence] = ()) -> None:
+    def __init__(
+        self, options: OutageOptions, tell: Tell, tell_way: TellWay, evidence: Sequence[Evidence] = ()
+    ) -> None:
         self._options = options
         self._tell = tell
+        self._tell_way = tell_way
         self._evidence = evidence
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -166,7 +177,8 @@ class WatcherThread:
         self._task = asyncio.current_task()
         while True:
             try:
-                await Watcher(self._options, self._tell, self._evidence).run()
+                await Watcher(self._options, self._tell, self._evidence, tell_way=self._tell_way).run()
             except Exception:
                 log.exception("outage.watch_failed")
+                self._tell_way("echo")
                 await asyncio.sleep(_TRACE_AGAIN_S)

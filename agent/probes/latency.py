@@ -102,10 +102,10 @@ class LatencyProbe(ProbeOptions):
             tcp_port=self.tcp_port,
             near=near,
         )
-        silent = [a for a in addresses if not any(outcome.answered for outcome in answers.to([a]))]
+        silent = [a for a in addresses if (by_echo := answers.to([a])) and not _any_answered(by_echo)]
         if answers.method == "tcp" or not silent or not self._has_time_to_connect:
             return answers
-        return replace(answers, instead=await self._ask_silent(silent, near))
+        return replace(answers, instead=answers.instead + await self._ask_silent(silent, near))
 
     async def _ask_silent(self, silent: list[Address], near: list[Address]) -> tuple[Outcome, ...]:
         """By connections, and by one more echo request each: who answers that has only just come back."""
@@ -146,6 +146,10 @@ _PATIENCE = 2
 """An answer that has not come after so many time-outs is lost (RFC 2680 §2.5 wants such a bound)."""
 _SPARE_S = 1.0
 """A round's own work; one that overran would lose its figures."""
+
+
+def _any_answered(outcomes: list[Outcome]) -> bool:
+    return any(outcome.answered for outcome in outcomes)
 
 
 def _finding(target: str, place: Address | NoAnswer, answers: Answers) -> Finding:

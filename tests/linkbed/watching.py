@@ -30,6 +30,7 @@ from tests.linkbed.bed import Bed
 from tests.linkbed.change import Cut, Mend
 
 _STREAM_EVERY_S = 0.02
+STREAM_ID = 0x5151
 _MARGIN_S = 0.2
 
 
@@ -125,10 +126,10 @@ def _send(
 ) -> None:
     while not stop.wait(_STREAM_EVERY_S):
         seq = len(sent) & 0xFFFF
-        total = 0x0800 + 0x5151 + seq
+        total = 0x0800 + STREAM_ID + seq
         checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
         sent.append((time.monotonic(), None))
-        head = b"\x08\0" + checksum.to_bytes(2, "big") + b"\x51\x51" + seq.to_bytes(2, "big")
+        head = b"\x08\0" + checksum.to_bytes(2, "big") + STREAM_ID.to_bytes(2, "big") + seq.to_bytes(2, "big")
         try:
             sock.sendto(head, (host, 0))
         except OSError:
@@ -143,7 +144,7 @@ def _read(sock: socket.socket, sent: list[tuple[float, float | None]], stop: thr
         except OSError:
             continue
         seq = int.from_bytes(answer[6:8], "big")
-        if answer[:1] == b"\0" and answer[4:6] == b"\x51\x51" and seq < len(sent):
+        if answer[:1] == b"\0" and answer[4:6] == STREAM_ID.to_bytes(2, "big") and seq < len(sent):
             sent[seq] = (sent[seq][0], time.monotonic())
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does the watch keep what is promised of every scripted outage? Four links at once, as root, in 200 s."""
+"""Does the watch keep what is promised of every scripted outage? Five links at once, as root, in 200 s."""
 
 from __future__ import annotations
 

@@ -12,12 +12,14 @@ from typing import Any
 
 from tests.linkbed.bed import Bed
 from tests.linkbed.change import Link
-from tests.linkbed.outages.scenarios import ALL, LINKS, PAUSE_S, Line, Scenario
+from tests.linkbed.outages.scenarios import ALL, DROPS_ECHOES, LINKS, PAUSE_S, Line, Scenario
 from tests.linkbed.program import compiled
-from tests.linkbed.watching import Dead, Told, Watching, script, silence, stream
+from tests.linkbed.watching import STREAM_ID, Dead, Told, Watching, script, silence, stream
 
 LEAD_S = 8.0
 """Until the hops are found, on the slowest link."""
+FOUND_OUT_S = 12.0
+"""Until the watch has found out that no echo is answered."""
 
 _INTERFACES = ("cable", "gateway", "modem")
 
@@ -67,18 +69,24 @@ def play_all(lines: Sequence[Line] = tuple(LINKS)) -> Mapping[Line, Played]:
     compiled()
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(lines)) as pool:
         playing = {
-            line: pool.submit(functools.partial(play, ALL, LINKS[line], profile=line.profile))
+            line: pool.submit(
+                functools.partial(
+                    play, ALL, LINKS[line], drops_echoes=line in DROPS_ECHOES, profile=line.profile
+                )
+            )
             for line in lines
         }
     return {line: future.result() for line, future in playing.items()}
 
 
-def play(scenarios: Sequence[Scenario], link: Link, **options: Any) -> Played:
+def play(scenarios: Sequence[Scenario], link: Link, *, drops_echoes: bool = False, **options: Any) -> Played:
     """Play them one after the other."""
     with Bed() as bed:
         bed.apply(link)
+        if drops_echoes:
+            drop_echoes(bed)
         watching = Watching(bed, **options)
-        time.sleep(LEAD_S)
+        time.sleep(LEAD_S + (FOUND_OUT_S if drops_echoes else 0.0))
         dead = _timetable(scenarios)
         with stream(bed) as sent:
             begin_s = script(bed, [Dead(p, d.from_s, d.until_s) for s, d in dead for p in s.places])
@@ -87,6 +95,14 @@ def play(scenarios: Sequence[Scenario], link: Link, **options: Any) -> Played:
     relative = [(at_s - begin_s, None if back_s is None else back_s - begin_s) for at_s, back_s in sent]
     truths = [(s, silence(relative, d) if s.places[0] in _INTERFACES else d) for s, d in dead]
     return _compared(truths, told, begin_s)
+
+
+def drop_echoes(bed: Bed) -> None:
+    """Echo requests get no answer any more, but for those of the stream that tells the truth."""
+    chain = "add chain ip anchors heard { type filter hook input priority 0; }"
+    rule = f"add rule ip anchors heard icmp type echo-request icmp id != {STREAM_ID} drop"
+    for line in ("add table ip anchors", chain, rule):
+        bed.run("internet", ["nft", line])
 
 
 def _timetable(scenarios: Sequence[Scenario]) -> list[tuple[Scenario, Dead]]:

@@ -63,4 +63,7 @@ LINKS: Mapping[Line, Link] = {
     Line("standard", "GEO, 3 % loss"): LOSSY_GEO,
     Line("metered", "50 ms"): TERRESTRIAL,
     Line("metered", "GEO, 3 % loss"): LOSSY_GEO,
+    Line("standard", "50 ms, no echoes"): TERRESTRIAL,
 }
+DROPS_ECHOES = frozenset({Line("standard", "50 ms, no echoes")})
+"""Where echo requests get no answer and connections do."""

@@ -15,6 +15,7 @@ from agent.echo.address import Address, parse
 from agent.echo.ask import Answers, ask
 from agent.echo.ledger import Outcome
 from agent.echo.plan import Ask, evenly
+from agent.echo.way import FAR
 from tests.unit.agent.echo.peers import free_port, listening
 
 ONE, TWO, NOBODY = parse("127.0.0.1"), parse("127.0.0.2"), parse("127.0.0.9")
@@ -176,6 +177,33 @@ async def test_connections_tell_of_hosts_that_answer_no_echo(echoing: list[float
     assert (method, len(outcomes)) == ("tcp", 2)
     assert all(outcome.rtt_ms is not None for outcome in outcomes)
     assert answers.of([TWO]) == ("icmp", answers.to([TWO]))
+
+
+async def test_where_echoes_are_known_to_be_rationed_only_the_lan_is_asked_by_them(
+    echoing: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FAR, "now", "connection")
+    echoing.extend([0.0] * 4)
+    with listening() as port:
+        plan = evenly([ONE, TWO], every_s=0.01, count=4)
+        answers = await ask(plan, timeout_s=5, tcp_port=port, near=[TWO])
+    assert answers.of([TWO]) == ("icmp", answers.to([TWO]))
+    method, outcomes = answers.of([ONE])
+    assert (method, [o.address for o in outcomes], [o.answered for o in outcomes]) == (
+        "tcp",
+        [ONE, ONE],
+        [True, True],
+    )
+    assert len(echoing) == 2
+
+
+async def test_there_silence_is_told_of_the_connections(
+    echoing: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FAR, "now", "connection")
+    knocks(monkeypatch, Outcome(address=ONE, reason=Reason.TIMEOUT))
+    answers = await ask(evenly([ONE], every_s=0.01, count=3), timeout_s=0.1, tcp_port=1)
+    assert answers.of([ONE]) == ("tcp", [Outcome(address=ONE, reason=Reason.TIMEOUT)] * 3)
 
 
 async def test_no_connection_is_made_where_echo_is_answered(

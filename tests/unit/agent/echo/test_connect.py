@@ -65,6 +65,27 @@ async def test_handshake_that_needed_a_second_syn_is_late(monkeypatch: pytest.Mo
         assert await ask_one(port) == Outcome(address=HOST, late=True, reason=Reason.TIMEOUT)
 
 
+@pytest.mark.parametrize(
+    ("kernels_us", "first_syn_ms"),
+    [(1_200_000, 1200.0), (200_000, None), (0, None)],
+    ids=["the first was answered", "the second was answered", "without time stamps"],
+)
+async def test_of_a_second_syn_time_stamps_tell_whether_the_first_was_answered(
+    kernels_us: int, first_syn_ms: float | None
+) -> None:
+    words = [0] * 24
+    words[connect._TOTAL_RETRANS], words[connect._RTT_US] = 1, kernels_us
+    moments = iter([0, 1_201_000_000])
+    with (
+        listening() as port,
+        mock.patch.object(connect, "_TCP_INFO") as layout,
+        mock.patch("agent.echo.connect.time.monotonic_ns", side_effect=lambda: next(moments)),
+    ):
+        layout.size, layout.unpack.return_value = 104, words
+        outcome = await connect.connect(HOST, timeout_s=5, port=port)
+    assert outcome == Outcome(address=HOST, late=True, first_syn_ms=first_syn_ms, reason=Reason.TIMEOUT)
+
+
 async def test_time_is_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     info = bytearray(struct.calcsize("=8x24I"))
     struct.pack_into("=I", info, 8 + 4 * 15, 25_120)

@@ -68,3 +68,53 @@ async def test_nothing_stays_open(host_port: int) -> None:
     before = open_sockets()
     await knock.knock(HOST, port=host_port, timeout_s=5)
     assert open_sockets() == before
+
+
+async def test_who_knocks_again_asks_nobody_once(host_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = counted(monkeypatch)
+    knocker = knock.Knocker()
+    for _ in range(3):
+        assert (await knocker.knock(HOST, port=host_port, timeout_s=5)).rtt_ms is not None
+    await knocker.close()
+    assert (asked.count(HOST), asked.count(NOBODY)) == (3, 1)
+
+
+async def test_who_knocks_again_finds_an_impostor_that_came_in_the_meantime(
+    everybody_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = free_port()
+    monkeypatch.setattr(knock, "_CHECKED_EVERY_S", 0.0)
+    knocker = knock.Knocker()
+    with socket.create_server((HOST.host, free)):
+        assert (await knocker.knock(HOST, port=free, timeout_s=5)).rtt_ms is not None
+    # Still believed: while nobody is asked, the answer is told.
+    assert (await knocker.knock(HOST, port=everybody_port, timeout_s=5)).rtt_ms is not None
+    await asyncio.gather(*knocker._checks.values())
+    outcome = await knocker.knock(HOST, port=everybody_port, timeout_s=5)
+    await knocker.close()
+    assert outcome.reason == Reason.UNTRUE
+
+
+async def test_a_refusal_is_only_believed_where_nobody_refuses(
+    host_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = counted(monkeypatch)
+    knocker = knock.Knocker()
+    await knocker.knock(HOST, port=host_port, timeout_s=5)
+    outcome = await knocker.knock(HOST, port=free_port(), timeout_s=5)
+    await knocker.close()
+    # Here nobody refuses as well, as each address of this machine does.
+    assert asked.count(NOBODY) == 2
+    assert (outcome.answered, outcome.reason) == (False, Reason.UNTRUE)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Address]:
+    """To whom connections are made."""
+    real, asked = connect.connect, []
+
+    async def counting(address: Address, *, timeout_s: float, port: int) -> Outcome:
+        asked.append(address)
+        return await real(address, timeout_s=timeout_s, port=port)
+
+    monkeypatch.setattr(connect, "connect", counting)
+    return asked

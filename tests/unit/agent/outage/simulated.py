@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.echo.way import Way
 from agent.outage.evidence import Sight
 from agent.outage.pace import Part
-from agent.outage.plan import ECHO_BYTES, Plan
+from agent.outage.plan import COSTS, ECHO_BYTES, Plan
 from agent.outage.watch import Ask, Outage, Watch
 
 ANCHORS = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
@@ -32,6 +33,7 @@ _BEHIND: Mapping[str, tuple[Part, ...]] = {
 }
 _LOOK_EVERY_S = 0.5
 _LAN_MS = 0.001
+_SURE_S, _SURE_MOST_S, _BELIEVED_S = 0.3, 1.0, 180.0
 _ON_LAN = ("gateway", "modem")
 
 
@@ -74,7 +76,13 @@ class Road:
 
     Attributes:
         failing: from when until when resolvers answer that they cannot.
-        limits_s: a part of the way answers no more than once in so many seconds.
+        limits_s: a part of the way, or a host, answers no more than one echo in so many seconds.
+        filtered: from when until when echoes beyond the gateway are dropped.
+        closed: from when until when connections beyond the gateway are dropped.
+        mute: hosts that answer no echo.
+        deaf: hosts that answer no connection.
+        ration_s: no more than one connection in so many seconds passes.
+        accepts_all: somebody near the school accepts every connection.
     """
 
     rtt_s: float = 0.05
@@ -86,25 +94,53 @@ class Road:
     rng: random.Random = field(default_factory=lambda: random.Random(1))
     slow: Callable[[float], float] = lambda _: 0.0
     failing: Sequence[tuple[float, float]] = ()
-    limits_s: Mapping[Part, float] = field(default_factory=dict)
-    _answered_s: dict[Part, float] = field(default_factory=dict)
+    limits_s: Mapping[str, float] = field(default_factory=dict)
+    filtered: Sequence[tuple[float, float]] = ()
+    closed: Sequence[tuple[float, float]] = ()
+    mute: frozenset[str] = frozenset()
+    deaf: frozenset[str] = frozenset()
+    ration_s: float = 0.0
+    accepts_all: bool = False
+    _passed_s: float = -1e9
+    _answered_s: dict[str, float] = field(default_factory=dict)
 
     def fails(self, ask: Ask, at_s: float) -> bool:
         """Whether the answer is a failure."""
+        if ask.way == "connection":
+            return self.accepts_all
         return ask.part == "dns" and any(a <= at_s < b for a, b in self.failing)
 
-    def _is_limited(self, part: Part, at_s: float) -> bool:
-        if at_s < self._answered_s.get(part, -1e9) + self.limits_s.get(part, 0.0):
+    def _is_limited(self, ask: Ask, at_s: float) -> bool:
+        named = [name for name in (ask.part, ask.host) if name in self.limits_s]
+        if any(at_s < self._answered_s.get(name, -1e9) + self.limits_s[name] for name in named):
             return True
-        self._answered_s[part] = at_s
+        self._answered_s |= dict.fromkeys(named, at_s)
+        return False
+
+    def _is_unanswered(self, ask: Ask, at_s: float) -> bool:
+        """Whether the way it is asked by is not answered, however well the link does."""
+        if ask.way == "connection":
+            is_closed = ask.host in self.deaf or any(a <= at_s < b for a, b in self.closed)
+            return is_closed or self._is_rationed(at_s)
+        if ask.host in self.mute:
+            return True
+        is_filtered = ask.part not in _ON_LAN and ask.part != "dns"
+        return self._is_limited(ask, at_s) or (is_filtered and any(a <= at_s < b for a, b in self.filtered))
+
+    def _is_rationed(self, at_s: float) -> bool:
+        if at_s < self._passed_s + self.ration_s:
+            return True
+        self._passed_s = at_s
         return False
 
     def answered_after_s(self, ask: Ask, at_s: float) -> float | None:
         is_lan = ask.part in _ON_LAN
+        if self.accepts_all and ask.way == "connection":
+            return _LAN_MS
         back_s = _LAN_MS if is_lan else self.rtt_s + self.rng.random() * self.jitter_s + self.slow(at_s)
         if ask.host in self.dead or any(self._kills(c, ask.part, at_s, back_s) for c in self.cuts):
             return None
-        if self._is_limited(ask.part, at_s):
+        if self._is_unanswered(ask, at_s):
             return None
         if is_lan:
             return back_s
@@ -126,45 +162,85 @@ class Road:
 
 @dataclass
 class Day:
-    """What the watch told, and what it cost."""
+    """What the watch told, what it cost, and from when on anchors were asked how in peace."""
 
     changes: list[Outage]
     packets: Counter[str]
     answers: Counter[str]
+    ways: Counter[Way] = field(default_factory=Counter)
+    calm: list[tuple[float, Way]] = field(default_factory=list)
+
+    def note(self, now_s: float, calm: Way) -> None:
+        if not self.calm or self.calm[-1][1] != calm:
+            self.calm.append((now_s, calm))
 
     @property
     def closed(self) -> list[Outage]:
         return [c for c in self.changes if c.closed is not None]
 
     def link_bytes(self, dns_bytes: tuple[int, int] = (57, 73)) -> int:
-        echoes = sum(self.packets[p] + self.answers[p] for p in ("anchors", "hop"))
-        return ECHO_BYTES * echoes + dns_bytes[0] * self.packets["dns"] + dns_bytes[1] * self.answers["dns"]
+        echoes = (
+            sum(self.packets[p] + self.answers[p] for p in ("anchors", "hop")) - 2 * self.ways["connection"]
+        )
+        connections = round(2 * ECHO_BYTES * COSTS["connection"]) * self.ways["connection"]
+        return (
+            ECHO_BYTES * echoes
+            + connections
+            + dns_bytes[0] * self.packets["dns"]
+            + dns_bytes[1] * self.answers["dns"]
+        )
 
 
-def live(plan: Plan, road: Road, *, seconds: float, hosts: Mapping[Part, Sequence[str]] = HOSTS) -> Day:
+@dataclass
+class _Knocker:
+    """How long after its answer a request is told to be answered: nobody is waited for if asked lately."""
+
+    heard_s: float = -1e9
+
+    def told_after_s(self, ask: Ask, now_s: float, back_s: float) -> float:
+        if ask.way != "connection":
+            return 0.0
+        is_known = now_s - self.heard_s < _BELIEVED_S
+        self.heard_s = now_s
+        return 0.0 if is_known else min(_SURE_MOST_S, max(_SURE_S, back_s))
+
+
+def live(
+    plan: Plan,
+    road: Road,
+    *,
+    seconds: float,
+    hosts: Mapping[Part, Sequence[str]] = HOSTS,
+    echo_is_permitted: bool = True,
+) -> Day:
     """Let the watch run on a road."""
-    watch = Watch(plan, ANCHORS)
+    watch = Watch(plan, ANCHORS, echo_is_permitted=echo_is_permitted)
     watch.meet(hosts, 0.0)
-    arrivals: list[tuple[float, int, bool]] = []
+    arrivals: list[tuple[float, float, int, bool]] = []
     day = Day([], Counter(), Counter())
+    knocker = _Knocker()
     now_s, look_s = 0.0, 0.0
     for _ in itertools.count():
         if now_s >= seconds:
             return day
         while arrivals and arrivals[0][0] <= now_s:
-            at_s, number, fails = heapq.heappop(arrivals)
+            _, at_s, number, fails = heapq.heappop(arrivals)
             day.changes += watch.answered(number, at_s, fails=fails)
         if road.cuts and now_s >= look_s:
             has_carrier = not any(c.place == "lan" and c.from_s <= now_s < c.until_s for c in road.cuts)
             watch.saw(Sight(carrier=has_carrier, route=True), now_s)
             look_s = now_s + _LOOK_EVERY_S
         day.changes += watch.tick(now_s)
+        day.note(now_s, watch.way)
         for ask in watch.asks(now_s):
             day.packets[ask.part] += 1
+            day.ways[ask.way] += ask.part == "anchors"
             after_s = road.answered_after_s(ask, now_s)
             if after_s is not None:
                 day.answers[ask.part] += 1
-                heapq.heappush(arrivals, (now_s + after_s, ask.number, road.fails(ask, now_s)))
+                at_s = now_s + after_s
+                told_s = at_s + knocker.told_after_s(ask, now_s, after_s)
+                heapq.heappush(arrivals, (told_s, at_s, ask.number, road.fails(ask, now_s)))
         soonest_s = min(watch.next_s(now_s), arrivals[0][0] if arrivals else seconds)
         if road.cuts:
             soonest_s = min(soonest_s, look_s)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from agent.contract.decoder import DecodeError, decode
+from agent.outage.asked import Asked
 from agent.outage.host import HostEvidence
 from agent.outage.options import OutageOptions
 from agent.outage.ordinary import LEAST, MOST, Ordinary
 from agent.outage.places import Places
-from agent.outage.voice import Asked, Voice
+from agent.outage.voice import Voice
 
 
 def lossy(run: int, *, runs: int = 300, answers: int = 30) -> int:
@@ -76,6 +77,70 @@ def test_requests_settle_in_sending_order_however_answers_come() -> None:
     assert [a.number for a in voice.trail] == [3]
 
 
+def test_a_silence_of_days_makes_no_list_that_must_be_counted_each_time() -> None:
+    voice = Voice(3.0)
+    for number in range(5000):
+        voice.ask(number, "a", float(number))
+    assert MOST < voice.overdue(6000.0) == len(voice.trail) <= 1024
+
+
+def test_what_somebody_near_answered_is_neither_overdue_nor_lost() -> None:
+    voice = Voice(3.0)
+    voice.ask(1, "a", 0.0, way="connection")
+    voice.void(1)
+    (asked,) = voice.settled(0.1)
+    assert (asked.is_void, asked.is_lost, voice.overdue(5.0), voice.rtt_s) == (True, False, 0, None)
+
+
+def test_what_was_held_back_and_let_go_together_does_not_make_the_way_look_slow() -> None:
+    voice = Voice(3.0)
+    for number in range(8):
+        voice.ask(number, "a", number * 0.25)
+        if number < 2:
+            voice.answer(number, number * 0.25 + 0.05)
+    for number in range(2, 8):
+        voice.answer(number, 2.3)
+    voice.ask(9, "a", 3.0)
+    voice.answer(9, 3.05)
+    assert voice.rtt_s == pytest.approx(0.05)
+
+
+def test_a_way_that_becomes_slow_is_learnt() -> None:
+    voice = Voice(3.0)
+    for number in range(40):
+        voice.ask(number, "a", float(number))
+        voice.answer(number, number + (0.05 if number < 5 else 1.5))
+    assert voice.rtt_s == pytest.approx(1.5, abs=0.05)
+
+
+def test_a_connection_beside_that_was_held_back_is_lost_and_teaches_nothing() -> None:
+    voice = Voice(3.0)
+    voice.ask(1, "a", 0.0)
+    voice.answer(1, 0.05)
+    voice.ask(2, "a", 1.0, way="connection", counts=False)
+    assert voice.answer(2, 2.5) is None
+    assert [(a.number, a.is_lost) for a in voice.settled(2.6)] == [(1, False), (2, True)]
+    assert voice.rtt_s == 0.05
+
+
+@pytest.mark.parametrize(("came_s", "lost"), [([2.5, 2.5], [True, True]), ([2.5, 3.0], [False, False])])
+def test_connections_that_took_long_are_lost_if_they_come_together(
+    came_s: list[float], lost: list[bool]
+) -> None:
+    voice = Voice(3.0)
+    voice.ask(0, "a", 0.0, way="connection")
+    voice.answer(0, 0.05)
+    assert [a.number for a in voice.settled(0.1)] == [0]
+    for number, at_s in ((1, 1.0), (2, 1.5)):
+        voice.ask(number, "a", at_s, way="connection")
+    for number, at_s in enumerate(came_s, 1):
+        assert voice.answer(number, at_s) is None
+    assert list(voice.settled(came_s[0] + 0.05)) == []
+    assert voice.settles_s() == pytest.approx(came_s[0] + 0.1)
+    told = [a for at_s in (3.05, 3.15) for a in voice.settled(at_s)]
+    assert [a.is_lost for a in told] == lost
+
+
 def test_the_wait_for_an_answer_follows_the_round_trip_time() -> None:
     voice = Voice(3.0)
     assert voice.overdue_after_s == 1.0
@@ -108,8 +173,8 @@ def test_options_that_cannot_work_are_refused(table: dict[str, object], problem:
 def test_a_plan_is_the_profiles_but_for_what_is_set() -> None:
     metered = OutageOptions(profile="metered", dns_every_s=5.0).plan()
     assert (metered.anchor_every_s, metered.dns_every_s, metered.is_hasty) == (1.68, 5.0, False)
-    assert OutageOptions(profile="metered").plan(method="tcp").anchor_every_s == 4 * 1.68
-    assert OutageOptions(anchor_every_s=2.0).plan(method="tcp").anchor_every_s == 2.0
+    assert metered.by_connection_every_s == 7.2
+    assert OutageOptions(anchor_every_s=2.0).plan().by_connection_every_s == 2.0
 
 
 def test_the_host_tells_cable_route_and_what_came_over_the_link(tmp_path: Path) -> None:

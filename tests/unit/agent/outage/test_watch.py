@@ -12,11 +12,13 @@ from agent.outage.plan import PLANS, Plan
 from agent.outage.watch import Outage, Watch
 from tests.unit.agent.outage.simulated import ANCHORS, HOSTS, Cut, Road, live
 
-# What may happen next: time passes, an answer to any request ever sent comes (again), a look shows something.
+# What may happen next: time passes, an answer to any request ever sent comes (again), one that fails or
+# was given by somebody near comes, a look shows something.
 happenings = st.lists(
     st.one_of(
         st.floats(0, 20).map(lambda s: ("wait", s)),
         st.floats(0, 1).map(lambda share: ("answer", share)),
+        st.floats(0, 1).map(lambda share: ("fail", share)),
         st.booleans().map(lambda yes: ("carrier", yes)),
         st.sampled_from(["gateway", "hop", "dns"]).map(lambda part: ("lose", part)),
     ),
@@ -36,9 +38,9 @@ def told(happened: Sequence[tuple[str, object]], plan: Plan) -> list[Outage]:
                 changes += watch.tick(now_s)
                 sent += [(ask.number, now_s) for ask in watch.asks(now_s)]
                 now_s = min(until_s, max(now_s + 0.001, watch.next_s(now_s)))
-        elif what == "answer" and sent:
+        elif what in {"answer", "fail"} and sent:
             number, _ = sent[int(float(how) * (len(sent) - 1))]  # type: ignore[arg-type]
-            changes += watch.answered(number, now_s)
+            changes += watch.answered(number, now_s, fails=what == "fail")
         elif what == "carrier":
             watch.saw(Sight(carrier=bool(how), route=True), now_s)
         elif what == "lose":

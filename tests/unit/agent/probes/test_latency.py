@@ -43,6 +43,7 @@ class World:
         plans: those carried out, one after the other.
         connected: plans of connections.
         accepting: hosts that accept connections.
+        far_by_connection: hosts beyond the LAN are known to answer echoes not at all or not each.
         back: hosts that answer from the second plan on.
         method: by what requests are made.
     """
@@ -52,6 +53,7 @@ class World:
         self.connected: list[Sequence[Ask]] = []
         self.accepting: set[str] = set()
         self.back: set[str] = set()
+        self.far_by_connection = False
         self.method: Method = "icmp"
 
     async def find(self, target: str, **_: object) -> Address:
@@ -66,7 +68,10 @@ class World:
         back = self.back if len(self.plans) > 1 else set()
         kinds = ({"rtt_ms": 9.0} if a.address.host in back else OUTCOMES[a.address.host] for a in plan)
         made = (Outcome(address=ask.address, **kind) for ask, kind in zip(plan, kinds, strict=True))
-        return Answers(self.method, tuple(made))
+        outcomes = tuple(made)
+        if self.far_by_connection:
+            return Answers("icmp", *_split(outcomes, near))
+        return Answers(self.method, outcomes)
 
     async def ask_by_connection(
         self, plan: Sequence[Ask], *, near: Sequence[Address], **_: object
@@ -77,6 +82,14 @@ class World:
 
     def _connection(self, address: Address) -> dict[str, Any]:
         return {"rtt_ms": 80.0} if address.host in self.accepting else {"reason": Reason.UNTRUE}
+
+
+def _split(
+    outcomes: Sequence[Outcome], near: Sequence[Address]
+) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:
+    return tuple(o for o in outcomes if o.address in near), tuple(
+        o for o in outcomes if o.address not in near
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +168,17 @@ async def test_nobody_is_asked_again_where_connections_were_made_at_once(world: 
     world.method = "tcp"
     assert (await measured("dead.test"))["dead.test"][0].method == "tcp"
     assert world.connected == []
+
+
+async def test_nobody_is_asked_twice_by_connections(world: World) -> None:
+    world.far_by_connection = True
+    records = await measured("gateway", "fast.test", "dead.test")
+    assert world.connected == []
+    assert {name: (fields.method, fields.received) for name, (fields, _) in records.items()} == {
+        "gateway": ("icmp", 10),
+        "fast.test": ("tcp", 10),
+        "dead.test": ("tcp", 0),
+    }
 
 
 @pytest.mark.parametrize(("deadline_s", "rounds"), [(36.0, 0), (36.1, 1)])
