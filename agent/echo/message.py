@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -33,6 +34,10 @@ _RCODE = 0x000F
 _CLASS_IN = 1
 _POINTER = 0xC0
 _MAX_NAME = 255
+_CNAME = 5
+
+Name = tuple[bytes, ...]
+"""Labels, the last one first to be delegated: `(b"www", b"example", b"org")`."""
 
 
 class RecordType(IntEnum):
@@ -98,7 +103,7 @@ def _read(data: bytes, question: bytes, kind: RecordType) -> DnsAnswer:
     if questions or rcode == NOERROR:
         at = _skip_question(data, question, questions)
     truncated = bool(flags & _IS_TRUNCATED)
-    addresses = () if truncated else _addresses(data, at, answers, kind)
+    addresses = () if truncated else _addresses(data, question, at, answers, kind)
     return DnsAnswer(rcode, answers, addresses, truncated)
 
 
@@ -109,24 +114,38 @@ def _skip_question(data: bytes, question: bytes, questions: int) -> int:
     return len(question)
 
 
-def _addresses(data: bytes, at: int, answers: int, kind: RecordType) -> tuple[str, ...]:
-    found = []
+def _addresses(data: bytes, question: bytes, at: int, answers: int, kind: RecordType) -> tuple[str, ...]:
+    """Those of the name asked for, or of what it is an alias of; of any other name nobody asked."""
+    found: list[tuple[Name, str]] = []
+    aliases: dict[Name, Name] = {}
     for _ in range(answers):
-        at = _skip_name(data, at)
+        owner, at = _name(data, at)
         rtype, rclass, _, length = _RECORD.unpack_from(data, at)
         at += _RECORD.size
         value = data[at : at + length]
         if len(value) != length:
             raise BadMessage("a record is cut short")
-        if (rtype, rclass, length) == (kind, _CLASS_IN, _LENGTH[kind]):
-            found.append(socket.inet_ntop(_FAMILY[kind], value))
+        if (rtype, rclass) == (_CNAME, _CLASS_IN):
+            aliases.setdefault(owner, _name(data, at)[0])
+        elif (rtype, rclass, length) == (kind, _CLASS_IN, _LENGTH[kind]):
+            found.append((owner, socket.inet_ntop(_FAMILY[kind], value)))
         at += length
-    return tuple(found)
+    meant = _meant(_name(question, _HEADER.size)[0], aliases)
+    return tuple(host for owner, host in found if owner in meant)
 
 
-def _skip_name(data: bytes, at: int) -> int:
-    """Position after the name; follows its compression pointers only to see that they are sound."""
+def _meant(name: Name, aliases: Mapping[Name, Name]) -> set[Name]:
+    """The name and all that it is an alias of, in however long a chain; one in a circle ends."""
+    meant = {name}
+    while (name := aliases.get(name, name)) not in meant:
+        meant.add(name)
+    return meant
+
+
+def _name(data: bytes, at: int) -> tuple[Name, int]:
+    """The name's labels in small letters, and the position after it."""
     after, octets, before = None, 0, at
+    labels: list[bytes] = []
     while length := data[at]:
         if length & _POINTER == _POINTER:
             after = at + 2 if after is None else after
@@ -138,5 +157,6 @@ def _skip_name(data: bytes, at: int) -> int:
         octets += length + 1
         if length & _POINTER or octets >= _MAX_NAME:
             raise BadMessage("a name is too long")
+        labels.append(data[at + 1 : at + 1 + length].lower())
         at += length + 1
-    return at + 1 if after is None else after
+    return tuple(labels), at + 1 if after is None else after

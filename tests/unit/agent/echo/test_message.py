@@ -33,6 +33,26 @@ def test_answer_gives_its_addresses() -> None:
     assert through_alias == DnsAnswer(0, 2, ("192.0.2.1",))
 
 
+EVIL = b"\x04evil\x04test\0"
+TO_ITSELF = b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 300, 2) + b"\xc0\x0c"
+
+
+@pytest.mark.parametrize(
+    ("records", "count", "hosts"),
+    [
+        (EVIL + A_RECORD[2:], 1, ()),
+        (CNAME + EVIL + A_RECORD[2:], 2, ()),
+        (TO_ITSELF + EVIL + A_RECORD[2:], 2, ()),
+        (b"\x03web\x07EXAMPLE\x03org\0" + A_RECORD[2:] + CNAME, 2, ("192.0.2.1",)),
+    ],
+    ids=["stranger", "behind an alias", "in a circle", "before its alias, in another case"],
+)
+def test_only_addresses_of_the_name_or_its_aliases_are_taken(
+    records: bytes, count: int, hosts: tuple[str, ...]
+) -> None:
+    assert read_answer(answer(records, count=count), question=QUESTION) == DnsAnswer(0, count, hosts)
+
+
 def test_answer_gives_ipv6_addresses() -> None:
     question = write_question("www.example.org", ident=0xBEEF, kind=RecordType.AAAA)
     value = socket.inet_pton(socket.AF_INET6, "2001:db8::7")
