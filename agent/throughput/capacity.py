@@ -123,8 +123,9 @@ def _measure(wanted: Wanted, session: Session, idle: _Idle, direction: str) -> O
         packets = session.down(this.legs) if direction == "down" else session.up(this.legs)
         began_us, ended_us = session.times_us
         was_slow |= direction == "up" and this.is_final and session.slipped_ratio > _SLOW_RATIO
-        search.take(made_of(this, packets, began_us, ended_us))
-        log.debug("capacity.round direction=%s mbps=%.3f %s", direction, this.mbps, search.made[-1])
+        made = made_of(this, packets, began_us, ended_us)
+        search.take(made)
+        log.debug("capacity.round direction=%s mbps=%.3f %s", direction, this.mbps, made)
     now = (session.received_bytes, session.sent_bytes, session.received_packets, session.sent_packets)
     rx, tx, rx_packets, tx_packets = (b - a for a, b in zip(before, now, strict=True))
     seen = surroundings.until_now(

@@ -197,7 +197,10 @@ class Session:
             # The question came right behind the last packet.
             last = max(kept.values(), key=lambda p: p.at_us)
             ended_us = (told_ns - began_ns) / 1000 - sent_us[0] - self.rtt_s * _US
-            slack_us = _CLOCK_RATIO * ended_us + _CLOCK_US + spread_us + sent_us[-1] - last.sent_us
+            # The answer takes its own time on the way back: no longer, it is hoped, than a packet up.
+            answer_us = m.MAX_DATAGRAM_BYTES * last.at_us / sum(p.bytes for p in kept.values())
+            slack_us = _CLOCK_RATIO * ended_us + _CLOCK_US + spread_us + answer_us
+            slack_us += sent_us[-1] - last.sent_us
             self.is_clock_off |= abs(last.at_us - ended_us) > slack_us
         return list(kept.values())
 

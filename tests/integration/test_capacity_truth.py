@@ -25,6 +25,7 @@ CELLS: dict[str, tuple[float, dict[str, Any]]] = {
     "policer": (10, {"rtt_ms": 20, "policed": True, "burst_bytes": 12_500}),
     "policer of a packet": (10, {"rtt_ms": 50, "policed": True, "burst_bytes": 1500}),
     "burst": (10, {"rtt_ms": 20, "burst_bytes": 125_000}),
+    "packets with 100 bytes beside their own": (1, {"rtt_ms": 30, "overhead_bytes": 100}),
     "asymmetric": (20, {"rtt_ms": 30, "up": {"rate_bps": 2e6, "burst_bytes": 64_000}}),
 }
 
