@@ -25,8 +25,8 @@ from agent.echo.way import FAR, Way
 from agent.identity.keeper import Keeper
 from agent.marker import BEAT_EVERY_S, SUBJECTS, Away, MarkFile, away, mark, next_mark
 from agent.outage.board import AsksDevices
+from agent.outage.outage import Outage
 from agent.outage.report import Report, Reporter
-from agent.outage.watch import Outage
 from agent.outage.watcher import WatcherThread
 from agent.plan.counters import HostCounters
 from agent.plan.ledger import Ledger

@@ -21,7 +21,7 @@ from agent.echo.icmp import EchoLine, icmp_permission
 from agent.echo.knock import Knocker
 from agent.echo.lookup import look_up
 from agent.echo.way import FAR
-from agent.outage.watch import Ask
+from agent.outage.rota import Ask
 
 Answered = Callable[[int, float, bool], None]
 """Takes the request's number, when it was answered, in seconds of the monotonic clock, and whether the answer

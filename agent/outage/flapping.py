@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 
-from agent.outage.watch import Outage
+from agent.outage.outage import Outage
 
 MANY = 10
 WITHIN_S = 600.0

@@ -85,6 +85,11 @@ class Pace:
         self._open_s, self._names_open_s = link_s, names_s
 
     @property
+    def echo_every_s(self) -> float:
+        """Time between two echoes in peace."""
+        return self._plan.anchor_every_s
+
+    @property
     def calm_s(self) -> float:
         """Time between two requests to anchors in peace."""
         by_echo = self._ways.calm == "echo"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agent.contract.kinds import Outage as Fields
 from agent.contract.record import ClockState
 from agent.outage.cause import hint_of
-from agent.outage.watch import Outage
+from agent.outage.outage import Outage
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from agent.outage.flapping import Flapping
 from agent.outage.hops import Hops
 from agent.outage.host import HostEvidence, written
 from agent.outage.options import OutageOptions
-from agent.outage.watch import Outage, Watch
+from agent.outage.outage import Outage
+from agent.outage.watch import Watch
 
 log = logging.getLogger("agent.outage")
 

@@ -23,7 +23,7 @@ from typing import Any
 from agent.contract.decoder import decode
 from agent.outage.flapping import Flapping
 from agent.outage.options import OutageOptions
-from agent.outage.watch import Outage
+from agent.outage.outage import Outage
 from agent.outage.watcher import Watcher
 from tests.linkbed import namespace, place
 from tests.linkbed.bed import Bed

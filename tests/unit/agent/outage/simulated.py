@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 
 from agent.echo.way import Way
 from agent.outage.evidence import Sight
+from agent.outage.outage import Outage
 from agent.outage.pace import Part
 from agent.outage.plan import COSTS, ECHO_BYTES, Plan
-from agent.outage.watch import Ask, Outage, Watch
+from agent.outage.rota import Ask
+from agent.outage.watch import Watch
 
 ANCHORS = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
 HOSTS: Mapping[Part, Sequence[str]] = {

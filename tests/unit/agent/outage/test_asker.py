@@ -13,7 +13,7 @@ from agent.echo.address import Address, parse
 from agent.echo.way import Way
 from agent.outage import asker
 from agent.outage.asker import Asker
-from agent.outage.watch import Ask
+from agent.outage.rota import Ask
 from tests.unit.agent.echo.peers import resolving, says
 
 

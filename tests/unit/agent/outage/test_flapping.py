@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.outage.flapping import MANY, QUIET_S, Flapping
+from agent.outage.outage import Outage
 from agent.outage.silence import Bounds
-from agent.outage.watch import Outage
 
 
 def open_(number: int, at_s: float) -> Outage:

@@ -4,9 +4,9 @@ from __future__ import annotations
 import dataclasses
 
 from agent.contract.record import ClockState
+from agent.outage.outage import Outage
 from agent.outage.report import Reporter, at
 from agent.outage.silence import Bounds
-from agent.outage.watch import Outage
 
 CLOCK = ClockState(wall_ms=1_795_000_100_000, mono_ms=100_000, boot="1a2b3c4d", age_s=20)
 OPEN = Outage(

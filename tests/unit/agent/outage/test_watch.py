@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.outage.evidence import Sight
+from agent.outage.outage import Outage
 from agent.outage.plan import PLANS, Plan
-from agent.outage.watch import Outage, Watch
+from agent.outage.watch import Watch
 from tests.unit.agent.outage.simulated import ANCHORS, HOSTS, Cut, Road, live
 
 # What may happen next: time passes, an answer to any request ever sent comes (again), one that fails or
