@@ -128,8 +128,10 @@ def _construct(cls: Any, made: dict[str, Any], path: str) -> Any:
 
 
 def _bounded(inner: Decode, f: dataclasses.Field[Any]) -> Decode:
-    """Add the range check that a field's `low` and `high` metadata ask for."""
+    """Add what a field's metadata ask for: the range `low` to `high`, or a `check` that tells a problem."""
     low, high = f.metadata.get("low"), f.metadata.get("high")
+    if (check := f.metadata.get("check")) is not None:
+        return _checked(inner, check)
     if low is None and high is None:
         return inner
 
@@ -138,7 +140,17 @@ def _bounded(inner: Decode, f: dataclasses.Field[Any]) -> Decode:
         if made is None:
             return None
         if (low is not None and made < low) or (high is not None and made > high):
-            raise DecodeError(path, f"{made} is outside {_range(low, high)}")
+            raise DecodeError(path, f"{_show(made)} is outside {_range(low, high)}")
+        return made
+
+    return read
+
+
+def _checked(inner: Decode, check: Callable[[Any], str | None]) -> Decode:
+    def read(value: object, path: str) -> Any:
+        made = inner(value, path)
+        if made is not None and (problem := check(made)):
+            raise DecodeError(path, problem)
         return made
 
     return read

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agent.contract.fields import flag, key, number, ratio, text
+from agent.contract.fields import flag, key, number, ratio, signed, text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ class Modem:
     rsrp_dbm: float | None = number("received power of LTE's reference signal", low=-157, high=-31)
     rsrq_db: float | None = number("its quality", low=-43, high=20)
     sinr_db: float | None = number("signal to noise and interference, LTE", low=-24, high=40)
-    sinr_raw: float | None = number("the same as the modem says it, where its scale is not known", low=None)
+    sinr_raw: float | None = signed("the same as the modem says it, where its scale is not known")
     nr_rsrp_dbm: float | None = number("received power of 5G's synchronisation signal", low=-157, high=-31)
     nr_rsrq_db: float | None = number("its quality", low=-43, high=20)
     nr_sinr_db: float | None = number("signal to noise and interference, 5G", low=-24, high=40)
@@ -168,7 +168,5 @@ class Gnss:
     fix: bool | None = flag("whether it knows where it is")
     satellites: int | None = number("satellites it uses", high=200)
     hdop: float | None = number("horizontal dilution of precision")
-    clock_offset_ms: int | None = number(
-        "its time less the device's, which includes what the port took", low=None
-    )
+    clock_offset_ms: int | None = signed("its time less the device's, which includes what the port took")
     moved: bool | None = flag("whether it is further from where it was first seen than `moved_m` allows")

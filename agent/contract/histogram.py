@@ -12,11 +12,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
 RELATIVE_ERROR = 0.01
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 SMALLEST_MS = 1e-4
 _LOG_GAMMA = math.log(GAMMA)
+_MOST_BUCKET = 1000
+"""Bucket 914 has a whole day."""
+_MOST_COUNT = 2**53
 
 Histogram = tuple[tuple[int, int], ...]
 """Pairs (bucket, count), buckets ascending, counts at least 1."""
@@ -50,6 +54,16 @@ def quantile_ms(histogram: Histogram, q: float) -> float | None:
         if seen >= rank:
             return 2 * math.exp(_LOG_GAMMA * index) / (GAMMA + 1)
     return None
+
+
+def problem_of(histogram: Histogram) -> str | None:
+    """Why nobody can have counted this; None where it makes sense."""
+    buckets = [index for index, _ in histogram]
+    if any(not -_MOST_BUCKET <= index <= _MOST_BUCKET for index in buckets):
+        return f"a bucket beyond ±{_MOST_BUCKET}"
+    if any(a >= b for a, b in pairwise(buckets)):
+        return "buckets do not ascend"
+    return None if all(0 < n <= _MOST_COUNT for _, n in histogram) else f"a count outside 1 … {_MOST_COUNT}"
 
 
 def _ordered(counts: Counter[int]) -> Histogram:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from agent.contract.devices import Gnss, Modem, Power, Router, Satellite
-from agent.contract.fields import flag, histogram, key, number, ratio, text
+from agent.contract.fields import MOST_MBPS, flag, histogram, key, lapse, number, ratio, signed, text
 from agent.contract.histogram import Histogram
 
 
@@ -56,11 +56,11 @@ class Latency:
     late: int | None = number(
         "answers that came after the time-out; counted neither as received nor as lost for ever"
     )
-    rtt_min_ms: float | None = number("smallest round-trip time")
-    rtt_median_ms: float | None = number("median round-trip time (nearest rank)")
-    rtt_p95_ms: float | None = number("95th percentile (nearest rank)")
-    rtt_max_ms: float | None = number("largest round-trip time")
-    pdv_p95_ms: float | None = number("95th percentile minus minimum: packet delay variation")
+    rtt_min_ms: float | None = lapse("smallest round-trip time")
+    rtt_median_ms: float | None = lapse("median round-trip time (nearest rank)")
+    rtt_p95_ms: float | None = lapse("95th percentile (nearest rank)")
+    rtt_max_ms: float | None = lapse("largest round-trip time")
+    pdv_p95_ms: float | None = lapse("95th percentile minus minimum: packet delay variation")
     loss_ratio: float | None = ratio("share of sent requests neither received nor late")
     loss_run_max: int | None = number("longest run of lost requests")
     loaded: bool | None = flag("whether a throughput test ran at the same time")
@@ -74,7 +74,7 @@ class Dns:
     kind: ClassVar[str] = "dns"
 
     target: str = key("the resolver asked, as an address")
-    lookup_ms: float | None = number("time from query to valid response")
+    lookup_ms: float | None = lapse("time from query to valid response")
     answers: int | None = number("records in the answer section")
     rcode: int | None = number("response code (RFC 1035 §4.1.1)", high=4095)
     attempts: int | None = number("queries sent")
@@ -156,10 +156,10 @@ class Event:
     first_seq: int | None = number("first sequence number concerned")
     last_seq: int | None = number("last sequence number concerned")
     lasted_s: float | None = number("how long it lasted")
-    step_ms: int | None = number("how far the clock stepped", low=None)
+    step_ms: int | None = signed("how far the clock stepped")
     subject: str | None = text("what it concerns: a probe, a file, a session")
-    last_seen_wall_ms: int | None = number(
-        "Unix time at which the agent was last known to run, by the device's clock", low=None
+    last_seen_wall_ms: int | None = signed(
+        "Unix time at which the agent was last known to run, by the device's clock"
     )
     resolution_s: float | None = number("how much less than `lasted_s` it may have lasted")
 
@@ -172,11 +172,11 @@ class Http:
 
     target: str = key("the page asked for, as configured")
     family: str = key("4 or 6: the version of IP it was asked for by")
-    dns_ms: float | None = number("time until the name had an address; None for a number")
-    connect_ms: float | None = number("time until the connection was open")
-    tls_ms: float | None = number("time until the server had proved who it is; None without TLS")
-    first_byte_ms: float | None = number("time from the request to the first byte of the response")
-    total_ms: float | None = number("time from the start to the end of the last response, redirects included")
+    dns_ms: float | None = lapse("time until the name had an address; None for a number")
+    connect_ms: float | None = lapse("time until the connection was open")
+    tls_ms: float | None = lapse("time until the server had proved who it is; None without TLS")
+    first_byte_ms: float | None = lapse("time from the request to the first byte of the response")
+    total_ms: float | None = lapse("time from the start to the end of the last response, redirects included")
     status: int | None = number("status code (RFC 9110 §15)", low=100, high=999)
     rx_bytes: int | None = number("bytes of the last response, head included, above TCP and TLS")
     redirects: int | None = number("redirects seen, followed or not")
@@ -207,7 +207,7 @@ class Portal:
     open: bool | None = flag("whether the verdict is open")
     status: int | None = number("status code (RFC 9110 §15)", low=100, high=999)
     redirect_host: str | None = text("where a redirect led, host only")
-    total_ms: float | None = number("time from the start to the end of the response")
+    total_ms: float | None = lapse("time from the start to the end of the response")
     rx_bytes: int | None = number("bytes of the response, head included")
 
 
@@ -232,7 +232,7 @@ class NetworkPath:
     operator_hop_ttl: int | None = number("its place on the path, 1 for the gateway")
     operator_sent: int | None = number("echo requests sent to it")
     operator_received: int | None = number("of these, answered")
-    operator_rtt_median_ms: float | None = number("median round-trip time to it (nearest rank)")
+    operator_rtt_median_ms: float | None = lapse("median round-trip time to it (nearest rank)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -251,7 +251,7 @@ class Ipv6:
     route: bool | None = flag("whether there is a default route for IPv6")
     anchor_asked: int | None = number("requests sent to anchors by IPv6")
     anchor_answered: int | None = number("of these, answered")
-    rtt_median_ms: float | None = number("median round-trip time by IPv6 (nearest rank)")
+    rtt_median_ms: float | None = lapse("median round-trip time by IPv6 (nearest rank)")
     ipv4_answered: int | None = number("requests to anchors by IPv4 that were answered meanwhile")
     aaaa_answers: int | None = number("IPv6 addresses that the resolver gave for a name that has some")
     large_answered: bool | None = flag(
@@ -273,7 +273,7 @@ class Throughput:
     direction: str = key("down (to the school) or up")
     server: str = key("the other end, as configured or as it was found")
     method: str = key("capacity, tcp_<congestion control>_<streams>, ndt7, iperf3, speedtest")
-    mbps: float | None = number("sustained rate in Mbit/s; see above for what is counted")
+    mbps: float | None = number("sustained rate in Mbit/s; see above for what is counted", high=MOST_MBPS)
     mbps_low: float | None = number("lower end of the 95 % confidence interval of `mbps`")
     mbps_high: float | None = number("upper end of it")
     burst_mbps: float | None = number("rate of the burst that passes before `mbps` holds; None without one")
@@ -281,11 +281,11 @@ class Throughput:
     bytes: int | None = number("bytes the test spent at the IP layer, both ways, control and loss included")
     duration_s: float | None = number("how long this direction took, set-up included")
     streams: int | None = number("connections side by side")
-    rtt_idle_ms: float | None = number("smallest round-trip time to the server before load")
-    rtt_loaded_ms: float | None = number("median round-trip time to the server under load")
+    rtt_idle_ms: float | None = lapse("smallest round-trip time to the server before load")
+    rtt_loaded_ms: float | None = lapse("median round-trip time to the server under load")
     rpm: float | None = number("round trips per minute under load (responsiveness, IETF draft)")
     loss_ratio: float | None = ratio("share of the test's packets that were lost while its rate was found")
-    queue_ms: float | None = number(
+    queue_ms: float | None = lapse(
         "largest growth of the one-way delay under load: the queue before the link"
     )
     cross_rx_bytes: int | None = number("bytes others received over the interface meanwhile")
@@ -318,10 +318,10 @@ class Outage:
     )
     evidence: str | None = text("answered/asked of each part of the way while it lasted, and what was seen")
     hint: str | None = text("slot class it suggests, as in `reach`")
-    opened_wall_ms: int | None = number("Unix time of the begin, by the device's clock", low=None)
+    opened_wall_ms: int | None = signed("Unix time of the begin, by the device's clock")
     opened_mono_ms: int | None = number("the same on its monotonic clock")
     opened_resolution_s: float | None = number("the begin is known to ± this; None: it was so at first")
-    closed_wall_ms: int | None = number("Unix time of the end, by the device's clock", low=None)
+    closed_wall_ms: int | None = signed("Unix time of the end, by the device's clock")
     closed_mono_ms: int | None = number("the same on its monotonic clock")
     closed_resolution_s: float | None = number("the end is known to ± this")
     lasted_s: float | None = number("from begin to end")
