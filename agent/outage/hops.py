@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import secrets
 import socket
 import struct
@@ -25,6 +24,7 @@ from agent.echo.ask import ask
 from agent.echo.icmp import icmp_permission
 from agent.echo.ledger import Outcome
 from agent.echo.plan import evenly
+from agent.outage.near import may_be_near
 
 FARTHEST = 5
 _EACH = 3
@@ -42,10 +42,6 @@ _PROTOCOL = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROT
 # linux/errqueue.h: struct sock_extended_err, then the offender's struct sockaddr.
 _EXTENDED_ERR = struct.Struct("=IBBBBII")
 _ADDRESS_AT = {socket.AF_INET: (4, 4), socket.AF_INET6: (8, 16)}
-_PRIVATE = tuple(
-    ipaddress.ip_network(net)
-    for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +83,9 @@ def fastest(outcomes: Sequence[Outcome]) -> dict[str, float]:
 def sorted_out(found: Sequence[str], rtts_ms: Mapping[str, float], gateway: str | None) -> Hops:
     """Which hop is which."""
     near_ms = rtts_ms.get(gateway or "", 0.0) + _NEXT_DOOR_MS
-    modem = next((h for h in found[:1] if _is_private(h) and rtts_ms.get(h, near_ms) < near_ms), None)
+    modem = next((h for h in found[:1] if may_be_near(h) and rtts_ms.get(h, near_ms) < near_ms), None)
     behind = [h for h in found if h != modem and h in rtts_ms]
     return Hops(modem, behind[0] if behind else None)
-
-
-def _is_private(host: str) -> bool:
-    address = ipaddress.ip_address(host)
-    return any(address in net for net in _PRIVATE if net.version == address.version)
 
 
 async def _at(target: Address, hops: int, timeout_s: float) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from agent.outage import cause as causes
 from agent.outage.cause import Scene
 from agent.outage.evidence import Sight
+from agent.outage.near import may_be_near
 from agent.outage.outage import Outage
 from agent.outage.pace import Part
 from agent.outage.silence import Bounds
@@ -87,7 +88,7 @@ class Inquest:
     def _scene(self, outage: Outage, until_s: float, now_s: float) -> Scene:
         until_s = min(self._still_dead_s(outage.opened, until_s), outage.opened.latest_s + SETTLES_S)
         from_s = min(outage.opened.latest_s, max(outage.opened.at_s, until_s - _LEAST_SCENE_S))
-        tallies = {p: _while_dead(v, from_s, until_s, now_s) for p, v in self._voices.items()}
+        tallies = {p: self._while_dead(p, from_s, until_s, now_s) for p in self._voices}
         seen = [(at_s, s) for at_s, s in self._sights if from_s - 1 <= at_s <= until_s]
         moved = sum(from_s <= at_s <= until_s for at_s in self._moved)
         return Scene(
@@ -101,6 +102,21 @@ class Inquest:
             sight=seen[-1][1] if seen else Sight(),
             by_connection=self._ways.calm == "connection",
         )
+
+    def _while_dead(self, part: Part, from_s: float, until_s: float, now_s: float) -> Tally:
+        """What was heard; not what came back with the link, a little before an anchor was heard."""
+        voice, places = self._voices[part], self._witnesses(part)
+        before = voice.tally(from_s, until_s - _BACK_BEFORE_S, now_s, places=places)
+        is_dead = before.asked >= causes.NO_ACCIDENT and not before.answered
+        return before if is_dead else voice.tally(from_s, until_s, now_s, places=places)
+
+    def _witnesses(self, part: Part) -> frozenset[str]:
+        """Whose answers tell how far the way lives; resolvers that may stand in the school do not."""
+        asked = self._voices[part].places
+        if part != "dns":
+            return asked
+        school = self._voices["gateway"].places | self._voices["modem"].places
+        return frozenset(h for h in asked - school if not may_be_near(h.partition("%")[0]))
 
     def _still_dead_s(self, opened: Bounds, until_s: float) -> float:
         """Until when the outage surely lasted: where the way mends, its near parts are heard first."""
@@ -143,13 +159,6 @@ class Inquest:
             return opened
         lost = [a.at_s for a in voice.history() if a.answered_s is None and a.at_s > answered[-1]]
         return opened.within(answered[-1], lost[0]) if lost else opened
-
-
-def _while_dead(voice: Voice, from_s: float, until_s: float, now_s: float) -> Tally:
-    """What was heard; not what came back with the link, a little before an anchor was heard."""
-    before = voice.tally(from_s, until_s - _BACK_BEFORE_S, now_s)
-    is_dead = before.asked >= causes.NO_ACCIDENT and not before.answered
-    return before if is_dead else voice.tally(from_s, until_s, now_s)
 
 
 def _is_bad(sight: Sight) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from agent.echo.way import Way
@@ -173,10 +174,10 @@ class Voice:
         old_s = now_s - self.overdue_after_s
         return list(itertools.takewhile(lambda made: made.at_s > old_s, reversed(self._trail)))
 
-    def tally(self, from_s: float, until_s: float, now_s: float) -> Tally:
-        """Requests sent in this stretch, without those whose answer may well be under way."""
+    def tally(self, from_s: float, until_s: float, now_s: float, *, places: AbstractSet[str]) -> Tally:
+        """Requests sent to these in this stretch, without those whose answer may well be under way."""
         wait_s = self.overdue_after_s
-        sent = [a for a in self._kept.values() if from_s <= a.at_s <= until_s]
+        sent = [a for a in self._kept.values() if from_s <= a.at_s <= until_s and a.place in places]
         told = [a for a in sent if a.answered_s is not None or now_s - a.at_s >= wait_s]
         return Tally(len(told), sum(a.answered_s is not None for a in told))
 
@@ -191,6 +192,11 @@ class Voice:
     def history(self) -> list[Asked]:
         """The last thousand requests, in sending order."""
         return list(self._kept.values())
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Whom they went to."""
+        return frozenset(a.place for a in self._kept.values())
 
     def forget(self) -> None:
         """What is under way will not be answered: whom it went to is no longer asked."""

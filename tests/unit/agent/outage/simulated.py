@@ -85,6 +85,7 @@ class Road:
         deaf: hosts that answer no connection.
         ration_s: no more than one connection in so many seconds passes.
         accepts_all: somebody near the school accepts every connection.
+        caches: resolvers in the school, which answer from memory.
     """
 
     rtt_s: float = 0.05
@@ -103,6 +104,7 @@ class Road:
     deaf: frozenset[str] = frozenset()
     ration_s: float = 0.0
     accepts_all: bool = False
+    caches: frozenset[str] = frozenset()
     _passed_s: float = -1e9
     _answered_s: dict[str, float] = field(default_factory=dict)
 
@@ -136,11 +138,12 @@ class Road:
         return False
 
     def answered_after_s(self, ask: Ask, at_s: float) -> float | None:
-        is_lan = ask.part in _ON_LAN
+        part: Part = "gateway" if ask.host in self.caches else ask.part
+        is_lan = part in _ON_LAN
         if self.accepts_all and ask.way == "connection":
             return _LAN_MS
         back_s = _LAN_MS if is_lan else self.rtt_s + self.rng.random() * self.jitter_s + self.slow(at_s)
-        if ask.host in self.dead or any(self._kills(c, ask.part, at_s, back_s) for c in self.cuts):
+        if ask.host in self.dead or any(self._kills(c, part, at_s, back_s) for c in self.cuts):
             return None
         if self._is_unanswered(ask, at_s):
             return None

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from agent.outage.plan import PLANS, Profile
-from tests.unit.agent.outage.simulated import ANCHORS, Chain, Cut, Day, Road, live
+from tests.unit.agent.outage.simulated import ANCHORS, HOSTS, Chain, Cut, Day, Road, live
 
 DAYS = int(os.environ.get("SCHOOLPULSE_TEST_DAYS", "0"))
 PROFILES: tuple[Profile, ...] = ("standard", "metered")
@@ -113,6 +113,26 @@ def test_a_resolver_that_says_it_cannot_still_shows_how_far_the_way_lives(place:
     road = Road(cuts=[Cut("operator", 60, 90)]) if place == "operator" else road
     (found,) = live(PLANS["standard"], road, seconds=120).closed
     assert (found.scope, found.cause) == ("link", place)
+
+
+@pytest.mark.parametrize("failing", [(), ((60.0, 90.0),)], ids=["from memory", "that it cannot"])
+@pytest.mark.parametrize("resolver", ["192.168.77.1", "10.1.0.5", "127.0.0.53"])
+@pytest.mark.parametrize("place", ["modem", "line", "operator", "upstream"])
+def test_a_resolver_in_the_school_that_answers_says_nothing_of_the_link(
+    place: str, resolver: str, failing: Sequence[tuple[float, float]]
+) -> None:
+    road = Road(cuts=[Cut(place, 60, 90)], caches=frozenset({resolver}), failing=failing)
+    (found,) = live(PLANS["standard"], road, seconds=120, hosts={**HOSTS, "dns": (resolver,)}).closed
+    # Behind the first hop nobody but the anchors is left to be heard.
+    assert (found.scope, found.cause) == ("link", "operator" if place == "upstream" else place)
+
+
+def test_of_two_resolvers_the_one_beyond_the_link_is_believed() -> None:
+    hosts = {**HOSTS, "dns": ("192.168.77.1", "100.64.53.53")}
+    for place in ("line", "upstream"):
+        road = Road(cuts=[Cut(place, 60, 90)], caches=frozenset({"192.168.77.1"}))
+        (found,) = live(PLANS["standard"], road, seconds=120, hosts=hosts).closed
+        assert found.cause == place
 
 
 @pytest.mark.parametrize("limit_s", [1.0, 5.0, 10.0])
