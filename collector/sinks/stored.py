@@ -135,7 +135,11 @@ def _from_row(row: Sequence[Any]) -> Stored:
 
 
 def make_fields(kind: str, values: dict[str, Any]) -> Fields:
-    """Fields of a kind from JSON values by name; what is missing was not known when they were stored."""
+    """Fields of a kind from JSON values by name.
+
+    What is missing was not known when they were stored; what is not known here a newer version stored.
+    """
+    values = {name: values[name] for name in field_names(kind) if name in values}
     for name in histogram_names(kind):
         if values.get(name) is not None:
             values[name] = tuple((bucket, count) for bucket, count in values[name])

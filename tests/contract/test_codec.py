@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.contract import packed
 from agent.contract.codec import MAX_PLAIN_BYTES, Form, decode_ack, decode_batch, encode, encode_ack
 from agent.contract.columns import Writer
 from agent.contract.decoder import DecodeError
@@ -19,6 +20,7 @@ from agent.contract.dictionary import DICTIONARIES
 from agent.contract.kinds import Latency
 from agent.contract.record import MAX_SEQ, MAX_SPAN, Ack, Batch, ClockState, Record, to_plain
 from tests.contract.strategies import batches, sessions
+from tests.contract.vectors import BATCHES
 
 CLOCK = ClockState(wall_ms=1_790_000_000_000, mono_ms=60_000, boot="0badcafe")
 HEADER = {
@@ -86,6 +88,22 @@ def test_a_damaged_body_is_decoded_or_refused(batch: Batch, data: st.DataObject)
 def test_json_of_any_shape_is_decoded_or_refused(plain: object) -> None:
     for message in (plain, {**HEADER, "records": [plain]}, {**HEADER, "clock": plain, "records": []}):
         _decodes_or_refuses(b"{" + json.dumps(message).encode()[1:])
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_reader_older_than_the_last_field_of_each_kind_reads_the_others(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an older collector reads a newer agent: columns it does not know are passed over."""
+    packed_batch, plain = encode(BATCHES[name]), to_plain(BATCHES[name]).get("records", [])
+    known = {kind: names[:-1] for kind, names in packed._FIELD_NAMES.items()}
+    monkeypatch.setattr(packed, "_FIELD_NAMES", known)
+
+    read = packed.unpack(packed_batch, MAX_PLAIN_BYTES)["records"]
+
+    for got, sent in zip(read, plain, strict=True):
+        expected = {n: v for n, v in sent.get("fields", {}).items() if n in known[sent["kind"]]}
+        assert got.get("fields", {}) == expected
 
 
 def test_an_unknown_field_is_ignored() -> None:

@@ -29,7 +29,7 @@ def test_json_is_written_as_before(name: str) -> None:
 
 
 def test_there_are_as_many_files_as_vectors() -> None:
-    assert len(list(FOLDER.iterdir())) == len(CASES) == 16
+    assert len(list(FOLDER.iterdir())) == len(CASES) == 18
 
 
 def test_the_vectors_show_every_kind() -> None:

@@ -179,6 +179,55 @@ _EYES = (
         fields=Dns(target="192.168.8.1", rcode=0, attempts=1, verdict="poisoned", poisoned=True, slow=False),
     ),
 )
+_FILTERED = (
+    Record(
+        seq=51,
+        kind="event",
+        clock=_clock(90_000),
+        duration_ms=0,
+        fields=Event(event="anchors_by_connection"),
+    ),
+    Record(
+        seq=52,
+        kind="reach",
+        clock=_clock(91_000),
+        duration_ms=45_000,
+        fields=Reach(up=True, anchors=3, anchors_up=2, anchor_asked=6, anchor_answered=4, method="tcp"),
+    ),
+    Record(
+        seq=53,
+        kind="http",
+        clock=_clock(92_000),
+        duration_ms=31,
+        fields=Http(
+            target="http://page.test/", family="4", status=200, content_ok=True, rx_bytes=412, cached=True
+        ),
+    ),
+    Record(
+        seq=54,
+        kind="http",
+        clock=_clock(93_000),
+        duration_ms=60,
+        reason=Reason.TLS_FAILED,
+        fields=Http(target="https://page.test/", family="6", tls_error="old_tls", tls_ok=False),
+    ),
+    Record(
+        seq=55,
+        kind="ipv6",
+        clock=_clock(94_000),
+        duration_ms=3_020,
+        fields=Ipv6(
+            verdict="large_lost",
+            working=True,
+            broken=False,
+            address=True,
+            route=True,
+            anchor_asked=3,
+            anchor_answered=3,
+            large_answered=False,
+        ),
+    ),
+)
 _THROUGHPUT = (
     Record(
         seq=1,
@@ -384,6 +433,9 @@ BATCHES: dict[str, Batch] = {
     ),
     "eyes": Batch(
         device="kz-0001", session="00112233445566aa", first_seq=31, clock=_clock(120_500), records=_EYES
+    ),
+    "filtered": Batch(
+        device="kz-0001", session="00112233445566aa", first_seq=51, clock=_clock(120_500), records=_FILTERED
     ),
     "throughput": Batch(
         device="kz-0001", session="00112233445566aa", first_seq=1, clock=_clock(120_500), records=_THROUGHPUT

@@ -48,6 +48,13 @@ def test_field_is_none_when_chunk_is_older_than_it() -> None:
     assert read.fields == latency()
 
 
+def test_chunk_is_read_when_a_newer_version_knew_more_fields() -> None:
+    document = json.loads(zlib.decompress(chunks.encode([from_measurement(measurement(1, latency()))])))
+    document["fields"]["of_tomorrow"] = document["fields"]["sent"]
+    (read,) = chunks.decode("latency", zlib.compress(json.dumps(document).encode()))
+    assert read.fields == latency()
+
+
 def test_row_is_read_when_it_is_older_than_a_field() -> None:
     s = from_measurement(measurement(1, latency(method="icmp")))
     *rest, values, _basis = json.loads(to_body(s))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ def record(fields: Fields | None, *, kind: str = "", reason: str | None = None, 
     ("fields", "reason", "fact"),
     [
         (UP, None, Round(True, None, None, 10, 10)),
+        (dataclasses.replace(UP, method="tcp"), None, Round(True, None, None, 10, 10)),
         (Reach(up=None, anchor_answered=1), None, Round(True, None, None, None, 1)),
         (Reach(up=None, carrier=False), Reason.NETWORK_DOWN, Round(None, carrier=False)),
         (Latency(target="1.1.1.1", rtt_median_ms=612.5), None, Timing(612.5)),
