@@ -33,12 +33,14 @@ class TargetDay:
     Attributes:
         slots: ascending; slots without any record are absent.
         whole: the same figures over all of them.
+        handshakes_ratio: share of the records whose times are those of TCP handshakes, not of echoes.
     """
 
     target: str
     slot_ms: int
     slots: tuple[Slot, ...]
     whole: Slot
+    handshakes_ratio: float = 0.0
 
 
 def by_target(stored: Iterable[Stored], window: Window, *, every_ms: int) -> tuple[TargetDay, ...]:
@@ -56,7 +58,13 @@ def _target_day(target: str, found: Sequence[tuple[int, Latency]], slot_ms: int)
     for at_ms, fields in found:
         by_slot[at_ms // slot_ms * slot_ms].append(fields)
     slots = tuple(slot(start_ms, by_slot[start_ms]) for start_ms in sorted(by_slot))
-    return TargetDay(target=target, slot_ms=slot_ms, slots=slots, whole=slot(0, [f for _, f in found]))
+    return TargetDay(
+        target=target,
+        slot_ms=slot_ms,
+        slots=slots,
+        whole=slot(0, [f for _, f in found]),
+        handshakes_ratio=sum(f.method == "tcp" for _, f in found) / len(found),
+    )
 
 
 def slot(start_ms: int, found: Sequence[Latency]) -> Slot:

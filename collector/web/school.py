@@ -16,6 +16,8 @@ from collector.web.chart.latency import latency_chart
 from collector.web.chart.sparkline import sparkline
 from collector.web.chart.strip import strip
 from collector.web.day import HOUR_MS
+from collector.web.eyes import Seen, is_by_connection
+from collector.web.eyes import newest as newest_seen
 from collector.web.fleet import Fleet, SchoolNow
 from collector.web.latency import TargetDay, by_target
 from collector.web.outages import OutageTold
@@ -70,6 +72,8 @@ class SchoolPage:
     outages: tuple[Run, ...]
     dated: tuple[OutageTold, ...]
     latencies: tuple[tuple[TargetDay, Markup], ...]
+    seen: tuple[Seen, ...]
+    is_by_connection: bool
     interfaces: tuple[tuple[InterfaceDay, Markup], ...]
     host: Host | None
     host_at_ms: int | None
@@ -105,6 +109,8 @@ def make(
         outages=tuple(r for r in reversed(runs) if r.state is State.DOWN),
         dated=told_outages(found.by_kind["outage"], reach, found.by_kind["event"])[:OUTAGES_SHOWN],
         latencies=_latencies(found.by_kind["latency"], window, times, every_ms),
+        seen=newest_seen(found.by_kind),
+        is_by_connection=is_by_connection(reach),
         interfaces=_interfaces(found.by_kind["interface"], window),
         host=host,
         host_at_ms=at_ms,

@@ -85,3 +85,12 @@ def test_only_records_that_say_both_sent_and_received_are_counted_for_loss() -> 
 def test_a_record_without_a_median_has_none_to_be_the_middle() -> None:
     found = slot(0, [Latency(target="a", rtt_median_ms=m) for m in (9.0, None, 1.0, 3.0, 20.0)])
     assert found.rtt_median_ms == 3
+
+
+def test_the_share_of_times_that_are_of_handshakes_is_told() -> None:
+    stored = [
+        Stored(at_ms=NOW_MS - n, fields=Latency(target="a", sent=1, received=1, method=method))
+        for n, method in enumerate(("tcp", "icmp", None, "icmp"), 1)
+    ]
+    (day,) = by_target(stored, WINDOW, every_ms=MINUTE_MS)
+    assert day.handshakes_ratio == 0.25
