@@ -6,7 +6,7 @@
 Measurement = kind. Tags = the school's labels, the device and the kind's key; empty ones are left out. Fields
 are numbers only, each always of one type, given by the field's annotation in `agent.contract.kinds`: whole
 numbers and flags as integers, all else as floats. Words and histograms are not written; the embedded store
-and the journal have them.
+and the journal have them. Where a number means little without a word, a flag says it (`flags`).
 
 Every record has the fields of `COMMON`. A reason is neither a tag (it would split the series of a target in
 two) nor a word: a failed record has `ok=0i` and `failed_<reason>=1i`, so that sum(failed_timeout) counts and
@@ -30,6 +30,7 @@ from agent.contract.kinds import KINDS, keys_of
 from agent.contract.reason import Reason
 from collector.moment import SETTLED
 from collector.sinks.base import Measurement
+from collector.sinks.flags import flags_of
 
 COMMON: dict[str, str] = {
     "ok": "1 when the measurement succeeded, 0 when it failed",
@@ -100,6 +101,7 @@ def _fields(measurement: Measurement) -> Iterator[tuple[str, str]]:
         value = getattr(record.fields, name)
         if value is not None:
             yield name, show(value)
+    yield from ((name, _whole(flag)) for name, flag in flags_of(record.fields).items())
 
 
 @functools.cache

@@ -23,7 +23,7 @@ TARGET = Path(__file__).parent / "dashboards" / "fleet.json"
 def dashboard() -> Json:
     """The whole dashboard."""
     return {
-        "annotations": {"list": [witness.restarts()]},
+        "annotations": {"list": [witness.restarts(), witness.ways()]},
         "description": "Which schools have internet, which have not, how good it is; how the witnesses are.",
         "editable": False,
         "fiscalYearStartMonth": 0,
@@ -51,6 +51,7 @@ def _rows() -> list[tuple[int, list[tuple[int, Json]]]]:
         (9, [(COLUMNS, link.schools())]),
         (8, [(12, link.latency()), (12, link.loss_by_operator())]),
         (9, [(COLUMNS, link.history())]),
+        (8, [(COLUMNS, link.faults())]),
         (1, [(COLUMNS, row("Witnesses"))]),
         (8, [(COLUMNS, witness.agents())]),
         (8, [(8, witness.backlog()), (8, witness.failures()), (8, witness.delay())]),

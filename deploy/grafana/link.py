@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from choice import KNOWN, LAST_HOUR, NOW, OVER_TIME, SHOWN
+from choice import CHOSEN, KNOWN, LAST_HOUR, NOW, OVER_TIME, SHOWN
 from panels import (
     AMBER,
     GREEN,
@@ -21,6 +21,10 @@ from panels import (
     timeline,
 )
 
+WAY = states((0, "echoes", GREEN), (1, "connections", AMBER))
+YES_IS_GOOD = states((0, "no", RED), (1, "yes", GREEN))
+IPV6 = states((0, "no", GREY), (1, "yes", GREEN))
+YES_IS_BAD = states((0, "no", GREEN), (1, "yes", RED))
 UP = states((0, "down", RED), (1, "up", GREEN))
 LOSS = steps(GREEN, (0.01, AMBER), (0.05, RED))
 RTT = steps(GREEN, (150, AMBER), (700, RED))
@@ -83,8 +87,9 @@ def schools() -> Json:
         NEWEST_UP,
         f'SELECT {P50}, {P95}, {LOST} FROM "latency" WHERE {LAST_HOUR} AND {INTERNET} GROUP BY "school"',
         f'SELECT mean("up") AS "reached" FROM "reach" WHERE {SHOWN} GROUP BY "school"',
+        f'SELECT last("by_connection") AS "way" FROM "reach" WHERE {NOW} GROUP BY "school"',
     )
-    targets = [query(s, as_table=True, ref=ref) for ref, s in zip("ABCD", statements, strict=True)]
+    targets = [query(s, as_table=True, ref=ref) for ref, s in zip("ABCDE", statements, strict=True)]
     columns = [
         column("school", "School"),
         column("up", "Now", mappings=[UP]),
@@ -93,11 +98,43 @@ def schools() -> Json:
         column("p50", "p50 (1 h)", unit="ms"),
         column("p95", "p95 (1 h)", unit="ms"),
         column("loss", "Loss (1 h)", unit="percentunit", thresholds=LOSS),
+        column("way", "Asked by", mappings=[WAY]),
         column("operator", "Operator"),
         column("technology", "Technology"),
         column("region", "Region"),
     ]
     return table("Schools", about, targets, columns=columns, join="school", sort="Loss (1 h)")
+
+
+def faults() -> Json:
+    about = (
+        "What is wrong although anchors answer: a portal or quota page, TLS that somebody broke, names that "
+        "lie, IPv6 that loses large packets, a path that swallows them. The newest of the last three hours; "
+        "of several targets the worst. Rate: median of the valid tests shown, suspect ones left out."
+    )
+    each, by = f"time > now() - 3h AND {CHOSEN}", 'GROUP BY "school"'
+    down = f'"direction" = \'down\' AND "valid" = 1 AND {SHOWN}'
+    statements = (
+        f'SELECT min("open") AS "web" FROM "portal" WHERE {each} {by}',
+        f'SELECT min("tls_ok") AS "tls", min("content_ok") AS "page" FROM "http" WHERE {each} {by}',
+        f'SELECT max("poisoned") AS "lies" FROM "dns" WHERE {each} {by}',
+        f'SELECT last("working") AS "ipv6", last("large_answered") AS "large" FROM "ipv6" WHERE {each} {by}',
+        f'SELECT max("mtu_black_hole") AS "hole" FROM "path" WHERE {each} {by}',
+        f'SELECT median("mbps") AS "rate" FROM "throughput" WHERE {down} {by}',
+    )
+    targets = [query(s, as_table=True, ref=ref) for ref, s in zip("ABCDEF", statements, strict=True)]
+    columns = [
+        column("school", "School"),
+        column("web", "Web open", mappings=[YES_IS_GOOD]),
+        column("tls", "TLS right", mappings=[YES_IS_GOOD]),
+        column("page", "Right page", mappings=[YES_IS_GOOD]),
+        column("lies", "Names poisoned", mappings=[YES_IS_BAD]),
+        column("ipv6", "IPv6 works", mappings=[IPV6]),
+        column("large", "Large IPv6 packets pass", mappings=[YES_IS_GOOD]),
+        column("hole", "MTU black hole", mappings=[YES_IS_BAD]),
+        column("rate", "Down, valid tests", unit="Mbits"),
+    ]
+    return table("What else is wrong", about, targets, columns=columns, join="school", sort="School")
 
 
 def latency() -> Json:

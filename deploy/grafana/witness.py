@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from choice import KNOWN, OVER_TIME, SHOWN
-from panels import AMBER, DATASOURCE, GREEN, RED, Json, column, lines, query, states, steps, table
+from panels import AMBER, BLUE, DATASOURCE, GREEN, RED, Json, column, lines, query, states, steps, table
 
 YES_IS_BAD = states((0, "no", GREEN), (1, "yes", RED))
 NO_IS_BAD = states((0, "no", AMBER), (1, "yes", GREEN))
@@ -23,7 +23,8 @@ HEALTH = (
     "disk_free_bytes",
     "wire_bytes_today",
 )
-TROUBLE = ("unclean_shutdown", "clock_step", "spool_dropped", "spool_damaged")
+TROUBLE = ("unclean_shutdown", "clock_step", "spool_dropped", "spool_damaged", "spool_unwritable")
+WAYS = ("anchors_by_connection", "anchors_by_echo")
 
 
 def agents() -> Json:
@@ -84,12 +85,21 @@ def delay() -> Json:
 
 def restarts() -> Json:
     """Marks on every curve; an annotation, not a panel."""
-    events = "|".join(TROUBLE)
+    return _marks("Trouble with a witness", TROUBLE, AMBER)
+
+
+def ways() -> Json:
+    """From here on round trips and loss are of connections, or of echoes again: no fault of the link."""
+    return _marks("Anchors asked otherwise", WAYS, BLUE)
+
+
+def _marks(name: str, of: tuple[str, ...], color: str) -> Json:
+    events = "|".join(of)
     return {
         "datasource": DATASOURCE,
         "enable": True,
-        "iconColor": AMBER,
-        "name": "Trouble with a witness",
+        "iconColor": color,
+        "name": name,
         "query": f'SELECT "ok", "event", "school" FROM "event" WHERE {SHOWN} AND "event" =~ /^({events})$/',
         "tagsColumn": "school",
         "textColumn": "event",

@@ -7,7 +7,19 @@ import random
 import urllib.request
 from collections.abc import Iterator
 
-from agent.contract.kinds import Dns, Event, Fields, Host, Latency, Reach
+from agent.contract.kinds import (
+    Dns,
+    Event,
+    Fields,
+    Host,
+    Http,
+    Ipv6,
+    Latency,
+    NetworkPath,
+    Portal,
+    Reach,
+    Throughput,
+)
 from agent.contract.reason import Reason
 from agent.contract.record import ClockState, Record
 from collector.registry import School
@@ -20,6 +32,9 @@ UP, DOWN, SILENT = 15, 3, 2
 
 SILENT_SINCE_MIN = 40
 MINUTES = 120
+VALID_MBPS = 10.0
+"""What each school's valid test found; one that is suspect says much more."""
+
 OPERATORS = ("Alpha", "Beta, Ltd", "Gamma Telecom")
 TECHNOLOGIES = ("fibre", "lte", "satellite")
 REGIONS = ("Almaty", "Abai oblysy")
@@ -55,11 +70,14 @@ def _history(index: int, school: School, now_ms: int) -> Iterator[Measurement]:
     for seq, minute in enumerate(range(MINUTES, newest - 1, -1), start=1):
         is_up = not (UP <= index < UP + DOWN and minute < 30)
         for place, fields in enumerate(_round(minute, dice, is_up=is_up)):
-            yield _measurement(school, index, seq * 10 + place, now_ms - minute * 60_000, fields)
+            yield _measurement(school, index, seq * 20 + place, now_ms - minute * 60_000, fields)
 
 
 def _round(minute: int, dice: random.Random, *, is_up: bool) -> Iterator[Fields | Reason]:
-    yield Reach(up=is_up, anchors=3, anchors_up=3 * is_up, anchor_asked=10, anchor_answered=10 * is_up)
+    heard = 10 * is_up
+    yield Reach(
+        up=is_up, anchors=3, anchors_up=3 * is_up, anchor_asked=10, anchor_answered=heard, method="icmp"
+    )
     if minute % 5:
         return
     for target in ("gateway", "1.1.1.1"):
@@ -71,6 +89,22 @@ def _round(minute: int, dice: random.Random, *, is_up: bool) -> Iterator[Fields 
     yield _health(dice)
     if minute == 60:
         yield Event(event="unclean_shutdown", count=1)
+        yield Event(event="anchors_by_connection")
+        yield from _eyes()
+
+
+def _eyes() -> Iterator[Fields]:
+    yield Portal(target="p", verdict="open", open=True)
+    yield Http(target="h", family="4", tls_ok=True, content_ok=True)
+    yield Dns(target="192.0.2.1", lookup_ms=20.0, poisoned=False)
+    yield Ipv6(verdict="large_lost", working=True, large_answered=False)
+    yield NetworkPath(target="p", mtu_black_hole=False)
+    yield _test(mbps=VALID_MBPS, validity="valid")
+    yield _test(mbps=100 * VALID_MBPS, validity="suspect")
+
+
+def _test(*, mbps: float, validity: str) -> Throughput:
+    return Throughput(direction="down", server="s", method="capacity", mbps=mbps, validity=validity)
 
 
 def _health(dice: random.Random) -> Host:

@@ -106,3 +106,13 @@ def test_loss_is_not_zero_when_nothing_answers(database: InfluxDB) -> None:
     down = {**CHOICE, "school": fleet.schools()[fleet.UP].id}
     (row,) = ask(database, "panel Loss A", down)
     assert 0.4 < row["loss"] <= 1
+
+
+def test_rate_leaves_out_what_is_suspect(database: InfluxDB) -> None:
+    rows = ask(database, "panel What else is wrong F")
+    assert {row["rate"] for row in rows} == {fleet.VALID_MBPS}
+    assert len(rows) == len(fleet.schools())
+
+
+def test_large_packets_that_vanish_are_shown(database: InfluxDB) -> None:
+    assert {(row["ipv6"], row["large"]) for row in ask(database, "panel What else is wrong D")} == {(1, 0)}

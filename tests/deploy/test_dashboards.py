@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from agent.contract.kinds import KINDS, key_names
+from collector.sinks.flags import FLAGS
 from collector.sinks.lines import COMMON, _columns
 from tests.deploy.grafana import CHOICE, DASHBOARDS, FOLDER, VARIABLE, load, panels, statements
 
@@ -77,7 +78,8 @@ def test_answer_of_five_seconds_is_on_the_first_row(path: Path) -> None:
 def test_only_the_chosen_data_source_is_asked(path: Path) -> None:
     text = path.read_text()
     assert set(re.findall(r'"uid": "([^"]*)"', text)) <= {"${ds}", "schoolpulse-fleet"}
-    assert "http" not in text.replace("httpMode", "")
+    assert "http:" not in text
+    assert "https:" not in text
 
 
 @dashboards
@@ -109,7 +111,7 @@ def test_statements_name_fields_of_the_contract(path: Path) -> None:
 
 
 def _names(kind: str) -> set[str]:
-    return {*COMMON, *key_names(KINDS[kind]), *(name for name, _ in _columns(kind))}
+    return {*COMMON, *FLAGS.get(kind, ()), *key_names(KINDS[kind]), *(name for name, _ in _columns(kind))}
 
 
 def _overlap(a: dict[str, int], b: dict[str, int]) -> bool:

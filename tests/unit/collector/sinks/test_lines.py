@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.contract.kinds import KINDS, Dns, Interface
+from agent.contract.kinds import KINDS, Dns, Fields, Interface, Latency, Reach, Throughput
 from agent.contract.reason import Reason
 from collector.registry import School
 from collector.sinks.base import Measurement
+from collector.sinks.flags import FLAGS
 from collector.sinks.lines import COMMON, clean, line, tags_of, time_us
 from tests.unit.collector.sinks.measurements import AT_MS, event, latency, measurement, measurements
 
@@ -56,7 +57,12 @@ def test_line_parses_back_to_tags_and_numbers_when_names_are_nasty(
         kind, tags, fields, time = parse(line(m))
         assert (kind, tags, time) == (m.record.kind, tags_of(m), time_us(m))
         assert fields["ok"] == (m.record.reason is None)
-        for name in fields.keys() - COMMON.keys() - {f"failed_{m.record.reason}"}:
+        for name in (
+            fields.keys()
+            - COMMON.keys()
+            - {f"failed_{m.record.reason}"}
+            - FLAGS.get(m.record.kind, {}).keys()
+        ):
             assert fields[name] == getattr(m.record.fields, name)
 
 
@@ -74,6 +80,26 @@ def test_line_is_utf8_of_one_row_when_school_has_kazakh_operator() -> None:
 def test_whole_number_is_written_as_float_when_field_is_a_float() -> None:
     assert ",rtt_min_ms=20.0," in line(measurement(1, latency(rtts_ms=(20,))))
     assert "lookup_ms=1e+22" in line(measurement(1, Dns(target="::1", lookup_ms=1e22)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "flag"),
+    [
+        (Reach(up=True, method="tcp"), "by_connection=1i"),
+        (Reach(up=True, method="icmp"), "by_connection=0i"),
+        (Latency(target="a", sent=1, method="tcp"), "by_connection=1i"),
+        (Throughput(direction="up", server="s", method="tcp_bbr_1", mbps=1.0, validity="valid"), "valid=1i"),
+        (Throughput(direction="up", server="s", method="ndt7", mbps=1.0, validity="suspect"), "valid=0i"),
+        (Throughput(direction="up", server="s", method="ndt7", validity="invalid"), None),
+        (Throughput(direction="up", server="s", method="ndt7", mbps=1.0), None),
+        (Reach(up=True), None),
+    ],
+)
+def test_words_that_a_number_cannot_do_without_are_flags(fields: Fields, flag: str | None) -> None:
+    text = line(measurement(1, fields)).rpartition(" ")[0]
+    assert (
+        text.endswith(f",{flag}") if flag else not {"valid", "by_connection"} & set(re.split("[,= ]", text))
+    )
 
 
 def test_flag_is_written_as_integer() -> None:
