@@ -99,7 +99,8 @@ def signs(measurement: Measurement, promised: Promised = NOTHING_PROMISED) -> It
         yield from _of_host(fields, measurement, at_ms)
         yield from _of_plan(fields, measurement, at_ms, promised.plans_gb)
     elif isinstance(fields, Throughput):
-        yield from _of_test(fields, school, at_ms, promised.contracts)
+        is_sound = measurement.record.reason is None and measurement.time_basis is not TimeBasis.UNKNOWN
+        yield from _of_test(fields, school, at_ms, promised.contracts) if is_sound else ()
     elif isinstance(fields, Portal) and fields.verdict is not None:
         yield Sign("portal", school, at_ms, float(fields.verdict in _PORTALS), fields.verdict)
 

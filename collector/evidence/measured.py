@@ -17,10 +17,11 @@ from collector.sinks.base import Measurement
 from collector.sla.latency import Sample
 from collector.sla.rank import MEDIAN, nearest_rank
 from collector.sla.slot import slot_of
-from collector.sla.throughput import VALID, SpeedTest
+from collector.sla.throughput import SUSPECT, SpeedTest
 
 GATEWAY = "gateway"
 BAD_CLOCK = "bad_clock"
+UNTOLD = "untold"
 _ByMinute: TypeAlias = dict[tuple[int, bool], list[Latency]]
 
 
@@ -43,12 +44,17 @@ def samples(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
 
 
 def _speed_test(m: Measurement, fields: Throughput) -> SpeedTest:
-    """A test that failed is invalid, for the reason it failed; so is one that nobody can date."""
+    """A test that failed is invalid, for the reason it failed; so is one that nobody can date.
+
+    One that does not say whether it is valid is not taken as if it had said so.
+    """
     reasons = [reason for reason in (fields.reasons or "").split(",") if reason]
     failed = [] if m.record.reason is None else [str(m.record.reason)]
     if m.time_basis is TimeBasis.UNKNOWN:
         failed.append(BAD_CLOCK)
-    validity = "invalid" if failed or fields.mbps is None else fields.validity or VALID
+    if fields.validity is None and fields.mbps is not None:
+        reasons.append(UNTOLD)
+    validity = "invalid" if failed or fields.mbps is None else fields.validity or SUSPECT
     return SpeedTest(
         at_ms=m.at_ms,
         direction=fields.direction,

@@ -20,7 +20,7 @@ from collector.sla.slot import slot_of
 from collector.sla.slotset import SlotSet
 from collector.sla.verdict import Verdict
 
-VALID = "valid"
+VALID, SUSPECT = "valid", "suspect"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,8 +117,8 @@ def judge_throughput(
         reached=reached,
         valid=len(asked),
         tests_min=tests_min,
-        suspect=sum(t.validity == "suspect" for t in ours),
-        invalid=len(ours) - len(valid) - sum(t.validity == "suspect" for t in ours),
+        suspect=sum(t.validity == SUSPECT for t in ours),
+        invalid=len(ours) - len(valid) - sum(t.validity == SUSPECT for t in ours),
         outside=len(valid) - len(inside),
         unpromised=len(inside) - len(asked),
         reasons=tuple(sorted(Counter(r for t in ours for r in t.reasons).items())),

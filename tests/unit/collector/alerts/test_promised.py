@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from collector.alerts.sign import Promised, Sign, budget_sign, signs
 from collector.alerts.spending import budget_signs
 from collector.config import load_config
 from collector.contracts.reader import read_contracts
+from collector.moment import TimeBasis
 from collector.registry import Placement, Registry, School
 from collector.sla.book import Verdicts
 from collector.sla.budget import budget
@@ -98,6 +100,18 @@ def test_a_test_is_held_against_what_the_contract_asks_of_one(promised: Promised
 )
 def test_what_was_not_promised_or_not_valid_says_nothing(promised: Promised, changes: dict[str, Any]) -> None:
     assert ratios(promised, **changes) == []
+
+
+def test_a_test_that_the_judge_takes_for_invalid_says_nothing(promised: Promised) -> None:
+    fields = Throughput(direction="down", server="s", method="capacity", mbps=6.0, validity="valid")
+    at_ms = int(_MONDAY.timestamp() * 1000)
+    failed = measurement(fields=fields, school=_SCHOOLS[0], at_ms=at_ms, reason="gone")
+    undated = dataclasses.replace(
+        measurement(fields=fields, school=_SCHOOLS[0], at_ms=at_ms), time_basis=TimeBasis.UNKNOWN
+    )
+
+    for made in (failed, undated):
+        assert [sign.figure for sign in signs(made, promised)] == ["heard"]
 
 
 class Kept:

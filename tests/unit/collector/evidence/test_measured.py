@@ -60,6 +60,12 @@ def test_a_test_that_failed_or_that_nobody_can_date_is_invalid_for_that_reason()
     assert (undated.validity, undated.reasons) == ("invalid", ("bad_clock",))
 
 
+def test_a_rate_that_does_not_say_whether_it_is_valid_is_not_taken_as_valid() -> None:
+    (untold,) = speed_tests([measured(1, speed(9.5, reasons="jitter"))])
+
+    assert (untold.validity, untold.reasons) == ("suspect", ("jitter", "untold"))
+
+
 def test_the_round_trip_of_a_minute_is_that_of_the_target_in_the_middle() -> None:
     """Of 30, 50 and 900 ms the middle is 50; of thirty echoes three were lost; the gateway is no target."""
     (one,) = samples(
