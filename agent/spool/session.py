@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agent.contract.kinds import Event
+from agent.contract.possible import possible
 from agent.contract.record import ClockState, Record
 from agent.spool.drop import Drop
 
@@ -29,8 +30,8 @@ class Session:
         self.next_seq = 1
 
     def make(self, **record: Any) -> Record:
-        """A record, given as `Record`'s arguments without `seq`."""
-        made = Record(seq=self.next_seq, **record)
+        """A record, given as `Record`'s arguments without `seq`; without figures that cannot be."""
+        made = Record(seq=self.next_seq, **_sound(record))
         self.next_seq += 1
         return made
 
@@ -52,3 +53,12 @@ class Session:
         """A drop is done."""
         self.next_seq += len(records)
         self.dropped += drop.count
+
+
+def _sound(record: dict[str, Any]) -> dict[str, Any]:
+    fields = record.get("fields")
+    kept, absurd = (None, ()) if fields is None else possible(fields)
+    if not absurd:
+        return record
+    said = (record.get("detail"), f"cannot be, left out: {', '.join(absurd)}")
+    return {**record, "fields": kept, "detail": "; ".join(filter(None, said))}
