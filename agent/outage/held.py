@@ -36,13 +36,17 @@ class LongAnswers:
     def __init__(self) -> None:
         self._come: list[_Come] = []
 
-    def take(self, asked: Asked, at_s: float) -> None:
-        """One came that took long."""
-        self._come.append(_Come(asked, at_s))
+    def take(self, asked: Asked, at_s: float, *, is_doubted: bool = True) -> None:
+        """One came that took long; it `is_doubted`, or only tells what others are worth."""
+        self._come.append(_Come(asked, at_s, is_told=not is_doubted))
 
     def due_s(self) -> float | None:
         """When the next one is judged."""
         return min((come.at_s + _TOGETHER_S for come in self._come if not come.is_told), default=None)
+
+    def is_judging(self, asked: Asked) -> bool:
+        """Whether it came, and what it is worth is not told yet."""
+        return any(come.asked is asked and not come.is_told for come in self._come)
 
     def judged(self, now_s: float) -> Iterator[tuple[Asked, float, bool]]:
         """Each whose moment has passed, when it came, and whether it was held back."""

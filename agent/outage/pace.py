@@ -103,6 +103,11 @@ class Pace:
         short = max(0.0, _KEPT_FOR_OTHER_WAY - self._spare)
         return max(due_s, now_s + short / self._plan.spare_per_s)
 
+    @property
+    def beside_at_once(self) -> int:
+        """How many connections go out together: a round in doubt, one by one while the link is dead."""
+        return BESIDE if self._open_s is None else 1
+
     def give_back(self, since_s: float) -> None:
         """A doubt was right: what was sent since then has cost nothing."""
         while self._spent and self._spent[-1][0] >= since_s:

@@ -11,7 +11,7 @@ from agent.echo.way import Way
 from agent.outage.pace import Pace, Part
 from agent.outage.places import Places
 from agent.outage.voice import Voice
-from agent.outage.ways import BESIDE, Ways
+from agent.outage.ways import Ways
 
 PARTS: tuple[Part, ...] = ("anchors", "gateway", "modem", "hop", "dns")
 
@@ -105,8 +105,8 @@ class Rota:
         other = self._ways.other
         if other is not None and now_s >= self._pace.beside_due_s(now_s):
             self._ways.asked_beside(now_s)
-            count = min(BESIDE, len(self.anchors[other].hosts)) if other == "connection" else 1
-            for _ in range(count):
+            at_once = self._pace.beside_at_once if other == "connection" else 1
+            for _ in range(min(at_once, len(self.anchors[other].hosts))):
                 yield self._ask_beside(other, now_s)
         if now_s >= self._ways.trial_due_s():
             self._ways.tried(now_s, self._pace.echo_every_s)

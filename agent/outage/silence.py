@@ -227,6 +227,9 @@ class Silence:
     def _closed(self, last_s: float, rtt_s: float, answered: Asked) -> Bounds:
         """When the silence ended, from the last lost and the first answer after it."""
         arrived_s = answered.at_s if answered.answered_s is None else answered.answered_s
+        if not rtt_s:
+            # Nothing was heard before, so nobody knows whether it was held back.
+            return Bounds(last_s, arrived_s)
         if arrived_s - answered.at_s <= _HELD_TIMES * rtt_s + _HELD_S:
             return Bounds(last_s, answered.at_s + rtt_s / 2)
         # Those sent in the meantime and not held back are lost to the same silence.

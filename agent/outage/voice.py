@@ -9,6 +9,7 @@ overdue, which is only a reason to ask more, is known sooner (RFC 6298 §2, with
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -95,18 +96,13 @@ class Voice:
         made = self._kept.get(number)
         if made is None or made.is_told or at_s < made.at_s:
             return None
-        if made.way == "connection" and not made.is_lost and self._is_long(at_s - made.at_s):
-            self._doubt(made, at_s)
-            return None
+        if not made.is_lost and self._is_long(at_s - made.at_s):
+            is_doubted = made.way == "connection"
+            self._long_answers.take(made, at_s, is_doubted=is_doubted)
+            if is_doubted:
+                return None
         self._believe(made, at_s, fails=fails)
         return made
-
-    def _doubt(self, made: Asked, at_s: float) -> None:
-        """Was it held back? Beside others it is not worth the wait."""
-        if made.counts:
-            self._long_answers.take(made, at_s)
-        else:
-            made.is_held = True
 
     def _believe(self, made: Asked, at_s: float, *, fails: bool = False) -> None:
         made.answered_s, made.fails = at_s, fails
@@ -137,7 +133,7 @@ class Voice:
                 self._believe(made, at_s)
         while self._open:
             first = self._open[0]
-            if not first.is_told and now_s - first.at_s < self.timeout_s:
+            if not first.is_told and now_s < self._given_up_s(first):
                 return
             self._open.popleft()
             first.is_lost = not first.has_helped and not first.is_void
@@ -147,8 +143,12 @@ class Voice:
         """When the next one will be settled if no answer comes."""
         judged_s = self._long_answers.due_s()
         times = [] if judged_s is None else [judged_s]
-        times += [self._open[0].at_s + self.timeout_s] if self._open else []
+        times += [self._given_up_s(self._open[0])] if self._open else []
         return min(times, default=None)
+
+    def _given_up_s(self, made: Asked) -> float:
+        """When it is lost; one that came in time is not while it is judged."""
+        return math.inf if self._long_answers.is_judging(made) else made.at_s + self.timeout_s
 
     @property
     def trail(self) -> deque[Asked]:

@@ -18,7 +18,7 @@ BESIDE = 3
 _DOUBT_EVERY_S = 0.5
 _FIRST_DOUBTED: dict[Way, int] = {"connection": 3, "echo": 1}
 """So many requests must be overdue before the other way is asked: a connection is dear, an echo is not."""
-_OPEN_FOR_S, _OPEN_EVERY_S, _OPEN_LONG_S = 60.0, 1.0, 5.0
+_OPEN_FOR_S, _OPEN_EVERY_S, _OPEN_LONG_S = 60.0, 0.35, 1.0
 _LOST_ECHOES, _CONTRADICTED = 5, 3
 _SURE = 2
 _TRIALS, _TRIALS_ANSWERED = 5, 4

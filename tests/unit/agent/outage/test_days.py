@@ -75,6 +75,20 @@ def test_the_truth_is_within_what_is_told(rtt_s: float, profile: Profile) -> Non
     assert checked == 60
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("rtt_s", [0.05, 0.6, 1.2])
+def test_the_end_of_an_outage_that_was_there_first_is_dated_though_no_round_trip_is_known(
+    rtt_s: float, profile: Profile
+) -> None:
+    for seed in range(4):
+        cut = Cut("line", 0.0, 10.0 + 0.37 * seed)
+        (found,) = live(PLANS[profile], Road(rtt_s=rtt_s, cuts=[cut]), seconds=30).closed
+        assert found.closed is not None
+        assert found.closed.resolution_s is not None
+        assert found.opened.resolution_s is None
+        assert abs(found.closed.at_s - cut.until_s) <= found.closed.resolution_s <= 1.0
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_an_outage_of_two_seconds_is_found_by_the_standard_profile(place: str) -> None:
     for seed in range(10):
@@ -297,6 +311,19 @@ def test_a_real_outage_is_found_there_all_the_same(name: str, profile: Profile) 
             assert abs(bounds.at_s - truth_s) <= bounds.resolution_s + margin_s
 
 
+QUEUES: dict[str, Callable[[float], float]] = {
+    "up to 2 s, each 8 s": lambda at_s: abs(at_s % 8 - 4) / 2 if at_s % 180 < 60 else 0.0,
+    "3.4 s within 20 s": lambda at_s: min(3.4, at_s % 400 * 0.17) if at_s % 400 < 80 else 0.0,
+}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_that_grows_on_a_link_without_echoes_is_no_outage(name: str, profile: Profile) -> None:
+    day = live(PLANS[profile], Road(filtered=ALWAYS, slow=QUEUES[name]), seconds=600)
+    assert day.changes == []
+
+
 def test_connections_take_over_while_echoes_are_filtered_and_no_longer() -> None:
     day = live(PLANS["standard"], FILTERS["echoes are filtered for an hour"](), seconds=3 * _HOUR_S)
     (_, first), (taken_s, second), (given_s, third) = day.calm
@@ -333,6 +360,7 @@ def test_an_outage_ends_when_the_link_is_back_though_its_echoes_are_filtered_now
         (found,) = live(PLANS[profile], road, seconds=cut.until_s + 30).closed
         assert found.closed is not None
         assert found.closed.resolution_s is not None
+        assert found.closed.resolution_s <= 1.0
         assert abs(found.closed.at_s - cut.until_s) <= found.closed.resolution_s + 0.001
 
 

@@ -113,14 +113,29 @@ def test_a_way_that_becomes_slow_is_learnt() -> None:
     assert voice.rtt_s == pytest.approx(1.5, abs=0.05)
 
 
-def test_a_connection_beside_that_was_held_back_is_lost_and_teaches_nothing() -> None:
+def test_a_connection_beside_that_came_together_with_an_echo_was_held_back_and_teaches_nothing() -> None:
     voice = Voice(3.0)
     voice.ask(1, "a", 0.0)
     voice.answer(1, 0.05)
     voice.ask(2, "a", 1.0, way="connection", counts=False)
+    voice.ask(3, "a", 1.4)
     assert voice.answer(2, 2.5) is None
-    assert [(a.number, a.is_lost) for a in voice.settled(2.6)] == [(1, False), (2, True)]
+    assert voice.answer(3, 2.5) is not None
+    told = [(a.number, a.is_lost) for at_s in (2.55, 2.65) for a in voice.settled(at_s)]
+    assert told == [(1, False), (2, True), (3, False)]
     assert voice.rtt_s == 0.05
+
+
+def test_a_connection_that_took_long_and_came_alone_is_believed_also_after_its_time_out() -> None:
+    voice = Voice(3.0)
+    voice.ask(1, "a", 0.0)
+    voice.answer(1, 0.05)
+    assert len(list(voice.settled(0.1))) == 1
+    voice.ask(2, "a", 1.0, way="connection", counts=False)
+    assert voice.answer(2, 3.95) is None
+    assert list(voice.settled(4.01)) == []
+    assert voice.settles_s() == pytest.approx(4.05)
+    assert [(a.number, a.is_lost) for a in voice.settled(4.06)] == [(2, False)]
 
 
 @pytest.mark.parametrize(("came_s", "lost"), [([2.5, 2.5], [True, True]), ([2.5, 3.0], [False, False])])
