@@ -251,7 +251,7 @@ ALWAYS = [(0.0, 1e9)]
 FILTERS: dict[str, Callable[[], Road]] = {
     "no echo is answered": lambda: Road(filtered=ALWAYS),
     "no echo is answered, GEO": lambda: Road(rtt_s=0.6, loss=0.015, filtered=ALWAYS),
-    "echoes are filtered for an hour": lambda: Road(filtered=[(600.0, 4200.0)]),
+    "echoes are filtered for an hour": lambda: Road(filtered=[(150.0, 3750.0)]),
     "one echo in a second": lambda: Road(limits_s={"anchors": 1.0}),
     "one echo in 2 s": lambda: Road(limits_s={"anchors": 2.0}),
     "one echo in 5 s": lambda: Road(limits_s={"anchors": 5.0}),
@@ -282,12 +282,13 @@ COMING_AND_GOING: dict[str, Callable[[], Road]] = {
 }
 
 
-@pytest.mark.parametrize(("profile", "most_mb"), [("standard", 26.0), ("metered", 8.0)])
+# The first half minute, in which the way is found, is counted a hundred times.
+@pytest.mark.parametrize(("profile", "most_mb"), [("standard", 26.0), ("metered", 9.0)])
 @pytest.mark.parametrize("name", [*FILTERS, *COMING_AND_GOING])
 def test_a_link_on_which_echoes_are_filtered_or_rationed_is_not_dead(
     name: str, profile: Profile, most_mb: float
 ) -> None:
-    hours = 0.5
+    hours = 0.25
     day = live(PLANS[profile], (FILTERS | COMING_AND_GOING)[name](), seconds=hours * _HOUR_S)
     mb_per_day = day.link_bytes() / 1e6 * 24 / hours
     print(f"{name}, {profile}: {len(day.changes)} outages told in {hours} h, {mb_per_day:.2f} MB a day")
@@ -299,11 +300,11 @@ def test_a_link_on_which_echoes_are_filtered_or_rationed_is_not_dead(
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_real_outage_is_found_there_all_the_same(name: str, profile: Profile) -> None:
     for seed in range(3):
-        cut = Cut("operator", begin := 1800 + 7.7 * seed, begin + 60)
+        cut = Cut("operator", begin := 300 + 7.7 * seed, begin + 60)
         road = FILTERS[name]()
         road.cuts = [cut]
         margin_s = 1.0 if 1.0 in road.limits_s.values() else 0.5 if road.loss or road.mute else 0.001
-        (found,) = live(PLANS[profile], road, seconds=2100).closed
+        (found,) = live(PLANS[profile], road, seconds=420).closed
         assert found.closed is not None
         for bounds, truth_s in ((found.opened, cut.from_s), (found.closed, cut.until_s)):
             assert bounds.resolution_s is not None
@@ -328,8 +329,8 @@ def test_connections_take_over_while_echoes_are_filtered_and_no_longer() -> None
     day = live(PLANS["standard"], FILTERS["echoes are filtered for an hour"](), seconds=3 * _HOUR_S)
     (_, first), (taken_s, second), (given_s, third) = day.calm
     assert (first, second, third) == ("echo", "connection", "echo")
-    assert 600 <= taken_s <= 620
-    assert 4200 <= given_s <= 4200 + _HOUR_S
+    assert 150 <= taken_s <= 170
+    assert 3750 <= given_s <= 3750 + _HOUR_S
 
 
 def test_anchors_that_accept_no_connections_are_watched_by_echo_as_ever() -> None:

@@ -157,6 +157,7 @@ def test_a_sender_that_stalls_does_not_flood_the_link(mbps: float, stalls_ratio:
         assert link.offered_bytes < 0.3 * mbps * 1e6 / 8 * 10
 
 
+@pytest.mark.timeout(240)
 def test_links_of_all_kinds_are_found_or_doubted() -> None:
     dice, wrong = random.Random(21), []
     for seed in range(250):
