@@ -22,7 +22,7 @@ from agent.outage.ways import Ways
 SETTLES_S = 15.0
 """A router that came back while its modem still dials was the cause all the same."""
 
-_MENDING_S, _BACK_BEFORE_S = 0.35, 1.0
+_MENDING_S, _BACK_BEFORE_S, _DIED_AFTER_S = 0.35, 1.0, 1.5
 _LEAST_SCENE_S = 1.0
 _TALKED_WITHIN_S = 600.0
 _HABITS_S, _NOT_YET_S, _LONGER_THAN_USUAL = 60.0, 2.0, 1.2
@@ -104,11 +104,17 @@ class Inquest:
         )
 
     def _while_dead(self, part: Part, from_s: float, until_s: float, now_s: float) -> Tally:
-        """What was heard; not what came back with the link, a little before an anchor was heard."""
+        """What was heard; not what came back with the link, a little before an anchor was heard.
+
+        Nor what died a little after the begin: requests lost by chance put that early.
+        """
         voice, places = self._voices[part], self._witnesses(part)
-        before = voice.tally(from_s, until_s - _BACK_BEFORE_S, now_s, places=places)
-        is_dead = before.asked >= causes.NO_ACCIDENT and not before.answered
-        return before if is_dead else voice.tally(from_s, until_s, now_s, places=places)
+        end_s = until_s - _BACK_BEFORE_S
+        for begin_s in (from_s, from_s + _DIED_AFTER_S):
+            heard = voice.tally(begin_s, end_s, now_s, places=places)
+            if heard.asked >= causes.NO_ACCIDENT and not heard.answered:
+                return heard
+        return voice.tally(from_s, until_s, now_s, places=places)
 
     def _witnesses(self, part: Part) -> frozenset[str]:
         """Whose answers tell how far the way lives; resolvers that may stand in the school do not."""

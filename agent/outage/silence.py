@@ -147,6 +147,8 @@ class Silence:
             beside: so many asked by another way must have been lost as well before a silence that lasts is
                 one.
         """
+        if asked.has_helped and self._may_be_held(asked):
+            return []
         if asked.has_helped:
             steps = self._sure(asked) + self._end(asked, places)
             self._good = asked
@@ -160,6 +162,12 @@ class Silence:
             return steps
         self.is_open = True
         return [*steps, Began(run.opened)]
+
+    def _may_be_held(self, asked: Asked) -> bool:
+        """Whether it ends no outage: beside those that count, and sent again until it was answered, maybe."""
+        if self._run is None or not self.is_open or asked.way == self._run.way:
+            return False
+        return _took_long(asked, self._run.rtt_s)
 
     def lost_beside(self, asked: Asked) -> None:
         """One that was asked beside those that count got no answer."""
@@ -230,7 +238,7 @@ class Silence:
         if not rtt_s:
             # Nothing was heard before, so nobody knows whether it was held back.
             return Bounds(last_s, arrived_s)
-        if arrived_s - answered.at_s <= _HELD_TIMES * rtt_s + _HELD_S:
+        if not _took_long(answered, rtt_s):
             return Bounds(last_s, answered.at_s + rtt_s / 2)
         # Those sent in the meantime and not held back are lost to the same silence.
         let_go_s = self._mended_s = arrived_s - rtt_s
@@ -254,3 +262,10 @@ class Silence:
         return (
             run.lost >= self._ordinary.needed and run.last_s - run.first_s >= least_s and places <= run.places
         )
+
+
+def _took_long(answered: Asked, rtt_s: float) -> bool:
+    """Whether something may have held it back on the way."""
+    if answered.answered_s is None:
+        return False
+    return answered.answered_s - answered.at_s > _HELD_TIMES * rtt_s + _HELD_S

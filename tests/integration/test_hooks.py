@@ -315,7 +315,7 @@ def test_certificates_are_checked_against_the_name_in_the_url(tmp_path: Path) ->
             problems[kind] = str(failed.value)
     assert problems.pop("good").startswith("answered 405")
     print(f"\n{len(problems)} bad certificates refused")
-    assert len(problems) == 5
+    assert len(problems) == 6
     assert all(problem.startswith("TLS: ") for problem in problems.values()), problems
 
 
@@ -536,7 +536,9 @@ def test_killed_at_any_point_each_event_arrives_in_order(tmp_path: Path, secret_
             with dispatch.running():
                 wait_until(lambda: outbox.counts("noc").waiting == 0)
             delivered = outbox.counts("noc").delivered
-        told = [json.loads(r.body) for r in receiver.requests]
+        # A request that a kill cut short did not arrive.
+        whole = [r for r in receiver.requests if len(r.body) == int(r.headers["Content-Length"])]
+        told = [json.loads(r.body) for r in whole]
     arrived = list(dict.fromkeys(t["id"] for t in told))
     assert set(kept) <= set(arrived)
     assert delivered == len(arrived)
