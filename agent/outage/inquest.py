@@ -159,12 +159,15 @@ class Inquest:
         return opened
 
     def _when_the_gateway_went(self, opened: Bounds) -> Bounds:
-        voice = self._voices["gateway"]
-        answered = [a.at_s for a in voice.history() if a.answered_s is not None and a.at_s < opened.latest_s]
-        if not answered:
+        """Between its last answer and the first that it left out; it may outlive anchors lost by chance."""
+        asked = self._voices["gateway"].history()
+        before_s = opened.latest_s + _DIED_AFTER_S
+        answered = [a.at_s for a in asked if a.answered_s is not None and a.at_s < before_s]
+        lost = [a.at_s for a in asked if a.answered_s is None and answered and a.at_s > answered[-1]]
+        if not lost:
             return opened
-        lost = [a.at_s for a in voice.history() if a.answered_s is None and a.at_s > answered[-1]]
-        return opened.within(answered[-1], lost[0]) if lost else opened
+        outlived = answered[-1] > opened.latest_s
+        return Bounds(answered[-1], lost[0]) if outlived else opened.within(answered[-1], lost[0])
 
 
 def _is_bad(sight: Sight) -> bool:

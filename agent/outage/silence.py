@@ -31,7 +31,8 @@ FAILING_SPAN_S = 30.0
 
 _HELD_TIMES, _HELD_S = 1.5, 0.3
 _LETTING_GO_S = 0.1
-_SURE = 2
+_SURE, _FILTERED = 2, 4
+"""So many answered, or lost, decide; a connection held back for a moment only was sent before the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,7 @@ class Silence:
         unsure.answered += asked.has_helped
         unsure.lost += not asked.has_helped
         is_given_up = asked.way != unsure.way
-        if max(unsure.answered, unsure.lost) < _SURE and not is_given_up:
+        if unsure.answered < _SURE and unsure.lost < _FILTERED and not is_given_up:
             return []
         self._unsure = None
         return unsure.if_heard if unsure.answered >= _SURE and not is_given_up else unsure.if_filtered
